@@ -1,0 +1,1 @@
+//! A national node: outbox, inbox, prekeys, directory mirror, witness, local API.

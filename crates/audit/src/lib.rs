@@ -1,0 +1,1 @@
+//! Verify logs and evidence offline, trusting nobody.

@@ -1,0 +1,2 @@
+//! The `pouch` binary.
+fn main() {}

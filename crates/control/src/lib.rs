@@ -1,0 +1,1 @@
+//! The local API between an agent and its users.

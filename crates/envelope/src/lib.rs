@@ -1,0 +1,1 @@
+//! The outside of a message: all that relay, log and auditor may see.

@@ -1,0 +1,1 @@
+//! Authenticated sessions that carry frames over QUIC.

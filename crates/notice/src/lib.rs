@@ -1,0 +1,1 @@
+//! The inside of a message: compose, approve, sign, seal, open, verify.

@@ -1,0 +1,1 @@
+//! Accept, commit, log, deliver, sequence the directory; cannot open a letter.

@@ -1,0 +1,1 @@
+//! Storage contracts in domain words, and SQLite behind them.

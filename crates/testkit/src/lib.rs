@@ -1,0 +1,1 @@
+//! Demo parties, seeded randomness and vectors for tests.

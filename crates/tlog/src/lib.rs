@@ -1,0 +1,1 @@
+//! Merkle trees, tiles, checkpoints, cosignatures, proofs and policies after C2SP.
