@@ -156,7 +156,7 @@ impl<'de, const MAX: usize> Deserialize<'de> for Blob<MAX> {
     }
 }
 
-/// Exactly `N` bytes, without a length on the wire. `Debug` shows them in hexadecimal.
+/// Exactly `N` bytes, without a length on the wire. `Debug` and JSON show them in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fixed<const N: usize>(pub [u8; N]);
 
@@ -174,6 +174,9 @@ impl<const N: usize> fmt::Debug for Fixed<N> {
 
 impl<const N: usize> Serialize for Fixed<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.serialize_str(&hex::encode(self.0));
+        }
         let mut tuple = serializer.serialize_tuple(N)?;
         for byte in &self.0 {
             tuple.serialize_element(byte)?;
@@ -200,6 +203,11 @@ impl<'de, const N: usize> Visitor<'de> for FixedVisitor<N> {
 
 impl<'de, const N: usize> Deserialize<'de> for Fixed<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let mut out = [0; N];
+            hex::decode_to_slice(String::deserialize(deserializer)?, &mut out).map_err(D::Error::custom)?;
+            return Ok(Self(out));
+        }
         deserializer.deserialize_tuple(N, FixedVisitor::<N>)
     }
 }

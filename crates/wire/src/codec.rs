@@ -88,7 +88,8 @@ pub trait Canonical: Serialize + DeserializeOwned + Sized {
         if bytes.len() > Self::MAX_BYTES {
             return Err(DecodeError::TooLong { name, len: bytes.len(), max: Self::MAX_BYTES });
         }
-        let (value, used) = Self::decode_bounded(bytes).map_err(|NotDecoded| DecodeError::Malformed { name })?;
+        let (value, used) =
+            Self::decode_bounded(bytes).map_err(|NotDecoded| DecodeError::Malformed { name })?;
         let extra = bytes.len().saturating_sub(used);
         if extra > 0 {
             return Err(DecodeError::Trailing { name, extra });
@@ -117,4 +118,116 @@ macro_rules! canonical {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Blob, ContactPoint, Digest, Environment, ExerciseId, Fixed, List, Set, Text, session};
+    use proptest::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Sample {
+        number: u64,
+        text: Text<8>,
+        blob: Blob<4>,
+        set: Set<u32, 3>,
+        fixed: Fixed<3>,
+    }
+    crate::canonical!(Sample, "sample", 64);
+
+    fn sample() -> Sample {
+        Sample {
+            number: 5,
+            text: Text::new("abc").unwrap(),
+            blob: Blob::new([1, 2]).unwrap(),
+            set: Set::new([3, 1]).unwrap(),
+            fixed: Fixed([7, 8, 9]),
+        }
+    }
+
+    #[test]
+    fn the_layout_is_what_the_specification_says() {
+        assert_eq!(hex::encode(sample().to_bytes().unwrap()), "0503616263020102020103070809");
+    }
+
+    #[test]
+    fn a_value_comes_back_from_its_bytes() {
+        assert_eq!(Sample::from_bytes(&sample().to_bytes().unwrap()), Ok(sample()));
+    }
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        let mut bytes = sample().to_bytes().unwrap();
+        bytes.push(0);
+        assert_eq!(Sample::from_bytes(&bytes), Err(DecodeError::Trailing { name: "sample", extra: 1 }));
+    }
+
+    #[test]
+    fn a_non_minimal_integer_is_refused() {
+        let bytes = hex::decode("fb050003616263020102020103070809").unwrap();
+        assert_eq!(Sample::from_bytes(&bytes), Err(DecodeError::NotCanonical { name: "sample" }));
+    }
+
+    #[test]
+    fn unsorted_and_repeated_set_members_are_refused() {
+        for set in ["020301", "020101"] {
+            let bytes = hex::decode(format!("0503616263020102{set}070809")).unwrap();
+            assert_eq!(Sample::from_bytes(&bytes), Err(DecodeError::Malformed { name: "sample" }));
+        }
+    }
+
+    #[test]
+    fn every_bound_is_kept() {
+        for hex_bytes in [
+            "0509616161616161616161020102020103070809", // text of 9
+            "05036162630501020304050201030708090000",   // blob of 5
+            "0503616263020102040102030407080900",       // set of 4
+            "0503616263020102fdffffffffffffffff070809", // set of 2^64-1
+            "05036162630201020201030708",               // cut short
+            "0503610763020102020103070809",             // control character
+        ] {
+            let bytes = hex::decode(hex_bytes).unwrap();
+            assert_eq!(
+                Sample::from_bytes(&bytes),
+                Err(DecodeError::Malformed { name: "sample" }),
+                "{hex_bytes}"
+            );
+        }
+        let long = vec![0; 65];
+        assert_eq!(Sample::from_bytes(&long), Err(DecodeError::TooLong { name: "sample", len: 65, max: 64 }));
+    }
+
+    #[test]
+    fn an_unknown_tag_is_refused() {
+        assert_eq!(Environment::from_bytes(&[2]), Err(DecodeError::Malformed { name: "environment" }));
+        let exercise = Environment::Exercise(ExerciseId(Digest::new([1; 32])));
+        assert_eq!(Environment::from_bytes(&exercise.to_bytes().unwrap()), Ok(exercise));
+    }
+
+    #[test]
+    fn a_value_over_its_limit_has_no_bytes() {
+        let list = session::LogEntries {
+            checkpoint: Blob::default(),
+            entries: List::new(vec![Blob::new(vec![0; 65_000]).unwrap(); 20]).unwrap(),
+        };
+        assert!(list.to_bytes().is_err());
+    }
+
+    #[test]
+    fn a_contact_point_is_text_in_json_and_two_names_on_the_wire() {
+        let point: ContactPoint = "NL/technical".parse().unwrap();
+        let bytes = bincode::serde::encode_to_vec(&point, bincode::config::standard()).unwrap();
+        assert_eq!(bytes, b"\x02NL\x09technical");
+    }
+
+    proptest! {
+        #[test]
+        fn what_decodes_encodes_to_the_same_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(value) = Sample::from_bytes(&bytes) {
+                prop_assert_eq!(value.to_bytes().unwrap(), bytes);
+            }
+        }
+    }
 }

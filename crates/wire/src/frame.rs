@@ -285,3 +285,73 @@ impl FrameReader {
         Ok(Some(frame))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{LogName, Published, ReadLog};
+    use proptest::prelude::*;
+
+    fn stream() -> Vec<Frame> {
+        vec![
+            Frame::of(&Published { index: 7 }).unwrap(),
+            Frame::chunk(&[1; 300]).unwrap(),
+            Frame::of(&ReadLog { log: LogName::Directory, from: 1, count: 2 }).unwrap(),
+            Frame::chunk(&[]).unwrap(),
+        ]
+    }
+
+    #[test]
+    fn numbers_are_distinct_and_found_again() {
+        for kind in FrameKind::ALL {
+            assert_eq!(FrameKind::from_number(kind.number()), Some(kind));
+        }
+        assert_eq!(FrameKind::from_number(0), None);
+        assert_eq!(FrameKind::from_number(20), None);
+    }
+
+    #[test]
+    fn an_unknown_kind_ends_the_stream() {
+        let mut reader = FrameReader::new();
+        reader.push(&[0xee, 0, 0, 0, 0]);
+        assert_eq!(reader.next_frame(), Err(FrameError::UnknownKind { number: 0xee }));
+        reader.push(&stream()[0].to_bytes());
+        assert_eq!(reader.next_frame(), Err(FrameError::UnknownKind { number: 0xee }));
+    }
+
+    #[test]
+    fn a_length_over_the_limit_ends_the_stream_before_its_body() {
+        let mut reader = FrameReader::new();
+        reader.push(&[FrameKind::Chunk.number(), 0xff, 0xff, 0xff, 0xff]);
+        assert!(matches!(reader.next_frame(), Err(FrameError::TooLong { kind: FrameKind::Chunk, .. })));
+    }
+
+    #[test]
+    fn another_kind_than_expected_is_refused() {
+        let frame = &stream()[0];
+        assert_eq!(
+            frame.read::<ReadLog>(),
+            Err(FrameError::Unexpected { expected: FrameKind::ReadLog, got: FrameKind::Published })
+        );
+        assert_eq!(frame.read::<Published>(), Ok(Published { index: 7 }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_frames(cuts in proptest::collection::vec(1usize..40, 1..60)) {
+            let bytes: Vec<u8> = stream().iter().flat_map(Frame::to_bytes).collect();
+            let mut reader = FrameReader::new();
+            let mut got = Vec::new();
+            let mut rest = bytes.as_slice();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (piece, later) = rest.split_at((*cut).min(rest.len()));
+                reader.push(piece);
+                rest = later;
+                while let Some(frame) = reader.next_frame().unwrap() { got.push(frame); }
+            }
+            prop_assert_eq!(got, stream());
+            prop_assert!(reader.is_between_frames());
+        }
+    }
+}

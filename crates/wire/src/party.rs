@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits;
 
@@ -33,7 +33,9 @@ pub struct Member(String);
 pub struct Office(String);
 
 /// What a message is sent from and to: an office of a member, `NL/technical`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// On the wire the member and the office; in JSON the text `NL/technical`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContactPoint {
     /// Whose office it is.
     pub member: Member,
@@ -60,8 +62,8 @@ impl Office {
 impl FromStr for Member {
     type Err = PartyError;
     fn from_str(code: &str) -> Result<Self, PartyError> {
-        let fits = (2..=limits::MEMBER_BYTES).contains(&code.len())
-            && code.bytes().all(|b| b.is_ascii_uppercase());
+        let fits =
+            (2..=limits::MEMBER_BYTES).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_uppercase());
         if fits { Ok(Self(code.to_owned())) } else { Err(PartyError::Member) }
     }
 }
@@ -93,6 +95,26 @@ impl<'de> Deserialize<'de> for Member {
 impl<'de> Deserialize<'de> for Office {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for ContactPoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (&self.member, &self.office).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ContactPoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return String::deserialize(deserializer)?.parse().map_err(D::Error::custom);
+        }
+        let (member, office) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { member, office })
     }
 }
 

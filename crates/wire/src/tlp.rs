@@ -9,14 +9,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Tlp {
     /// For the named recipients only.
+    #[serde(rename = "TLP:RED")]
     Red,
     /// For the recipients' organisation only.
+    #[serde(rename = "TLP:AMBER+STRICT")]
     AmberStrict,
     /// For the recipients' organisation and its clients, need to know.
+    #[serde(rename = "TLP:AMBER")]
     Amber,
     /// For the community, not for the public.
+    #[serde(rename = "TLP:GREEN")]
     Green,
     /// No limit on sharing.
+    #[serde(rename = "TLP:CLEAR")]
     Clear,
 }
 

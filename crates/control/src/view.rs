@@ -1,0 +1,348 @@
+//! Plain values for people and programs: made from verified things, proving nothing themselves.
+//!
+//! Field names are an interface: they are added to, never renamed, within a major version.
+
+use pouch_wire::{
+    ContactPoint, EnvelopeId, KeyId, Member, NetworkId, NoticeId, NoticeType, Precedence, Timestamp, Tlp,
+};
+use serde::{Deserialize, Serialize};
+
+/// One clause of a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// Which clause.
+    pub clause: String,
+    /// `holds`, `unsure` or `fails`.
+    pub state: String,
+    /// Stable code.
+    pub code: String,
+    /// In plain words.
+    pub words: String,
+}
+
+/// What is to be believed, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictView {
+    /// `green`, `amber` or `red`.
+    pub colour: String,
+    /// One sentence.
+    pub sentence: String,
+    /// The code of the clause that decides; `POUCH-VER-00` when all hold.
+    pub code: String,
+    /// What to do next.
+    pub next: String,
+    /// Every clause.
+    pub clauses: Vec<CheckView>,
+    /// The exit code of a command that shows it (0 when green or amber with nothing against it).
+    pub exit: u8,
+}
+
+/// A file that came with a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentView {
+    /// Its name, made safe to show.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: String,
+}
+
+/// One received notice in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxRow {
+    /// The envelope that carried it.
+    pub envelope: EnvelopeId,
+    /// Its id; absent when it was refused before it could be read.
+    pub notice: Option<NoticeId>,
+    /// `NL/technical 2026-0001`; absent when refused.
+    pub number: Option<String>,
+    /// Who sent it (as proved; of a refused one, as claimed).
+    pub sender: ContactPoint,
+    /// Its type; absent when refused.
+    pub notice_type: Option<NoticeType>,
+    /// How urgent.
+    pub precedence: Precedence,
+    /// With whom it may be shared; absent when refused.
+    pub tlp: Option<Tlp>,
+    /// The subject, made safe to show; absent when refused.
+    pub subject: Option<String>,
+    /// `live`, or the exercise's name.
+    pub environment: String,
+    /// When it was signed.
+    pub signed_at: Timestamp,
+    /// When this node received it.
+    pub received_at: Timestamp,
+    /// When an officer acknowledged it.
+    pub acknowledged_at: Option<Timestamp>,
+    /// What is to be believed.
+    pub verdict: VerdictView,
+}
+
+/// One notice, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeView {
+    /// `received` or `sent`.
+    pub direction: String,
+    /// The row of the list.
+    pub row: Option<InboxRow>,
+    /// The fixed printed form; empty when the notice was refused.
+    pub printed: String,
+    /// Six groups of five digits to compare by telephone; empty when refused.
+    pub spoken_check: String,
+    /// The files.
+    pub attachments: Vec<AttachmentView>,
+    /// Who has it: one row per recipient, of a sent notice.
+    pub ladder: Vec<LadderRow>,
+    /// Number of the message's entry in the relay's message log.
+    pub log_index: Option<u64>,
+}
+
+/// The four rungs of the receipt ladder, and the refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rung {
+    /// Not yet at a relay.
+    Queued,
+    /// On a relay's durable storage.
+    Accepted,
+    /// Verified by the recipient's agent.
+    Verified,
+    /// Read by an officer; receipt only, no concurrence.
+    Acknowledged,
+    /// Answered with a notice.
+    Answered,
+    /// Refused by the recipient's agent.
+    Refused,
+}
+
+/// What is known of one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LadderRow {
+    /// Whom.
+    pub recipient: ContactPoint,
+    /// `to` or `info`.
+    pub role: String,
+    /// How far it got.
+    pub rung: Rung,
+    /// When it got there.
+    pub at: Option<Timestamp>,
+    /// Who acknowledged, the code of a refusal, or the answer's number.
+    pub detail: Option<String>,
+    /// Whether its confirmation is late for its precedence: use the telephone.
+    pub overdue: bool,
+    /// The telephone number in the directory.
+    pub telephone: Option<String>,
+}
+
+/// One sent notice in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxRow {
+    /// The envelope.
+    pub envelope: EnvelopeId,
+    /// The notice.
+    pub notice: NoticeId,
+    /// `NL/technical 2026-0001`.
+    pub number: String,
+    /// Its type.
+    pub notice_type: NoticeType,
+    /// How urgent.
+    pub precedence: Precedence,
+    /// The subject.
+    pub subject: String,
+    /// When it was signed.
+    pub signed_at: Timestamp,
+    /// What is known of each recipient.
+    pub ladder: Vec<LadderRow>,
+}
+
+/// A draft that waits for approvals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftView {
+    /// Its notice id; an edit would make another.
+    pub id: NoticeId,
+    /// The number that it will have.
+    pub number: String,
+    /// The printed form, as the recipient will read it.
+    pub preview: String,
+    /// How many officers must approve.
+    pub officers_needed: u8,
+    /// Titles of those who did.
+    pub approved_by: Vec<String>,
+    /// The bytes that an officer signs, in hexadecimal.
+    pub notice_bytes: String,
+    /// The network and environment that the signature is for, in hexadecimal (32 bytes).
+    pub context: String,
+    /// What would keep it from being believed, if anything: code and words.
+    pub problems: Vec<String>,
+}
+
+/// A member of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// Its code.
+    pub member: Member,
+    /// Its name.
+    pub name: String,
+    /// Whether it is suspended.
+    pub suspended: bool,
+    /// Its root key.
+    pub root: KeyId,
+    /// Its offices.
+    pub contact_points: Vec<ContactPointView>,
+}
+
+/// An office of a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactPointView {
+    /// Which.
+    pub contact_point: ContactPoint,
+    /// Its English name, or the first it has.
+    pub name: String,
+    /// The key that signs for it.
+    pub signing_key: KeyId,
+    /// Digits to compare by telephone.
+    pub fingerprint: String,
+    /// Since which entry of the log.
+    pub since_index: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// Its telephone.
+    pub telephone: String,
+    /// Its home relays.
+    pub home_relays: Vec<String>,
+    /// Its mandate in words.
+    pub mandate: String,
+    /// How many sealing keys can be used now.
+    pub live_prekeys: usize,
+    /// Its officers' titles.
+    pub officers: Vec<String>,
+}
+
+/// A witness of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessView {
+    /// Its name.
+    pub name: String,
+}
+
+/// The directory as a node believes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryView {
+    /// The network.
+    pub network: NetworkId,
+    /// Its name.
+    pub name: String,
+    /// How many entries the accepted checkpoint has.
+    pub size: u64,
+    /// When its quorum cosigned it.
+    pub cosigned_at: Option<Timestamp>,
+    /// The members.
+    pub members: Vec<MemberView>,
+    /// The relays' names and addresses.
+    pub relays: Vec<String>,
+    /// The witnesses.
+    pub witnesses: Vec<WitnessView>,
+    /// How many of them must cosign.
+    pub quorum: u8,
+}
+
+/// One entry of the directory log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryView {
+    /// Its index.
+    pub index: u64,
+    /// What it does, in words.
+    pub words: String,
+    /// When it was drafted.
+    pub created: Option<Timestamp>,
+    /// Why it has no effect, if it has none.
+    pub no_effect: Option<String>,
+}
+
+/// One of a node's own keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyView {
+    /// `signing`, `transport`, `next signing`, `prekey`, `witness`.
+    pub kind: String,
+    /// Its id.
+    pub id: KeyId,
+    /// `current`, `waiting for the directory`, `usable`, `published`, `expired`.
+    pub state: String,
+    /// From when it counts.
+    pub from: Option<Timestamp>,
+    /// Until when.
+    pub until: Option<Timestamp>,
+    /// Digits to compare by telephone.
+    pub fingerprint: String,
+}
+
+/// How a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Who it speaks for.
+    pub contact_point: ContactPoint,
+    /// The network's name.
+    pub network: String,
+    /// Relays with a session now, and all home relays.
+    pub relays: Vec<(String, bool)>,
+    /// Size of the accepted directory.
+    pub directory_size: u64,
+    /// When its quorum cosigned it.
+    pub cosigned_at: Option<Timestamp>,
+    /// `sure`, or why the time is unsure.
+    pub clock: String,
+    /// Notices that no officer acknowledged.
+    pub unacknowledged: u64,
+    /// Sent notices not yet at a relay.
+    pub queued: u64,
+    /// Alarms that stand, newest first.
+    pub alarms: Vec<String>,
+    /// The program's version.
+    pub version: String,
+}
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// A notice came and was verified.
+    Received,
+    /// A message came and was refused.
+    RefusedArrival,
+    /// A recipient got further up the ladder.
+    Progress,
+    /// Confirmation is late.
+    Overdue,
+    /// Something is wrong: a gap, a fork, a broken promise, a stale directory.
+    Alarm,
+    /// A relay's session came up or went down.
+    Link,
+    /// The directory grew.
+    Directory,
+    /// A key came into use or was destroyed.
+    Key,
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Rising numbers.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What kind.
+    pub kind: EventKind,
+    /// Stable code, or empty.
+    pub code: String,
+    /// In words, without content of notices.
+    pub words: String,
+    /// The envelope that it concerns.
+    pub envelope: Option<EnvelopeId>,
+    /// The notice's number that it concerns.
+    pub number_of_notice: Option<String>,
+    /// How urgent that notice is.
+    pub precedence: Option<Precedence>,
+}
