@@ -1,1 +1,38 @@
 //! Authenticated sessions that carry frames over QUIC.
+//!
+//! Two ends that know each other's Ed25519 keys meet in a TLS 1.3 handshake with raw public keys
+//! (RFC 7250): no certificates, nothing that expires by surprise. A key that the directory does not
+//! know ends there. What comes out is a [`Session`], and on it [`Stream`]s of frames with limits,
+//! deadlines and priorities. This crate keeps no application state and never sees a notice.
+
+mod authorise;
+mod code;
+mod dialer;
+mod identity;
+mod inbound;
+mod incoming;
+mod limits;
+mod listener;
+mod pressure;
+mod reconnect;
+mod request;
+mod session;
+mod socket;
+mod stream;
+mod stream_error;
+mod tls;
+mod transport;
+
+pub use authorise::Authorise;
+pub use code::{CloseCode, ResetCode};
+pub use dialer::{ConnectError, Dialer};
+pub use identity::{BadIdentity, TransportIdentity};
+pub use incoming::{HandshakeError, Incoming};
+pub use limits::Limits;
+pub use listener::{Listener, ServerSecrets, StillOpen};
+pub use reconnect::Backoff;
+pub use request::{RequestError, refusal};
+pub use session::{Session, SessionError};
+pub use socket::{BindError, SocketBuffers};
+pub use stream::Stream;
+pub use stream_error::StreamError;

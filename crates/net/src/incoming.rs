@@ -1,0 +1,174 @@
+//! A connection that has begun and proved nothing yet.
+//!
+//! Its handshake has a deadline of our own, since QUIC would wait as long as for an idle session.
+//! The peer may open no stream until its key is known; the first credit it gets says so.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use core::time::Duration;
+use pouch_crypto::PublicKey;
+use quinn::{Connection, ConnectionError, VarInt};
+use rustls::pki_types::CertificateDer;
+
+use crate::code::CloseCode;
+use crate::identity::key_of_spki;
+use crate::limits::Limits;
+use crate::session::{ACCESS_DENIED, Session, SessionError};
+
+/// Why a connection did not become a session. The peer is at fault, or the path to it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandshakeError {
+    /// It was not over in time.
+    #[error("handshake not over within {within:?}")]
+    TooSlow {
+        /// The limit.
+        within: Duration,
+    },
+    /// The directory does not know the peer's key.
+    #[error("the directory does not know the peer's key")]
+    UnknownKey,
+    /// The peer sent no key.
+    #[error("the peer sent no key")]
+    NoKey,
+    /// The peer does not want our key.
+    #[error("the peer does not accept our key")]
+    NotWanted,
+    /// The peer speaks no `pouch/1`, or no TLS 1.3 with raw public keys.
+    #[error("the peer speaks another protocol (TLS alert {alert})")]
+    OtherProtocol {
+        /// The alert of RFC 8446, section 6.
+        alert: u8,
+    },
+    /// The connection was lost.
+    #[error(transparent)]
+    Session(SessionError),
+}
+
+impl HandshakeError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooSlow { .. } => "POUCH-NET-20",
+            Self::UnknownKey => "POUCH-NET-21",
+            Self::NoKey => "POUCH-NET-22",
+            Self::NotWanted => "POUCH-NET-23",
+            Self::OtherProtocol { .. } => "POUCH-NET-24",
+            Self::Session(error) => error.code(),
+        }
+    }
+}
+
+/// TLS's certificate_required (RFC 8446, section 6.2) as a QUIC code.
+const KEY_REQUIRED: u64 = 0x100 | 116;
+
+impl From<ConnectionError> for HandshakeError {
+    fn from(error: ConnectionError) -> Self {
+        match &error {
+            ConnectionError::TransportError(ours) => match u64::from(ours.code) {
+                ACCESS_DENIED => return Self::UnknownKey,
+                KEY_REQUIRED => return Self::NoKey,
+                code => {
+                    if let Some(alert) = alert(code) {
+                        return Self::OtherProtocol { alert };
+                    }
+                }
+            },
+            ConnectionError::ConnectionClosed(theirs) => match u64::from(theirs.error_code) {
+                ACCESS_DENIED => return Self::NotWanted,
+                code => {
+                    if let Some(alert) = alert(code) {
+                        return Self::OtherProtocol { alert };
+                    }
+                }
+            },
+            _ => {}
+        }
+        Self::Session(error.into())
+    }
+}
+
+/// The TLS alert in a QUIC code (RFC 9001, section 4.8).
+pub(crate) fn alert(code: u64) -> Option<u8> {
+    u8::try_from(code.checked_sub(0x100)?).ok()
+}
+
+/// A connection on its way to be a session. Dropped, it is refused.
+#[derive(Debug)]
+pub struct Incoming {
+    connection: quinn::Incoming,
+    limits: Limits,
+    half_open: HalfOpen,
+}
+
+impl Incoming {
+    pub(crate) fn new(connection: quinn::Incoming, limits: Limits, half_open: HalfOpen) -> Self {
+        Self { connection, limits, half_open }
+    }
+
+    /// Where its packets come from; anyone may write that, unless the address is proved.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.connection.remote_address()
+    }
+
+    /// Whether the peer has shown that it receives at that address.
+    #[must_use]
+    pub fn is_address_proved(&self) -> bool {
+        self.connection.remote_address_validated()
+    }
+
+    /// Turns the peer away before any work is done for it.
+    pub fn refuse(self) {
+        self.connection.refuse();
+    }
+
+    /// Proves both keys. Run it on a task of its own: it takes a round trip, and up to
+    /// [`Limits::handshake`].
+    ///
+    /// # Errors
+    /// When it takes too long, the directory does not know the key, or the protocols differ.
+    pub async fn handshake(self) -> Result<Session, HandshakeError> {
+        let Self { connection, limits, half_open } = self;
+        let within = limits.handshake;
+        let connecting = connection.accept()?;
+        let connection = tokio::time::timeout(within, connecting)
+            .await
+            .map_err(|_| HandshakeError::TooSlow { within })??;
+        drop(half_open);
+        let Some(peer) = peer_key(&connection) else {
+            connection.close(CloseCode::Protocol.varint(), b"");
+            return Err(HandshakeError::NoKey);
+        };
+        connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.streams));
+        Ok(Session::new(connection, peer, limits))
+    }
+}
+
+/// The key that the peer proved in the handshake.
+pub(crate) fn peer_key(connection: &Connection) -> Option<PublicKey> {
+    let keys = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    match keys.as_slice() {
+        [spki] => key_of_spki(spki),
+        _ => None,
+    }
+}
+
+/// Counts a handshake for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct HalfOpen(Arc<AtomicUsize>);
+
+impl HalfOpen {
+    pub(crate) fn begin(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for HalfOpen {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

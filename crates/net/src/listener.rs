@@ -1,0 +1,186 @@
+//! The server's end: one UDP socket, and the connections that come to it.
+//!
+//! It decides who must first prove an address and who is turned away for want of room, and nothing
+//! else; who may have a session is decided in the handshake.
+
+use core::fmt;
+use core::time::Duration;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use quinn::{Endpoint, TokioRuntime};
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::authorise::Authorise;
+use crate::code::CloseCode;
+use crate::identity::TransportIdentity;
+use crate::incoming::{HalfOpen, Incoming};
+use crate::limits::Limits;
+use crate::pressure::{Pressure, Verdict};
+use crate::socket::{self, BindError, SocketBuffers};
+use crate::{tls, transport};
+
+/// Two secrets of a server that outlive its restarts: with them it resets the sessions of its former
+/// self at once, and takes back the address proofs that it handed out. They protect no content.
+pub struct ServerSecrets {
+    reset: Zeroizing<[u8; 32]>,
+    token: Zeroizing<[u8; 32]>,
+}
+
+impl ServerSecrets {
+    /// The secrets that were kept.
+    #[must_use]
+    pub fn new(reset: [u8; 32], token: [u8; 32]) -> Self {
+        Self { reset: Zeroizing::new(reset), token: Zeroizing::new(token) }
+    }
+
+    /// New secrets, to be kept.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut secrets = Self::new([0; 32], [0; 32]);
+        rng.fill_bytes(secrets.reset.as_mut());
+        rng.fill_bytes(secrets.token.as_mut());
+        secrets
+    }
+
+    /// The key of stateless resets (RFC 9000, section 10.3), for keeping.
+    #[must_use]
+    pub fn reset(&self) -> &[u8; 32] {
+        &self.reset
+    }
+
+    /// The key of address proofs (RFC 9000, section 8.1), for keeping.
+    #[must_use]
+    pub fn token(&self) -> &[u8; 32] {
+        &self.token
+    }
+}
+
+impl fmt::Debug for ServerSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerSecrets(..)")
+    }
+}
+
+/// Sessions were still open when the time for an orderly end was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{sessions} sessions not yet over after {within:?}")]
+pub struct StillOpen {
+    /// How many.
+    pub sessions: usize,
+    /// The time that they had.
+    pub within: Duration,
+}
+
+impl StillOpen {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "POUCH-NET-03"
+    }
+}
+
+/// Waits for connections on one address.
+pub struct Listener {
+    endpoint: Endpoint,
+    addr: SocketAddr,
+    buffers: SocketBuffers,
+    limits: Limits,
+    half_open: Arc<AtomicUsize>,
+    pressure: Mutex<Pressure>,
+}
+
+impl Listener {
+    /// Binds a UDP address; must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be bound or the key not be used.
+    pub fn bind(
+        addr: SocketAddr,
+        identity: &TransportIdentity,
+        authorise: Arc<dyn Authorise>,
+        secrets: &ServerSecrets,
+        limits: Limits,
+    ) -> Result<Self, BindError> {
+        let crypto = tls::quic_server(identity, authorise)?;
+        let config = transport::server(crypto, secrets, &limits);
+        let failed = |error: std::io::Error| BindError::Address { addr, kind: error.kind() };
+        let (socket, buffers) = socket::bind(addr, limits.udp_buffer)?;
+        let endpoint_config = transport::server_endpoint(secrets);
+        let endpoint =
+            Endpoint::new(endpoint_config, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
+        let addr = endpoint.local_addr().map_err(failed)?;
+        let pressure = Mutex::new(Pressure::new(&limits));
+        Ok(Self { endpoint, addr, buffers, limits, half_open: Arc::default(), pressure })
+    }
+
+    /// The address bound, with its port.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The socket buffers that the operating system gave.
+    #[must_use]
+    pub const fn buffers(&self) -> SocketBuffers {
+        self.buffers
+    }
+
+    /// Handshakes that have begun and are not over.
+    #[must_use]
+    pub fn half_open(&self) -> usize {
+        self.half_open.load(Ordering::Relaxed)
+    }
+
+    /// The next connection; `None` when the listener is shut down. Call it again at once and run the
+    /// handshake on a task of its own.
+    pub async fn accept(&self) -> Option<Incoming> {
+        loop {
+            let connection = self.endpoint.accept().await?;
+            match self.judge(connection.remote_address_validated()) {
+                Verdict::Admit => {
+                    let half_open = HalfOpen::begin(&self.half_open);
+                    return Some(Incoming::new(connection, self.limits.clone(), half_open));
+                }
+                // An address that is not proved may always be asked for proof.
+                Verdict::Retry => connection.retry().unwrap_or_else(|error| error.into_incoming().refuse()),
+                Verdict::Refuse => connection.refuse(),
+            }
+        }
+    }
+
+    fn judge(&self, address_proved: bool) -> Verdict {
+        let mut pressure = self.pressure.lock().unwrap_or_else(PoisonError::into_inner);
+        pressure.judge(Instant::now(), self.half_open(), address_proved)
+    }
+
+    /// Turns new connections away from now on. Sessions go on.
+    pub fn stop_accepting(&self) {
+        self.endpoint.set_server_config(None);
+    }
+
+    /// Ends all sessions and waits until the peers were told. Finish what is under way before.
+    ///
+    /// # Errors
+    /// When that takes longer than `within`; the sessions are over all the same.
+    pub async fn shutdown(&self, within: Duration) -> Result<(), StillOpen> {
+        self.stop_accepting();
+        close(&self.endpoint, within).await
+    }
+}
+
+/// Closes an endpoint and waits for its connections to be over.
+pub(crate) async fn close(endpoint: &Endpoint, within: Duration) -> Result<(), StillOpen> {
+    endpoint.close(CloseCode::ShuttingDown.varint(), b"shutting down");
+    tokio::time::timeout(within, endpoint.wait_idle())
+        .await
+        .map_err(|_| StillOpen { sessions: endpoint.open_connections(), within })
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Listener({})", self.addr)
+    }
+}

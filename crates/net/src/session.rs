@@ -1,0 +1,235 @@
+//! A session: two ends that proved their keys, and the streams between them.
+//!
+//! A `Session` exists only after both ends accepted each other. What runs on it is the caller's:
+//! nothing is kept here but the connection. No QUIC type shows, so that another carrier can take its
+//! place. Closing drops what is still on its way: the end that receives last closes.
+
+use core::fmt;
+use core::time::Duration;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pouch_crypto::PublicKey;
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, TransportErrorCode};
+
+use crate::code::{CloseCode, ResetCode};
+use crate::limits::Limits;
+use crate::stream::Stream;
+
+/// Why a session is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// The peer closed it.
+    #[error("the peer closed the session: {code} ({reason})")]
+    ClosedByPeer {
+        /// Why, as a number of the protocol.
+        code: CloseCode,
+        /// What the peer said, cut to 120 printable ASCII characters.
+        reason: String,
+    },
+    /// We closed it.
+    #[error("the session was closed here")]
+    ClosedHere,
+    /// The peer has shown no sign of life for the idle limit.
+    #[error("no sign of the peer")]
+    Silent,
+    /// The peer was restarted and does not know this session.
+    #[error("the peer was restarted")]
+    PeerRestarted,
+    /// The peer does not know our key.
+    #[error("the peer does not know our key")]
+    NotKnown,
+    /// One end broke QUIC or TLS, or could not agree on them.
+    #[error("QUIC or TLS failed with code {code:#x}")]
+    Transport {
+        /// The code of RFC 9000, section 20.1.
+        code: u64,
+    },
+}
+
+impl SessionError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ClosedByPeer { .. } => "POUCH-NET-30",
+            Self::ClosedHere => "POUCH-NET-31",
+            Self::Silent => "POUCH-NET-32",
+            Self::PeerRestarted => "POUCH-NET-33",
+            Self::NotKnown => "POUCH-NET-34",
+            Self::Transport { .. } => "POUCH-NET-35",
+        }
+    }
+}
+
+/// TLS's access_denied (RFC 8446, section 6.2) as a QUIC code: the key is not one that is wanted.
+pub(crate) const ACCESS_DENIED: u64 = 0x100 | 49;
+/// QUIC's CONNECTION_REFUSED (RFC 9000, section 20.1).
+pub(crate) const CONNECTION_REFUSED: u64 = 0x2;
+
+impl From<ConnectionError> for SessionError {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::ApplicationClosed(close) => Self::ClosedByPeer {
+                code: CloseCode::from_number(close.error_code.into_inner()),
+                reason: printable(&close.reason),
+            },
+            ConnectionError::ConnectionClosed(close) => match u64::from(close.error_code) {
+                ACCESS_DENIED => Self::NotKnown,
+                code => Self::Transport { code },
+            },
+            ConnectionError::TransportError(error) => Self::Transport { code: error.code.into() },
+            ConnectionError::LocallyClosed => Self::ClosedHere,
+            ConnectionError::TimedOut => Self::Silent,
+            ConnectionError::Reset => Self::PeerRestarted,
+            ConnectionError::VersionMismatch | ConnectionError::CidsExhausted => {
+                Self::Transport { code: TransportErrorCode::INTERNAL_ERROR.into() }
+            }
+        }
+    }
+}
+
+const REASON_CHARS: usize = 120;
+
+/// What a peer wrote, made safe for logs.
+fn printable(bytes: &[u8]) -> String {
+    let shown = |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '?' };
+    bytes.iter().take(REASON_CHARS).map(shown).collect()
+}
+
+/// An authenticated session. Clones are handles to the same one; it closes when the last is dropped.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    connection: Connection,
+    peer: PublicKey,
+    limits: Limits,
+    /// Opened while connecting, as the sign that the peer accepted us, and not used yet.
+    first: Mutex<Option<(SendStream, RecvStream)>>,
+}
+
+impl Session {
+    pub(crate) fn new(connection: Connection, peer: PublicKey, limits: Limits) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Inner { id, connection, peer, limits, first: Mutex::new(None) }))
+    }
+
+    /// Keeps an opened stream for the first [`Session::open`].
+    pub(crate) fn keep_first(&self, pair: (SendStream, RecvStream)) {
+        *self.0.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(pair);
+    }
+
+    /// A number that no other session of this process has.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// The peer's transport key, proved in the handshake.
+    #[must_use]
+    pub fn peer(&self) -> PublicKey {
+        self.0.peer
+    }
+
+    /// Where the peer's packets come from.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.0.connection.remote_address()
+    }
+
+    /// The measured round trip.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        self.0.connection.rtt()
+    }
+
+    /// Opens a stream. Waits, without a deadline, while the peer allows no more of them; the peer
+    /// learns of the stream with the first frame.
+    ///
+    /// # Errors
+    /// When the session is over.
+    pub async fn open(&self) -> Result<Stream, SessionError> {
+        let kept = self.0.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (send, recv) = match kept {
+            Some(pair) => pair,
+            None => self.0.connection.open_bi().await?,
+        };
+        Ok(Stream::opened(self.clone(), send, recv))
+    }
+
+    /// The next stream that the peer opened; its first frame must come within [`Limits::head`].
+    ///
+    /// # Errors
+    /// When the session is over.
+    pub async fn accept(&self) -> Result<Stream, SessionError> {
+        let (send, recv) = self.0.connection.accept_bi().await?;
+        Ok(Stream::accepted(self.clone(), send, recv))
+    }
+
+    /// Waits until the session is over, and says why.
+    pub async fn closed(&self) -> SessionError {
+        self.0.connection.closed().await.into()
+    }
+
+    /// Why the session is over, if it is.
+    #[must_use]
+    pub fn why_closed(&self) -> Option<SessionError> {
+        self.0.connection.close_reason().map(Into::into)
+    }
+
+    /// Ends the session at once; bytes that the peer has not read are lost. The reason is for logs:
+    /// it holds no content.
+    pub fn close(&self, code: CloseCode, reason: &str) {
+        self.0.connection.close(code.varint(), reason.as_bytes());
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let kept = self.first.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((mut send, _recv)) = kept {
+            // The peer never heard of this stream; a stream that is over already needs no reset.
+            send.reset(ResetCode::Abandoned.varint()).ok();
+        }
+        self.connection.close(CloseCode::Done.varint(), b"");
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({} with {:?} at {})", self.id(), self.peer(), self.peer_addr())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peers_words_are_safe_for_logs() {
+        assert_eq!(printable(b"bye \x1b[31m\n\xff"), "bye ?[31m??");
+        assert_eq!(printable(&[b'a'; 1000]).len(), REASON_CHARS);
+    }
+
+    #[test]
+    fn every_error_has_its_own_code() {
+        let errors = [
+            SessionError::ClosedByPeer { code: CloseCode::Done, reason: String::new() },
+            SessionError::ClosedHere,
+            SessionError::Silent,
+            SessionError::PeerRestarted,
+            SessionError::NotKnown,
+            SessionError::Transport { code: 1 },
+        ];
+        let codes: std::collections::BTreeSet<_> = errors.iter().map(SessionError::code).collect();
+        assert_eq!(codes.len(), errors.len());
+    }
+}

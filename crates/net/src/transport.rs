@@ -1,0 +1,92 @@
+//! QUIC's settings (RFC 9000), each with its reason.
+//!
+//! Memory per session is bounded by these numbers, whatever the peer does. quinn's own defaults
+//! leave the receive window open and let the server be migrated.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use aws_lc_rs::{hkdf, hmac};
+use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, ValidationTokenConfig, VarInt};
+use quinn_proto::HashedConnectionIdGenerator;
+
+use crate::limits::Limits;
+use crate::listener::ServerSecrets;
+
+/// What one stream may have on its way to us.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+/// What all streams of a session together may have on their way to us; quinn sets no limit.
+const RECEIVE_WINDOW: u32 = 2 * 1024 * 1024;
+/// What we keep for a peer that does not acknowledge.
+const SEND_WINDOW: u64 = 1024 * 1024;
+/// Handshake bytes that may come out of order; a hello with ML-KEM has about 2 KiB.
+const CRYPTO_BUFFER: usize = 16 * 1024;
+/// Connections that may wait for the accept loop.
+const INCOMING_MAX: usize = 1024;
+/// What each of them may send before it is accepted, and all together.
+const INCOMING_BUFFER: u64 = 16 * 1024;
+const INCOMING_BUFFER_TOTAL: u64 = 8 * 1024 * 1024;
+/// The round trip that a client expects before it has measured one (RFC 9002 says 333 ms): lost
+/// first packets are sent again sooner.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+
+/// The server's settings. Streams stay at zero until the peer's key is known; see
+/// [`crate::Incoming::handshake`].
+pub(crate) fn server(
+    crypto: quinn::crypto::rustls::QuicServerConfig,
+    secrets: &ServerSecrets,
+    limits: &Limits,
+) -> ServerConfig {
+    let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"pouch quic token").extract(secrets.token());
+    let mut transport = common(limits);
+    transport.max_concurrent_bidi_streams(VarInt::from_u32(0));
+    let mut tokens = ValidationTokenConfig::default();
+    tokens.sent(0);
+    let mut config = ServerConfig::new(Arc::new(crypto), Arc::new(token_key));
+    config
+        .transport_config(Arc::new(transport))
+        .validation_token_config(tokens)
+        .migration(false)
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BUFFER)
+        .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
+    config
+}
+
+/// A server's endpoint: after a restart it recognises its old connections and resets them at once.
+pub(crate) fn server_endpoint(secrets: &ServerSecrets) -> EndpointConfig {
+    let reset = hmac::Key::new(hmac::HMAC_SHA256, secrets.reset());
+    let tag = hmac::sign(&reset, b"pouch quic connection ids");
+    // WHY: packets whose connection id was made under another key are dropped in silence, so the
+    // ids' key must outlive a restart just as the reset key does.
+    let cid_key = tag.as_ref().first_chunk().copied().map_or(0, u64::from_be_bytes);
+    let mut config = EndpointConfig::new(Arc::new(reset));
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(cid_key)));
+    config
+}
+
+/// The client's settings.
+pub(crate) fn client(limits: &Limits) -> TransportConfig {
+    let mut transport = common(limits);
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(limits.streams))
+        .keep_alive_interval(Some(limits.keep_alive))
+        .initial_rtt(INITIAL_RTT);
+    transport
+}
+
+fn common(limits: &Limits) -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .send_window(SEND_WINDOW)
+        .crypto_buffer_size(CRYPTO_BUFFER)
+        .max_idle_timeout(IdleTimeout::try_from(limits.idle).ok())
+        .datagram_receive_buffer_size(None)
+        .datagram_send_buffer_size(0)
+        // The spin bit shows the path's round trip to whoever watches.
+        .allow_spin(false);
+    transport
+}
