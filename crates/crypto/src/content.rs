@@ -350,3 +350,6 @@ fn decrypt_with<S: Suite>(
     chunks.unseal(full.remainder(), &mut out)?;
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

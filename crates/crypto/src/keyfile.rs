@@ -289,15 +289,14 @@ fn unarmor(pem: &str) -> Result<SecretDocument, KeyFileError> {
 
 /// Refuses another scheme, and what would take too much memory or work, before anything is derived.
 fn affordable(parameters: &pbes2::Parameters) -> Result<(), KeyFileError> {
-    let Kdf::Scrypt(ScryptParams { cost_parameter: n, block_size: r, parallelization: p, .. }) =
-        parameters.kdf
-    else {
+    let Kdf::Scrypt(scrypt) = parameters.kdf else {
         return Err(KeyFileError::OtherEncryption);
     };
+    let ScryptParams { cost_parameter: n, block_size: r, parallelization: p, key_length, .. } = scrypt;
     if !matches!(parameters.encryption, pbes2::EncryptionScheme::Aes256Cbc { .. }) {
         return Err(KeyFileError::OtherEncryption);
     }
-    if !n.is_power_of_two() || n < 2 || r == 0 || p == 0 {
+    if !n.is_power_of_two() || n < 2 || r == 0 || p == 0 || key_length.is_some_and(|len| len != 32) {
         return Err(KeyFileError::NotAKeyFile);
     }
     let total = n.saturating_mul(u64::from(r)).saturating_mul(u64::from(p));
@@ -305,4 +304,41 @@ fn affordable(parameters: &pbes2::Parameters) -> Result<(), KeyFileError> {
         return Err(KeyFileError::TooCostly { n, r, p });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8410, section 10.3, and RFC 9881, appendix C.1.1.1: the RFCs' own private keys.
+    #[test]
+    fn the_unencrypted_inside_is_as_the_rfcs_print_it() {
+        let mut seed = [0; 32];
+        seed.iter_mut().zip(0..).for_each(|(byte, value)| *byte = value);
+        let der = SecretDocument::try_from(to_der(&ML_DSA_44, &seed).unwrap().to_vec()).unwrap();
+        assert_eq!(
+            der.to_pem("PRIVATE KEY", LineEnding::LF).unwrap().as_str(),
+            "-----BEGIN PRIVATE KEY-----\n\
+             MDQCAQAwCwYJYIZIAWUDBAMRBCKAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ\n\
+             GhscHR4f\n\
+             -----END PRIVATE KEY-----\n"
+        );
+
+        let pem = "-----BEGIN PRIVATE KEY-----\n\
+                   MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+                   -----END PRIVATE KEY-----\n";
+        let (_, der) = SecretDocument::from_pem(pem).unwrap();
+        let seed = from_der(&ED25519, der.as_bytes()).unwrap();
+        assert_eq!(to_der(&ED25519, &seed).unwrap().as_slice(), der.as_bytes());
+    }
+
+    #[test]
+    fn a_seed_in_another_form_is_refused() {
+        let der = to_der(&ED25519, &[7; 32]).unwrap();
+        assert!(from_der(&ED25519, &der).is_ok());
+        assert_eq!(from_der(&ML_DSA_44, &der).err(), Some(KeyFileError::OtherKind));
+        let other_tag = Form { oid: ED25519.oid, tag: 0x80 };
+        assert_eq!(from_der(&other_tag, &der).err(), Some(KeyFileError::OtherKind));
+        assert_eq!(from_der(&ED25519, &der[1..]).err(), Some(KeyFileError::WrongPassphrase));
+    }
 }

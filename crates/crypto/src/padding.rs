@@ -2,7 +2,7 @@
 //! Encrypted Files and Communication with PURBs", PoPETs 2019), from a floor of 4 KiB.
 //!
 //! Below the floor all lengths look the same; above it, a length L shows O(log log L) bits, and the
-//! padding costs at most 12 %. Unpadding takes one form only: nothing can hide in the padding.
+//! padding costs less than a sixteenth. Unpadding takes one form only: nothing can hide in the padding.
 
 use pouch_wire::limits::PADDED_BYTES_MIN;
 use zeroize::Zeroizing;
