@@ -27,9 +27,13 @@ fn file() -> String {
 
 /// A key file with these parameters, and an encrypted part that nothing will open.
 fn with_parameters(kdf: Kdf, encryption: EncryptionScheme) -> String {
+    with_data(kdf, encryption, &[0; 64])
+}
+
+fn with_data(kdf: Kdf, encryption: EncryptionScheme, data: &[u8]) -> String {
     let file = EncryptedPrivateKeyInfoRef {
         encryption_algorithm: Parameters { kdf, encryption }.into(),
-        encrypted_data: OctetStringRef::new(&[0; 64]).unwrap(),
+        encrypted_data: OctetStringRef::new(data).unwrap(),
     };
     let file = SecretDocument::try_from(&file).unwrap();
     file.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).unwrap().to_string()
@@ -38,13 +42,12 @@ fn with_parameters(kdf: Kdf, encryption: EncryptionScheme) -> String {
 const CBC: EncryptionScheme = EncryptionScheme::Aes256Cbc { iv: [0; 16] };
 
 fn scrypt(n: u64, r: u16, p: u16) -> String {
-    scrypt_for(n, r, p, None)
+    with_parameters(scrypt_kdf(n, r, p, None), CBC)
 }
 
-fn scrypt_for(n: u64, r: u16, p: u16, key_length: Option<u16>) -> String {
+fn scrypt_kdf(n: u64, r: u16, p: u16, key_length: Option<u16>) -> Kdf {
     let salt = Salt::new([0; 16]).unwrap();
-    let params = ScryptParams { salt, cost_parameter: n, block_size: r, parallelization: p, key_length };
-    with_parameters(Kdf::Scrypt(params), CBC)
+    Kdf::Scrypt(ScryptParams { salt, cost_parameter: n, block_size: r, parallelization: p, key_length })
 }
 
 fn refusal(pem: &str) -> KeyFileError {
@@ -143,7 +146,8 @@ fn an_unencrypted_key_is_refused_as_such() {
 #[test]
 fn what_is_no_key_file_is_refused() {
     let pem = file();
-    let long = format!("{pem}{}", "\n".repeat(KEY_FILE_BYTES));
+    // Well-formed, but longer than any key.
+    let long = with_data(scrypt_kdf(1024, 8, 1, None), CBC, &[0; KEY_FILE_BYTES]);
     let body = pem.lines().nth(1).unwrap();
     let files = [
         String::new(),
@@ -176,19 +180,22 @@ fn parameters_that_scrypt_does_not_have_are_refused() {
     for (n, r, p) in [(0, 8, 1), (1, 8, 1), (1000, 8, 1), (1024, 0, 1), (1024, 8, 0)] {
         assert_eq!(refusal(&scrypt(n, r, p)), KeyFileError::NotAKeyFile, "{n} {r} {p}");
     }
-    assert_eq!(refusal(&scrypt_for(1024, 8, 1, Some(16))), KeyFileError::NotAKeyFile);
-    assert_eq!(refusal(&scrypt_for(1024, 8, 1, Some(32))), KeyFileError::WrongPassphrase);
+    assert_eq!(refusal(&with_parameters(scrypt_kdf(1024, 8, 1, Some(16)), CBC)), KeyFileError::NotAKeyFile);
+    assert_eq!(
+        refusal(&with_parameters(scrypt_kdf(1024, 8, 1, Some(32)), CBC)),
+        KeyFileError::WrongPassphrase
+    );
 }
 
 #[test]
 fn another_encryption_is_refused_as_such() {
     let pbkdf2 = Kdf::Pbkdf2(Pbkdf2Params::hmac_sha256(1000, &[0; 16]).unwrap());
     assert_eq!(refusal(&with_parameters(pbkdf2, CBC)), KeyFileError::OtherEncryption);
-    let salt = Salt::new([0; 16]).unwrap();
-    let params =
-        ScryptParams { salt, cost_parameter: 1024, block_size: 8, parallelization: 1, key_length: None };
     let aes128 = EncryptionScheme::Aes128Cbc { iv: [0; 16] };
-    assert_eq!(refusal(&with_parameters(Kdf::Scrypt(params), aes128)), KeyFileError::OtherEncryption);
+    assert_eq!(
+        refusal(&with_parameters(scrypt_kdf(1024, 8, 1, None), aes128)),
+        KeyFileError::OtherEncryption
+    );
 }
 
 #[test]
