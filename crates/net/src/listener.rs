@@ -6,7 +6,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -89,6 +89,7 @@ pub struct Listener {
     buffers: SocketBuffers,
     limits: Limits,
     half_open: Arc<AtomicUsize>,
+    stopping: AtomicBool,
     pressure: Mutex<Pressure>,
 }
 
@@ -113,7 +114,8 @@ impl Listener {
             Endpoint::new(endpoint_config, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
         let addr = endpoint.local_addr().map_err(failed)?;
         let pressure = Mutex::new(Pressure::new(&limits));
-        Ok(Self { endpoint, addr, buffers, limits, half_open: Arc::default(), pressure })
+        let (half_open, stopping) = (Arc::default(), AtomicBool::new(false));
+        Ok(Self { endpoint, addr, buffers, limits, half_open, stopping, pressure })
     }
 
     /// The address bound, with its port.
@@ -152,13 +154,17 @@ impl Listener {
     }
 
     fn judge(&self, address_proved: bool) -> Verdict {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Verdict::Refuse;
+        }
         let mut pressure = self.pressure.lock().unwrap_or_else(PoisonError::into_inner);
         pressure.judge(Instant::now(), self.half_open(), address_proved)
     }
 
-    /// Turns new connections away from now on. Sessions go on.
+    /// Turns new connections away from now on, as busy; sessions go on. [`Listener::accept`] does it,
+    /// so it must go on being called; it ends with [`Listener::shutdown`].
     pub fn stop_accepting(&self) {
-        self.endpoint.set_server_config(None);
+        self.stopping.store(true, Ordering::Relaxed);
     }
 
     /// Ends all sessions and waits until the peers were told. Finish what is under way before.
@@ -182,5 +188,20 @@ pub(crate) async fn close(endpoint: &Endpoint, within: Duration) -> Result<(), S
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Listener({})", self.addr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng as _;
+
+    #[test]
+    fn new_secrets_differ_and_are_not_printed() {
+        let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(1);
+        let secrets = ServerSecrets::generate(&mut rng);
+        assert_ne!(secrets.reset(), secrets.token());
+        assert_ne!(secrets.reset(), ServerSecrets::generate(&mut rng).reset());
+        assert_eq!(format!("{secrets:?}"), "ServerSecrets(..)");
     }
 }

@@ -59,8 +59,7 @@ impl Session {
         question: &Q,
         within: Duration,
     ) -> Result<A, RequestError> {
-        let asking = self.ask(question, &[], Precedence::Routine, within);
-        tokio::time::timeout(within, asking).await.map_err(|_| RequestError::NoAnswer { within })?
+        self.request_with_payload(question, &[], Precedence::Routine, within).await
     }
 
     /// Asks with a payload and waits for the answer, `within` in all.
@@ -75,7 +74,13 @@ impl Session {
         within: Duration,
     ) -> Result<A, RequestError> {
         let asking = self.ask(question, payload, precedence, within);
-        tokio::time::timeout(within, asking).await.map_err(|_| RequestError::NoAnswer { within })?
+        match tokio::time::timeout(within, asking).await {
+            // One call on the stream used up the whole time.
+            Err(_) | Ok(Err(RequestError::Stream(StreamError::TooSlow { .. }))) => {
+                Err(RequestError::NoAnswer { within })
+            }
+            Ok(answer) => answer,
+        }
     }
 
     async fn ask<Q: Message, A: Message>(

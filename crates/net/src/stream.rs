@@ -111,9 +111,8 @@ impl Stream {
 
     /// Lets what we send on this stream go before that of less urgent streams of the session.
     pub fn set_priority(&self, precedence: Precedence) {
-        let priority = i32::from(u8::MAX).saturating_sub(i32::from(precedence.rank()));
         // A stream that is over has nothing left to be sent first.
-        self.send.set_priority(priority).ok();
+        self.send.set_priority(priority(precedence)).ok();
     }
 
     /// Sends a frame.
@@ -309,6 +308,16 @@ impl Stream {
     }
 }
 
+/// QUIC sends higher numbers first; a stream that was given no precedence has zero, like routine.
+const fn priority(precedence: Precedence) -> i32 {
+    match precedence {
+        Precedence::Flash => 3,
+        Precedence::Immediate => 2,
+        Precedence::Priority => 1,
+        Precedence::Routine => 0,
+    }
+}
+
 /// A piece's bytes, if it is the piece that must come now.
 fn piece(frame: &Frame, announced: u64, missing: u64) -> Result<&[u8], StreamError> {
     if frame.kind() != FrameKind::Chunk {
@@ -359,5 +368,51 @@ impl Drop for Stream {
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Stream({:?}, {:?}, ended: {})", self.session, self.sending, self.ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
+    use pouch_crypto::PublicKey;
+    use std::sync::Arc;
+
+    struct Everyone;
+
+    impl Authorise for Everyone {
+        fn is_known(&self, _: &PublicKey) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn the_more_urgent_the_sooner() {
+        let priorities = Precedence::ALL.map(priority);
+        assert!(priorities.is_sorted_by(|sooner, later| sooner > later), "{priorities:?}");
+    }
+
+    #[test]
+    fn a_deadline_beyond_the_clock_is_none_at_all() {
+        assert!(Due::within(Duration::MAX).at > Instant::now() + Duration::from_secs(3600));
+    }
+
+    #[tokio::test]
+    async fn a_precedence_reaches_the_carrier() {
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let identity = |seed| TransportIdentity::from_seed(&[seed; 32]).unwrap();
+        let (relay, secrets) = (identity(1), ServerSecrets::new([1; 32], [2; 32]));
+        let listener = Listener::bind(addr, &relay, Arc::new(Everyone), &secrets, Limits::default()).unwrap();
+        let dialer = Dialer::bind(addr, identity(2), Limits::default()).unwrap();
+        let accepting = async { listener.accept().await.unwrap().handshake().await.unwrap() };
+        let connecting = dialer.connect(listener.local_addr(), relay.public());
+        let (_theirs, ours) = tokio::join!(accepting, connecting);
+        let mut stream = ours.unwrap().open().await.unwrap();
+        assert_eq!(stream.send.priority().unwrap(), 0);
+        stream.set_priority(Precedence::Flash);
+        assert_eq!(stream.send.priority().unwrap(), 3);
+        // Of a stream that is over there is nothing to hurry.
+        stream.reset(ResetCode::Abandoned);
+        stream.set_priority(Precedence::Routine);
     }
 }

@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod codes;
 mod ends;
 mod frames;
 mod handshake;
