@@ -146,7 +146,9 @@ fn an_unencrypted_key_is_refused_as_such() {
 #[test]
 fn what_is_no_key_file_is_refused() {
     let pem = file();
-    // Well-formed, but longer than any key.
+    // Well-formed, but longer than any key; half as long it gets as far as the passphrase.
+    let half = with_data(scrypt_kdf(1024, 8, 1, None), CBC, &[0; KEY_FILE_BYTES / 2]);
+    assert_eq!(refusal(&half), KeyFileError::WrongPassphrase);
     let long = with_data(scrypt_kdf(1024, 8, 1, None), CBC, &[0; KEY_FILE_BYTES]);
     let body = pem.lines().nth(1).unwrap();
     let files = [
