@@ -1,2 +1,116 @@
-//! The `pouch` binary.
-fn main() {}
+//! The `pouch` binary: reads the command line, runs one command, and ends with a documented code.
+
+mod args;
+mod clock;
+mod commands;
+mod config;
+mod demo;
+mod exit;
+mod files;
+mod keyring;
+mod output;
+mod passphrase;
+mod problem;
+mod render;
+mod requests;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, RelayCommand, WitnessCommand};
+use commands::{audit, compose, directory, explain, init, keys, messages, network, services};
+use exit::Exit;
+use output::Output;
+use passphrase::Source;
+use problem::Problem;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = Output { json: cli.global.json, quiet: cli.global.quiet };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            out.problem(&Problem::new(Exit::Internal, "POUCH-CLI-70", format!("no runtime: {error}")));
+            return ExitCode::from(Exit::Internal.code());
+        }
+    };
+    let ended = runtime.block_on(run(cli.command, &cli.global, &out));
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => {
+            out.problem(&problem);
+            ExitCode::from(problem.exit)
+        }
+    }
+}
+
+/// Runs a command; the code to end with when nothing went wrong.
+async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Problem> {
+    let command = match local(command, global, out).await? {
+        None => return Ok(Exit::Done.code()),
+        Some(command) => command,
+    };
+    let node = config::node(&global.config)?;
+    let client = node.client();
+    let source = Source::choose(global.passphrase_file.as_deref(), None)?;
+    match command {
+        Command::Show(show) => return messages::show(&show, &client, out).await,
+        Command::Send(send) => compose::send(*send, &client, out).await,
+        Command::Draft(draft) => compose::draft(*draft, &client, out).await,
+        Command::Approve(approve) => compose::approve(approve, &client, &source, out).await,
+        Command::Release(id) => compose::release(id, &client, out).await,
+        Command::Reply(reply) => compose::reply(compose::ReplyKind::Reply, *reply, &client, out).await,
+        Command::Correct(reply) => compose::reply(compose::ReplyKind::Correct, *reply, &client, out).await,
+        Command::Cancel(reply) => compose::reply(compose::ReplyKind::Cancel, *reply, &client, out).await,
+        Command::Inbox(list) => messages::inbox(&list, &client, out).await,
+        Command::Outbox(list) => messages::outbox(&list, &client, out).await,
+        Command::Ack(ack) => messages::ack(&ack, &client, out).await,
+        Command::Watch(watch) => messages::watch(&watch, &client, out).await,
+        Command::Status => messages::status(&client, out).await,
+        Command::Keys(command) => keys::keys(command, &node, &source, out).await,
+        Command::Directory(command) => directory::directory(command, &client, out).await,
+        Command::Evidence(Evidence::Export { id, output }) => messages::export(&id, &output, &client, out).await,
+        _ => Err(Problem::new(Exit::Internal, "POUCH-CLI-71", "a command without a home")),
+    }?;
+    Ok(Exit::Done.code())
+}
+
+/// Runs the commands that need no running node; gives back one that does.
+async fn local(command: Command, global: &Global, out: &Output) -> Result<Option<Command>, Problem> {
+    let source = || Source::choose(global.passphrase_file.as_deref(), None);
+    match command {
+        Command::Demo(demo) => demo::demo(demo, out).await?,
+        Command::Init(command) => init::init(command, &source()?, out)?,
+        Command::Network(command) => network::network(command, &source()?, out)?,
+        Command::Relay(RelayCommand::Init { name, address, origin, dir, cost }) => {
+            let throw_away = cost.throw_away;
+            let relay = init::NewRelay { name: &name, address: &address, origin: &origin, dir: &dir, throw_away };
+            init::init_relay(&relay, &source()?, out)?;
+        }
+        Command::Witness(WitnessCommand::Init { name, dir, cost }) => {
+            init::init_witness(&name, &dir, cost.throw_away, &source()?, out)?;
+        }
+        Command::Relay(RelayCommand::Run) => services::relay(global, out).await?,
+        Command::Witness(WitnessCommand::Run) => services::witness(global, out).await?,
+        Command::Agent(AgentCommand::Run) => services::agent(global, out).await?,
+        Command::Audit(Audit::Log { dir, policy }) => audit::log(&dir, &policy, out)?,
+        Command::Audit(Audit::Evidence { files, charter }) => audit::evidence(&files, &charter, out)?,
+        Command::Directory(args::DirectoryCommand::Verify { dir, charter }) => directory::verify(&dir, &charter, out)?,
+        Command::CheckConfig(check) => {
+            services::check_config(check.file.as_deref().unwrap_or(&global.config), out)?;
+        }
+        Command::Explain { code } => explain::explain(&code, out)?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "pouch", &mut std::io::stdout());
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut std::io::stdout())
+                .map_err(|error| Problem::new(Exit::Failed, "POUCH-CLI-02", error.to_string()))?;
+        }
+        needs_node => return Ok(Some(needs_node)),
+    }
+    Ok(None)
+}

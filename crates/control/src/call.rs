@@ -1,6 +1,6 @@
 //! What a user may ask of an agent, and the two kinds of answer.
 
-use pouch_wire::{ContactPoint, Digest, KeyId, NoticeType, Precedence, Timestamp, Tlp};
+use pouch_wire::{ContactPoint, Digest, KeyId, NetworkId, NoticeType, Precedence, Timestamp, Tlp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -128,6 +128,8 @@ pub enum Call {
         /// How many at most.
         count: u32,
     },
+    /// The directory's current entry of this node's contact point.
+    OwnEntry,
     /// This node's keys.
     Keys,
     /// Put a signed statement into the directory, through a relay.
@@ -201,6 +203,13 @@ pub enum Answer {
     DirectoryLog(Vec<EntryView>),
     /// To [`Call::Keys`] and [`Call::ReloadKeys`].
     Keys(Vec<KeyView>),
+    /// To [`Call::OwnEntry`].
+    OwnEntry {
+        /// The network.
+        network: NetworkId,
+        /// The entry's canonical bytes.
+        entry: Bytes,
+    },
     /// To [`Call::Publish`]: the statement's index.
     Published(u64),
     /// To [`Call::Watch`], once per event.

@@ -1,1 +1,28 @@
-//! Accept, commit, log, deliver, sequence the directory; cannot open a letter.
+//! A relay: accepts sealed messages, keeps them until they are taken, writes what it accepted into a
+//! public log, and sequences the network's directory.
+//!
+//! It cannot open a message: the code that could is not among its dependencies. It is trusted for
+//! availability and nothing else. Each task owns its state; they talk through bounded channels:
+//!
+//! - [`mod@session`] answers what agents ask, one task per stream;
+//! - [`mod@switchboard`] knows who is attached and wakes their deliveries;
+//! - [`mod@delivery`] hands one recipient its messages, most urgent first, then fair between senders;
+//! - [`mod@sequencer`] owns the directory and decides what enters its log;
+//! - [`mod@keeper`] owns one log's tree: signs, has it cosigned, publishes.
+
+mod accept;
+mod config;
+mod cosigning;
+mod delivery;
+mod keeper;
+mod keys;
+mod publisher;
+mod reading;
+mod run;
+mod sequencer;
+mod session;
+mod switchboard;
+
+pub use config::RelayConfig;
+pub use keys::{LogKeyPair, RelayKeys};
+pub use run::{Clock, RelayError, run};

@@ -112,3 +112,15 @@ id!(
     /// A notice: SHA-256 of its canonical bytes, without any signature.
     NoticeId
 );
+
+/// Bytes of a hexadecimal text; `None` when it is not one.
+#[must_use]
+pub fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    hex::decode(text).ok()
+}
+
+/// Bytes as lower-case hexadecimal.
+#[must_use]
+pub fn encode_hex(bytes: &[u8]) -> String {
+    hex::encode(bytes)
+}

@@ -19,7 +19,7 @@ mod tlp;
 
 pub use bounded::{Blob, Fixed, List, OutOfBounds, Set, Text};
 pub use codec::{Canonical, DecodeError, EncodeError};
-pub use digest::{Digest, EnvelopeId, KeyId, NetworkId, NotADigest, NoticeId};
+pub use digest::{Digest, EnvelopeId, KeyId, NetworkId, NotADigest, NoticeId, decode_hex, encode_hex};
 pub use environment::{Environment, ExerciseId};
 pub use frame::{Frame, FrameError, FrameKind, FrameReader, Message};
 pub use notice_type::{NoticeType, UnknownNoticeType};

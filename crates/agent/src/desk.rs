@@ -1,0 +1,171 @@
+//! What every part of a node shares: handles to the store, the directory as believed now, the keys in
+//! use, the sessions. It holds no state of its own that two parts could disagree about.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use pouch_control::EventKind;
+use pouch_crypto::{Context, Domain, PrekeySecret, SigningKey, VaultKey};
+use pouch_directory::{Act, Directory, Statement};
+use pouch_net::RequestError;
+use pouch_store::{AgentStore, Prekeys as _};
+use pouch_wire::session::{Publish, Published};
+use pouch_wire::{
+    Blob, Canonical as _, ContactPoint, Digest, Environment, KeyId, NetworkId, Timestamp, limits,
+};
+use rand::Rng as _;
+use tokio::sync::{Mutex, mpsc, watch};
+
+use crate::error::AgentError;
+use crate::events::{Events, Happening};
+use crate::keys::KeyKeeper;
+use crate::link::Links;
+use crate::mirror::Believed;
+
+/// Reads the clock.
+pub type Clock = fn() -> Timestamp;
+
+/// The signing key in use and the one that waits.
+#[derive(Debug)]
+pub(crate) struct Signing {
+    pub(crate) current: Arc<SigningKey>,
+    pub(crate) next: Option<Arc<SigningKey>>,
+}
+
+/// The node's desk.
+pub(crate) struct Desk {
+    pub(crate) me: ContactPoint,
+    pub(crate) network: NetworkId,
+    pub(crate) network_name: String,
+    pub(crate) version: &'static str,
+    pub(crate) clock: Clock,
+    pub(crate) store: AgentStore,
+    pub(crate) vault: VaultKey,
+    pub(crate) believed: watch::Receiver<Arc<Believed>>,
+    pub(crate) links: Links,
+    pub(crate) events: Events,
+    pub(crate) signing: RwLock<Signing>,
+    pub(crate) keeper: Box<dyn KeyKeeper>,
+    /// Held while a message gets its number, its place in the sequence and its row.
+    pub(crate) outgoing: Mutex<()>,
+    /// Says that something waits to be sent.
+    pub(crate) wake_outbox: mpsc::Sender<()>,
+    /// Asks the mirror to look at a relay's log now.
+    pub(crate) wake_mirror: mpsc::Sender<()>,
+    /// What the relays' clocks said, against ours, in milliseconds (theirs less ours).
+    pub(crate) offsets: RwLock<HashMap<String, i64>>,
+    /// When this node last had everything from all its home relays.
+    pub(crate) caught_up: RwLock<Timestamp>,
+}
+
+impl core::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Desk").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// The directory as believed now.
+    pub(crate) fn directory(&self) -> Arc<Directory> {
+        self.believed.borrow().directory.clone()
+    }
+
+    /// The signing key in use.
+    pub(crate) fn signing_key(&self) -> Arc<SigningKey> {
+        self.signing.read().unwrap_or_else(PoisonError::into_inner).current.clone()
+    }
+
+    /// The context of signatures.
+    pub(crate) fn context(&self, environment: Environment) -> Context {
+        Context::of(self.network, environment)
+    }
+
+    /// A prekey's secret, for as long as it is kept.
+    pub(crate) async fn prekey(&self, id: KeyId) -> Result<PrekeySecret, AgentError> {
+        let row = self.store.prekey(id).await?.ok_or(AgentError::NoPrekey(id))?;
+        let seed = self.vault.unwrap(id.as_bytes(), &row.wrapped)?;
+        let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| AgentError::NoPrekey(id))?;
+        Ok(PrekeySecret::from_seed(seed))
+    }
+
+    /// Signs a statement with the key in use and puts it into the directory; its index.
+    pub(crate) async fn publish(&self, act: Act) -> Result<u64, AgentError> {
+        let mut nonce = [0; 32];
+        rand::rng().fill_bytes(&mut nonce);
+        let statement =
+            Statement { network: self.network, created: (self.clock)(), nonce: Digest::new(nonce), act };
+        let key = self.signing_key();
+        self.publish_signed(statement.sign(&[key.as_ref()])?.to_bytes()?).await
+    }
+
+    /// Puts a signed statement into the directory, through any relay; its index.
+    pub(crate) async fn publish_signed(&self, statement: Vec<u8>) -> Result<u64, AgentError> {
+        let statement: Blob<{ limits::STATEMENT_BYTES }> = Blob::new(statement)?;
+        let session = self.links.any().ok_or(AgentError::NoRelay)?;
+        let published: Published = session.request(&Publish { statement }, PUBLISH_WITHIN).await?;
+        Ok(published.index)
+    }
+
+    /// Keeps and tells an event.
+    pub(crate) async fn tell(&self, happening: Happening) -> Result<(), AgentError> {
+        Ok(self.events.tell(happening, (self.clock)()).await?)
+    }
+
+    /// Raises an alarm.
+    pub(crate) async fn alarm(&self, code: &'static str, words: impl Into<String>) -> Result<(), AgentError> {
+        self.tell(Happening::new(EventKind::Alarm, code, words)).await
+    }
+
+    /// Says that something waits to be sent.
+    pub(crate) fn wake_outbox(&self) {
+        // A full channel means that the outbox is about to look anyway.
+        self.wake_outbox.try_send(()).ok();
+    }
+
+    /// Asks the mirror to look now.
+    pub(crate) fn wake_mirror(&self) {
+        self.wake_mirror.try_send(()).ok();
+    }
+
+    /// Notes a relay's clock.
+    pub(crate) fn heard_clock(&self, relay: &str, theirs: Timestamp) {
+        let ours = (self.clock)();
+        let offset = i64::try_from(theirs.0).unwrap_or(i64::MAX).saturating_sub(i64::try_from(ours.0).unwrap_or(i64::MAX));
+        self.offsets.write().unwrap_or_else(PoisonError::into_inner).insert(relay.to_owned(), offset);
+    }
+
+    /// The median of what the relays' clocks said against ours, in milliseconds; `None` before any did.
+    pub(crate) fn clock_offset_ms(&self) -> Option<i64> {
+        let offsets = self.offsets.read().unwrap_or_else(PoisonError::into_inner);
+        let mut sorted: Vec<i64> = offsets.values().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied()
+    }
+
+    /// Whether the time is known: our clock agrees with the relays' within two minutes.
+    pub(crate) fn time_is_sure(&self) -> bool {
+        let tolerated = i64::try_from(limits::CLOCK_SKEW_MS_MAX).unwrap_or(i64::MAX);
+        self.clock_offset_ms().is_some_and(|offset| offset.unsigned_abs() <= tolerated.unsigned_abs())
+    }
+
+    /// Whether this node had everything from its home relays at some time after `moment`.
+    pub(crate) fn caught_up_since(&self, moment: Timestamp) -> bool {
+        *self.caught_up.read().unwrap_or_else(PoisonError::into_inner) > moment
+    }
+
+    /// Signs bytes with the key in use.
+    pub(crate) fn sign(&self, domain: Domain, environment: Environment, bytes: &[u8]) -> pouch_crypto::Signature {
+        self.signing_key().sign(domain, &self.context(environment), bytes)
+    }
+}
+
+/// Why asking a relay did not help.
+pub(crate) fn request_code(error: &RequestError) -> String {
+    match error {
+        RequestError::Refused(refused) => refused.code.to_string(),
+        other => other.code().to_owned(),
+    }
+}
+
+const PUBLISH_WITHIN: Duration = Duration::from_secs(15);

@@ -1,0 +1,180 @@
+//! The node's sessions: one to each home relay, made again with jittered backoff for as long as the
+//! node runs. What arrives on a session goes to whoever handles it; what others want to ask goes
+//! through [`Links`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pouch_crypto::PublicKey;
+use pouch_net::{Backoff, Dialer, Session, Stream};
+use pouch_wire::session::{Attach, Attached, Changed};
+use pouch_wire::{NetworkId, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// A relay to keep a session with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Relay {
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) key: PublicKey,
+}
+
+/// A relay and its session, when there is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) relay: String,
+    pub(crate) session: Option<Session>,
+}
+
+/// What happens on the links.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    /// A session is there, and the relay delivers to us.
+    Up { relay: String, relay_now: Timestamp },
+    /// The session is gone.
+    Down { relay: String, code: &'static str },
+    /// The relay told its clock and its newest directory size.
+    Heard { relay: String, now: Timestamp, directory_size: u64 },
+    /// The relay opened a stream: a delivery, or a checkpoint to cosign.
+    Stream { relay: String, stream: Box<Stream> },
+}
+
+/// The sessions as they are now.
+#[derive(Debug, Clone)]
+pub(crate) struct Links {
+    lines: watch::Receiver<Vec<Line>>,
+}
+
+impl Links {
+    /// All relays, with a session or without.
+    pub(crate) fn all(&self) -> Vec<Line> {
+        self.lines.borrow().clone()
+    }
+
+    /// The session with a relay, when there is one.
+    pub(crate) fn session(&self, relay: &str) -> Option<Session> {
+        self.lines.borrow().iter().find(|line| line.relay == relay).and_then(|line| line.session.clone())
+    }
+
+    /// Any session at all, the first relay's first.
+    pub(crate) fn any(&self) -> Option<Session> {
+        self.lines.borrow().iter().find_map(|line| line.session.clone())
+    }
+
+    /// Waits for the lines to change.
+    pub(crate) async fn changed(&mut self) -> bool {
+        self.lines.changed().await.is_ok()
+    }
+}
+
+/// What every link needs.
+#[derive(Debug, Clone)]
+pub(crate) struct LinkContext {
+    pub(crate) dialer: Arc<Dialer>,
+    pub(crate) network: NetworkId,
+    pub(crate) witnesses: bool,
+    pub(crate) events: mpsc::Sender<LinkEvent>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// Starts a link per relay.
+pub(crate) fn start(relays: Vec<Relay>, context: &LinkContext) -> Links {
+    let lines: Vec<Line> = relays.iter().map(|r| Line { relay: r.name.clone(), session: None }).collect();
+    let (tx, rx) = watch::channel(lines);
+    let tx = Arc::new(tx);
+    for relay in relays {
+        tokio::spawn(keep(relay, context.clone(), tx.clone()));
+    }
+    Links { lines: rx }
+}
+
+async fn keep(relay: Relay, context: LinkContext, lines: Arc<watch::Sender<Vec<Line>>>) {
+    let mut backoff = Backoff::new();
+    loop {
+        let begun = Instant::now();
+        let ended = tokio::select! {
+            () = context.shutdown.cancelled() => return,
+            ended = attempt(&relay, &context, &lines) => ended,
+        };
+        let wait = match ended {
+            Err(code) => {
+                info!(relay = relay.name, code, "relay not reached");
+                backoff.after_failure(&mut rand::rng())
+            }
+            Ok(code) => {
+                set(&lines, &relay.name, None);
+                let down = LinkEvent::Down { relay: relay.name.clone(), code };
+                context.events.send(down).await.ok();
+                backoff.after_session(begun.elapsed(), &mut rand::rng())
+            }
+        };
+        tokio::select! {
+            () = context.shutdown.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// One session, from connecting to its end. `Err` when it never came up.
+async fn attempt(
+    relay: &Relay,
+    context: &LinkContext,
+    lines: &watch::Sender<Vec<Line>>,
+) -> Result<&'static str, &'static str> {
+    let address = resolve(&relay.address).await.ok_or("POUCH-NET-50")?;
+    let session = context.dialer.connect(address, relay.key).await.map_err(|error| error.code())?;
+    let mut attached = session.open().await.map_err(|error| error.code())?.with_deadline(ATTACH_WITHIN);
+    let hello = Attach { network: context.network.0, witnesses: context.witnesses };
+    attached.send_message(&hello).await.map_err(|error| error.code())?;
+    let welcome: Attached = attached.recv_message().await.map_err(|error| error.code())?;
+    attached.set_deadline(None);
+    set(lines, &relay.name, Some(session.clone()));
+    let up = LinkEvent::Up { relay: relay.name.clone(), relay_now: welcome.now };
+    context.events.send(up).await.ok();
+    heard(relay, context, welcome.now, welcome.directory_size).await;
+    Ok(serve(relay, context, &session, attached).await)
+}
+
+async fn serve(relay: &Relay, context: &LinkContext, session: &Session, mut attached: Stream) -> &'static str {
+    loop {
+        tokio::select! {
+            changed = attached.recv_message::<Changed>() => match changed {
+                Ok(changed) => heard(relay, context, changed.now, changed.size).await,
+                Err(error) => {
+                    warn!(relay = relay.name, code = error.code(), "relay hung up");
+                    return error.code();
+                }
+            },
+            stream = session.accept() => match stream {
+                Ok(stream) => {
+                    let event = LinkEvent::Stream { relay: relay.name.clone(), stream: Box::new(stream) };
+                    context.events.send(event).await.ok();
+                }
+                Err(error) => return error.code(),
+            },
+        }
+    }
+}
+
+async fn heard(relay: &Relay, context: &LinkContext, now: Timestamp, directory_size: u64) {
+    let event = LinkEvent::Heard { relay: relay.name.clone(), now, directory_size };
+    context.events.send(event).await.ok();
+}
+
+fn set(lines: &watch::Sender<Vec<Line>>, relay: &str, session: Option<Session>) {
+    lines.send_modify(|lines| {
+        if let Some(line) = lines.iter_mut().find(|line| line.relay == relay) {
+            line.session = session;
+        }
+    });
+}
+
+async fn resolve(address: &str) -> Option<SocketAddr> {
+    tokio::net::lookup_host(address).await.ok()?.next()
+}
+
+const ATTACH_WITHIN: Duration = Duration::from_secs(10);

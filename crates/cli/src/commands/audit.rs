@@ -1,0 +1,121 @@
+//! `audit log`, `audit evidence`, `directory verify`: offline, with nothing but files and the charter.
+
+use std::path::{Path, PathBuf};
+
+use pouch_audit::{LogError, LogFolder, LogReport, verify_log};
+use pouch_directory::{CharterFile, Directory, Outcome};
+use pouch_notice::EvidenceFile;
+use pouch_tlog::Policy;
+use pouch_wire::{Canonical as _, limits};
+use serde::Serialize;
+
+use crate::clock;
+use crate::commands::network::read_charter;
+use crate::exit::Exit;
+use crate::files;
+use crate::output::Output;
+use crate::problem::Problem;
+
+/// Largest policy file: 96 keys of about 2 KiB.
+const POLICY_BYTES_MAX: usize = 1024 * 1024;
+
+fn failed(error: &LogError) -> Problem {
+    let exit = match error {
+        LogError::Folder(_) => Exit::Failed,
+        LogError::Note(_) | LogError::Policy(_) => Exit::NotAuthentic,
+        LogError::Contents(_) | LogError::Findings(_) => Exit::Contradiction,
+    };
+    Problem::new(exit, error.code(), format!("the log does not hold: {error}"))
+        .why("what it says cannot be relied on")
+        .next("keep this copy as evidence; compare it with the copies that others hold")
+}
+
+fn words(report: &LogReport) -> String {
+    let at = report.cosigned_at.map(clock::utc).unwrap_or_else(|| "no time".into());
+    format!(
+        "{}: {} entries hold, {} files read; cosigned by {} ({at})",
+        report.origin,
+        report.size,
+        report.files,
+        report.witnesses.join(", ")
+    )
+}
+
+pub(crate) fn log(dir: &Path, policy: &Path, out: &Output) -> Result<(), Problem> {
+    let bytes = files::read(policy, POLICY_BYTES_MAX)?;
+    let policy = Policy::parse(&bytes)
+        .map_err(|error| Problem::new(Exit::Usage, error.code(), format!("{}: {error}", policy.display())))?;
+    let report = verify_log(&LogFolder::new(dir), &policy, |_, _| {}).map_err(|error| failed(&error))?;
+    out.result("log-verified", &report, &words(&report))
+}
+
+/// A directory log that holds, and what its entries do.
+#[derive(Debug, Serialize)]
+pub(crate) struct DirectoryReport {
+    log: LogReport,
+    no_effect: u64,
+}
+
+impl DirectoryReport {
+    pub(crate) fn words(&self) -> String {
+        format!("{}\n{} of its entries have no effect", words(&self.log), self.no_effect)
+    }
+}
+
+/// Verifies a folder's directory log under the policy of its own charter, and folds it.
+pub(crate) fn directory(dir: &Path, charter: &CharterFile) -> Result<DirectoryReport, Problem> {
+    let bad = |error: &str, code: &str| Problem::new(Exit::RefusedByPolicy, code, error.to_owned());
+    let mut folded = Directory::found(&charter.charter).map_err(|e| bad(&e.to_string(), e.code()))?;
+    let first = charter.charter.to_bytes().map_err(|e| bad(&e.to_string(), "POUCH-CHA-33"))?;
+    let policy = folded.now_view().directory_policy();
+    let (mut no_effect, mut same) = (0_u64, false);
+    let log = verify_log(&LogFolder::new(dir), &policy, |index, entry| {
+        if index == 0 {
+            same = entry == first;
+        } else if let Outcome::NoEffect(_) = folded.apply(index, entry) {
+            no_effect = no_effect.saturating_add(1);
+        }
+    })
+    .map_err(|error| failed(&error))?;
+    if !same {
+        return Err(Problem::new(Exit::Contradiction, "POUCH-AUD-03", "the log begins with another charter")
+            .why("it is the log of another network"));
+    }
+    Ok(DirectoryReport { log, no_effect })
+}
+
+pub(crate) fn evidence(paths: &[PathBuf], charter: &Path, out: &Output) -> Result<(), Problem> {
+    let charter = read_charter(charter)?;
+    let mut worst: Option<Problem> = None;
+    for path in paths {
+        let bytes = files::read(path, limits::EVIDENCE_BYTES.saturating_add(limits::PAYLOAD_BYTES))?;
+        match one(&bytes, &charter) {
+            Ok(found) => {
+                let words = format!("{}: evidence holds\n{}", path.display(), found.words);
+                out.result("evidence-verified", &found, &words)?;
+            }
+            Err(problem) => {
+                let problem = Problem { what: format!("{}: {}", path.display(), problem.what), ..problem };
+                out.problem(&problem);
+                worst.get_or_insert(problem);
+            }
+        }
+    }
+    worst.map_or(Ok(()), Err)
+}
+
+#[derive(Debug, Serialize)]
+struct Found {
+    number: String,
+    words: String,
+}
+
+fn one(bytes: &[u8], charter: &CharterFile) -> Result<Found, Problem> {
+    let file = EvidenceFile::from_bytes(bytes)
+        .map_err(|error| Problem::new(Exit::NotAuthentic, "POUCH-EVI-01", format!("not evidence: {error}")))?;
+    let verdict = file.verify(&charter.charter).map_err(|refused| {
+        Problem::new(Exit::NotAuthentic, refused.code(), refused.to_string())
+            .why("whoever made this file changed something, or something is missing")
+    })?;
+    Ok(Found { number: verdict.number(), words: verdict.words() })
+}

@@ -1,0 +1,270 @@
+//! `init`, `relay init`, `witness init`: new keys, a configuration that explains itself, and the
+//! request to send to whoever authorises them. Each ends by saying who must do what next.
+
+use std::path::Path;
+
+use pouch_wire::{ContactPoint, Member};
+
+use crate::args::{Init, InitNode};
+use crate::files;
+use crate::keyring::{KeyRing, cost, name};
+use crate::output::Output;
+use crate::passphrase::Source;
+use crate::problem::Problem;
+use crate::requests::{
+    self, ContactPointRequest, FounderRequest, LogRequest, MemberRequest, OfficerRequest, RelayRequest,
+    WitnessRequest,
+};
+
+pub(crate) fn init(command: Init, source: &Source, out: &Output) -> Result<(), Problem> {
+    match command {
+        Init::Member { member, name, dir, cost } => init_member(&member, name, &dir, cost.throw_away, source, out),
+        Init::Node(node) => init_node(node, source, out),
+        Init::Officer { contact_point, title, person, dir, cost } => {
+            let officer = Officer { contact_point, title, person };
+            init_officer(officer, &dir, cost.throw_away, source, out)
+        }
+    }
+}
+
+fn init_member(
+    member: &Member,
+    display: String,
+    dir: &Path,
+    throw_away: bool,
+    source: &Source,
+    out: &Output,
+) -> Result<(), Problem> {
+    let ring = KeyRing::create(&dir.join("keys"), source.new("the root keys")?, cost(throw_away))?;
+    let root = ring.make_signing(name::ROOT)?.public();
+    let next_root = ring.make_signing(name::NEXT_ROOT)?.public().id();
+    let request = dir.join("founder.toml");
+    requests::write(
+        &request,
+        "A member asks to be a founder of a network. Send this to the secretariat; nothing in it is secret.\n\
+         Compare the keys by telephone or at a meeting: trust starts here.",
+        &FounderRequest { member: member.clone(), name: display, root, next_root },
+    )?;
+    out.say(&format!("Root keys of {member} are in {}. Keep that folder offline.", dir.join("keys").display()));
+    out.next(&format!("send {} to the secretariat, who runs `pouch network create`", request.display()));
+    Ok(())
+}
+
+fn init_node(node: InitNode, source: &Source, out: &Output) -> Result<(), Problem> {
+    let InitNode { contact_point, name: display, telephone, relays, witness, dir, cost: hard } = node;
+    let ring = KeyRing::create(&dir.join("keys"), source.new("this node's keys")?, cost(hard.throw_away))?;
+    let signing = ring.make_signing(name::SIGNING)?.public();
+    let transport = ring.make_signing(name::TRANSPORT)?.public();
+    ring.make_signing(name::VAULT)?;
+    let request = dir.join("contact-point.toml");
+    requests::write(
+        &request,
+        "A node asks its member to authorise it as a contact point: give this to whoever holds the\n\
+         member's root key. Nothing in it is secret.",
+        &MemberRequest::ContactPoint(Box::new(ContactPointRequest {
+            contact_point: contact_point.clone(),
+            name: display,
+            telephone,
+            home_relays: relays,
+            signing,
+            transport,
+        })),
+    )?;
+    if let Some(witness) = &witness {
+        write_witness_request(&ring, &dir, witness, None)?;
+    }
+    files::write_new(&dir.join("agent.toml"), agent_toml(&contact_point, witness.as_deref(), source).as_bytes())?;
+    out.say(&format!("The node of {contact_point} is in {}.", dir.display()));
+    out.next(&format!(
+        "give {} to the holder of the root key (`pouch network sign --request`); put the finished charter at {}; \
+         then `pouch agent run --config {}`",
+        request.display(),
+        dir.join("charter.pouch").display(),
+        dir.join("agent.toml").display()
+    ));
+    Ok(())
+}
+
+struct Officer {
+    contact_point: ContactPoint,
+    title: String,
+    person: String,
+}
+
+fn init_officer(
+    officer: Officer,
+    dir: &Path,
+    throw_away: bool,
+    source: &Source,
+    out: &Output,
+) -> Result<(), Problem> {
+    let Officer { contact_point, title, person } = officer;
+    let ring = KeyRing::create(dir, source.new("the officer's key")?, cost(throw_away))?;
+    let key = ring.make_signing(name::OFFICER)?.public();
+    let request = dir.join("officer.toml");
+    requests::write(
+        &request,
+        "An officer asks the member to be authorised to approve notices. Give this to whoever holds the\n\
+         member's root key. Nothing in it is secret.",
+        &MemberRequest::Officer(OfficerRequest { contact_point: contact_point.clone(), title, person, key }),
+    )?;
+    out.say(&format!("The officer's key is {}.", dir.join(name::OFFICER).display()));
+    out.next(&format!("give {} to the holder of {}'s root key", request.display(), contact_point.member));
+    Ok(())
+}
+
+/// What `relay init` takes.
+#[derive(Debug)]
+pub(crate) struct NewRelay<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) address: &'a str,
+    pub(crate) origin: &'a str,
+    pub(crate) dir: &'a Path,
+    pub(crate) throw_away: bool,
+}
+
+pub(crate) fn init_relay(relay: &NewRelay<'_>, source: &Source, out: &Output) -> Result<(), Problem> {
+    let NewRelay { name: relay_name, address, origin, dir, throw_away } = *relay;
+    let ring = KeyRing::create(&dir.join("keys"), source.new("the relay's keys")?, cost(throw_away))?;
+    let transport = ring.make_signing(name::TRANSPORT)?.public();
+    let receipts = ring.make_signing(name::RECEIPTS)?.public();
+    let message_log = LogRequest {
+        origin: format!("{origin}/{relay_name}/messages"),
+        ed25519: ring.make_note(name::MESSAGE_LOG)?.public(),
+        mldsa: ring.make_mldsa(name::MESSAGE_LOG_MLDSA)?.public().clone(),
+    };
+    let directory_log = LogRequest {
+        origin: format!("{origin}/directory"),
+        ed25519: ring.make_note(name::DIRECTORY_LOG)?.public(),
+        mldsa: ring.make_mldsa(name::DIRECTORY_LOG_MLDSA)?.public().clone(),
+    };
+    let request = dir.join("relay-request.toml");
+    requests::write(
+        &request,
+        "A relay asks to be named in a charter. Send this to the secretariat; nothing in it is secret.",
+        &RelayRequest {
+            name: relay_name.into(),
+            address: address.into(),
+            transport,
+            receipts,
+            message_log,
+            directory_log,
+        },
+    )?;
+    files::write_new(&dir.join("relay.toml"), relay_toml(relay_name, address, source).as_bytes())?;
+    out.say(&format!("The relay {relay_name} is in {}.", dir.display()));
+    out.next(&format!(
+        "send {} to the secretariat; put the finished charter at {}; then `pouch relay run --config {}`",
+        request.display(),
+        dir.join("charter.pouch").display(),
+        dir.join("relay.toml").display()
+    ));
+    Ok(())
+}
+
+pub(crate) fn init_witness(
+    witness: &str,
+    dir: &Path,
+    throw_away: bool,
+    source: &Source,
+    out: &Output,
+) -> Result<(), Problem> {
+    let ring = KeyRing::create(&dir.join("keys"), source.new("the witness's keys")?, cost(throw_away))?;
+    let transport = ring.make_signing(name::TRANSPORT)?.public();
+    write_witness_request(&ring, dir, witness, Some(transport))?;
+    files::write_new(&dir.join("witness.toml"), witness_toml(witness, source).as_bytes())?;
+    out.say(&format!("The witness {witness} is in {}.", dir.display()));
+    out.next(&format!(
+        "send {} to the secretariat; put the finished charter at {}; then `pouch witness run --config {}`",
+        dir.join("witness-request.toml").display(),
+        dir.join("charter.pouch").display(),
+        dir.join("witness.toml").display()
+    ));
+    Ok(())
+}
+
+fn write_witness_request(
+    ring: &KeyRing,
+    dir: &Path,
+    witness: &str,
+    transport: Option<pouch_crypto::PublicKey>,
+) -> Result<(), Problem> {
+    let ed25519 = ring.make_note(name::WITNESS)?.public();
+    let mldsa = ring.make_mldsa(name::WITNESS_MLDSA)?.public().clone();
+    requests::write(
+        &dir.join("witness-request.toml"),
+        "A witness asks to be named in a charter. Send this to the secretariat; nothing in it is secret.",
+        &WitnessRequest { name: witness.into(), ed25519, mldsa, transport },
+    )
+}
+
+fn passphrase_line(source: &Source) -> String {
+    let text = "# A file (mode 0600) with the passphrase of the key files. Without it the passphrase is taken from\n\
+                # the systemd credential `pouch-passphrase`, from --passphrase-file, or asked on the terminal.\n";
+    match source {
+        Source::File(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            format!("{text}passphrase_file = {:?}\n", path.display().to_string())
+        }
+        Source::Descriptor(_) | Source::Terminal => format!("{text}# passphrase_file = \"passphrase\"\n"),
+    }
+}
+
+fn agent_toml(contact_point: &ContactPoint, witness: Option<&str>, source: &Source) -> String {
+    let witness = match witness {
+        Some(name) => format!("witness = {name:?}\n"),
+        None => "# witness = \"example.org/witness\"\n".into(),
+    };
+    format!(
+        "# A Pouch node. Paths are relative to this file. Unknown keys are refused.\n\n\
+         # The contact point that this node speaks for.\n\
+         contact_point = \"{contact_point}\"\n\n\
+         # The network's charter, which came to you by hand.\n\
+         charter = \"charter.pouch\"\n\n\
+         # The folder of the database. Back it up with the node stopped, or together with its -wal file.\n\
+         data = \"data\"\n\n\
+         # The folder of the encrypted key files (mode 0600).\n\
+         keys = \"keys\"\n\n\
+         # The Unix socket on which commands reach the node (mode 0600).\n\
+         socket = \"agent.sock\"\n\n{}\n\
+         # The name under which this node cosigns logs, if the charter names it as a witness.\n{witness}",
+        passphrase_line(source)
+    )
+}
+
+fn relay_toml(relay: &str, address: &str, source: &Source) -> String {
+    format!(
+        "# A Pouch relay. Paths are relative to this file. Unknown keys are refused.\n\n\
+         # Its name in the charter.\n\
+         name = {relay:?}\n\n\
+         # The network's charter.\n\
+         charter = \"charter.pouch\"\n\n\
+         # The UDP address to listen on. The charter tells others how to reach it.\n\
+         listen = {address:?}\n\n\
+         # The folder of the database.\n\
+         data = \"data\"\n\n\
+         # The folder of the encrypted key files (mode 0600).\n\
+         keys = \"keys\"\n\n\
+         # Where both logs are written as C2SP tiles, for any web server to publish.\n\
+         publish = \"log\"\n\n{}\n\
+         # What one sender may have stored here and not yet delivered.\n\
+         quota_bytes = 67108864\n\
+         quota_messages = 10000\n",
+        passphrase_line(source)
+    )
+}
+
+fn witness_toml(witness: &str, source: &Source) -> String {
+    format!(
+        "# A Pouch witness. Paths are relative to this file. Unknown keys are refused.\n\n\
+         # The name of its keys in the charter.\n\
+         name = {witness:?}\n\n\
+         # The network's charter.\n\
+         charter = \"charter.pouch\"\n\n\
+         # The folder of its state. If this is ever lost, the witness must be replaced, not restarted.\n\
+         data = \"data\"\n\n\
+         # The folder of the encrypted key files (mode 0600).\n\
+         keys = \"keys\"\n\n{}",
+        passphrase_line(source)
+    )
+}

@@ -1,0 +1,222 @@
+//! `keys`: list, rotate, revoke, and compare digits by telephone. The node keeps running; it takes a
+//! new key into use by itself when the directory names it.
+
+use std::path::Path;
+
+use pouch_control::{Answer, Bytes, Call, Client, ClientError, DirectoryView, KeyView};
+use pouch_crypto::KeyFingerprint;
+use pouch_directory::{Act, ContactPointEntry, RevocationReason};
+use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, NetworkId, Timestamp};
+
+use crate::args::Keys;
+use crate::clock;
+use crate::commands::compose::spoken;
+use crate::commands::network::signed;
+use crate::config::NodeFiles;
+use crate::exit::Exit;
+use crate::keyring::{KeyRing, cost, name};
+use crate::output::{Output, confirm};
+use crate::passphrase::Source;
+use crate::problem::Problem;
+use crate::render;
+
+pub(crate) async fn keys(command: Keys, node: &NodeFiles, source: &Source, out: &Output) -> Result<(), Problem> {
+    let client = node.client();
+    match command {
+        Keys::List => {
+            let keys = list(&client).await?;
+            out.result("keys", &keys, &render::keys(&keys, clock::now()))
+        }
+        Keys::Rotate { member_dir, cost: hard } => {
+            rotate(node, &member_dir, hard.throw_away, source, out).await
+        }
+        Keys::Revoke { key, reason, effective, member_dir, yes } => {
+            let revocation = Revocation { key, reason, effective, yes };
+            revoke(node, revocation, &member_dir, source, out).await
+        }
+        Keys::Fingerprint { contact_point, compare } => {
+            fingerprint(node, contact_point, compare.as_deref(), out).await
+        }
+    }
+}
+
+async fn list(client: &Client) -> Result<Vec<KeyView>, Problem> {
+    match client.call(&Call::Keys).await? {
+        Answer::Keys(keys) => Ok(keys),
+        _ => Err(ClientError::Unexpected.into()),
+    }
+}
+
+/// Makes a new signing key beside the current one and lets the root authorise it. Nothing is lost if
+/// this stops half-way: the node keeps the current key until the directory names the new one.
+async fn rotate(
+    node: &NodeFiles,
+    member_dir: &Path,
+    throw_away: bool,
+    source: &Source,
+    out: &Output,
+) -> Result<(), Problem> {
+    let client = node.client();
+    let own = Source::choose(None, node.config.passphrase_file.as_deref())?.existing("this node's keys")?;
+    let ring = KeyRing::create(&node.config.keys, own, cost(throw_away))?;
+    let next = if ring.has(name::NEXT_SIGNING) {
+        ring.signing(name::NEXT_SIGNING)?
+    } else {
+        ring.make_signing(name::NEXT_SIGNING)?
+    };
+    match client.call(&Call::ReloadKeys).await? {
+        Answer::Keys(_) => {}
+        _ => return Err(ClientError::Unexpected.into()),
+    }
+    let (network, entry) = own_entry(&client, &node.config.contact_point).await?;
+    let act = Act::AuthoriseContactPoint(Box::new(ContactPointEntry { signing: next.public(), ..entry }));
+    let root = KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
+    let index = publish(&client, act, network, &root).await?;
+    out.say(&format!(
+        "The directory's entry {index} authorises the new signing key {} of {}.",
+        next.public().id().short(),
+        node.config.contact_point
+    ));
+    out.line(&format!("digits {}", KeyFingerprint::of(&next.public().id())));
+    out.next("nothing: the node takes it into use by itself; compare the digits by telephone with whom you like");
+    Ok(())
+}
+
+async fn publish(
+    client: &Client,
+    act: Act,
+    network: NetworkId,
+    root: &pouch_crypto::SigningKey,
+) -> Result<u64, Problem> {
+    let statement = signed(act, network, &[root])?;
+    match client.call(&Call::Publish { statement: Bytes(statement.into_vec()) }).await? {
+        Answer::Published(index) => Ok(index),
+        _ => Err(ClientError::Unexpected.into()),
+    }
+}
+
+/// The directory's current entry of this contact point, from the agent's own mirror.
+async fn own_entry(client: &Client, point: &ContactPoint) -> Result<(NetworkId, ContactPointEntry), Problem> {
+    match client.call(&Call::OwnEntry).await? {
+        Answer::OwnEntry { network, entry } => {
+            let entry = ContactPointEntry::from_bytes(&entry.0)
+                .map_err(|error| Problem::new(Exit::Internal, "POUCH-CLI-05", error.to_string()))?;
+            if entry.contact_point == *point && entry.environment == Environment::Live {
+                Ok((network, entry))
+            } else {
+                Err(ClientError::Unexpected.into())
+            }
+        }
+        _ => Err(ClientError::Unexpected.into()),
+    }
+}
+
+struct Revocation {
+    key: String,
+    reason: String,
+    effective: Option<String>,
+    yes: bool,
+}
+
+async fn revoke(
+    node: &NodeFiles,
+    revocation: Revocation,
+    member_dir: &Path,
+    source: &Source,
+    out: &Output,
+) -> Result<(), Problem> {
+    let client = node.client();
+    let view = directory(&client).await?;
+    let key = find_key(&client, &view, &revocation.key).await?;
+    let reason = match revocation.reason.as_str() {
+        "left-office" => RevocationReason::LeftOffice,
+        "superseded" => RevocationReason::Superseded,
+        "compromised" => RevocationReason::Compromised,
+        "lost" => RevocationReason::Lost,
+        other => {
+            return Err(Problem::usage(format!("{other:?} is no reason"))
+                .next("say left-office, superseded, compromised or lost"));
+        }
+    };
+    let effective = match &revocation.effective {
+        None => clock::now(),
+        Some(text) => parse_time(text)?,
+    };
+    out.say(&format!(
+        "Revoking {key}\n  for ever, with effect from {}. What was logged before stays good; what came after is refused \
+         everywhere; unclear cases become doubtful.",
+        clock::utc(effective)
+    ));
+    if !revocation.yes && !confirm("This cannot be undone. Revoke it?") {
+        return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-15", "nothing was revoked")
+            .next("confirm on a terminal, or give --yes"));
+    }
+    let root = KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
+    let index = publish(&client, Act::RevokeKey { key, reason, effective }, view.network, &root).await?;
+    out.say(&format!("Revoked by the directory's entry {index}."));
+    out.next("authorise another key: pouch keys rotate");
+    Ok(())
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, Problem> {
+    let time: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| Problem::usage(format!("{text:?} is no time")).next("write it as 2026-11-24T03:00:00Z"))?;
+    u64::try_from(time.as_millisecond())
+        .map(Timestamp)
+        .map_err(|_| Problem::usage(format!("{text:?} is before 1970")))
+}
+
+async fn find_key(client: &Client, view: &DirectoryView, beginning: &str) -> Result<KeyId, Problem> {
+    let known = list(client).await?.into_iter().map(|key| key.id);
+    let signing = view.members.iter().flat_map(|m| &m.contact_points).map(|c| c.signing_key);
+    let mut found: Vec<KeyId> =
+        known.chain(signing).filter(|id| id.to_string().starts_with(&beginning.to_lowercase())).collect();
+    found.sort();
+    found.dedup();
+    if let Ok(id) = beginning.parse::<KeyId>() {
+        return Ok(id);
+    }
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Problem::new(Exit::NotFound, "POUCH-CLI-16", format!("no key begins with {beginning}"))
+            .next("pouch keys list; pouch directory show")),
+        more => Err(Problem::usage(format!("{} keys begin with {beginning}", more.len())).next("give more digits")),
+    }
+}
+
+async fn directory(client: &Client) -> Result<DirectoryView, Problem> {
+    match client.call(&Call::Directory).await? {
+        Answer::Directory(view) => Ok(*view),
+        _ => Err(ClientError::Unexpected.into()),
+    }
+}
+
+async fn fingerprint(
+    node: &NodeFiles,
+    point: Option<ContactPoint>,
+    compare: Option<&str>,
+    out: &Output,
+) -> Result<(), Problem> {
+    let point = point.unwrap_or_else(|| node.config.contact_point.clone());
+    let view = directory(&node.client()).await?;
+    let entry = view
+        .members
+        .iter()
+        .flat_map(|m| &m.contact_points)
+        .find(|c| c.contact_point == point)
+        .ok_or_else(|| Problem::new(Exit::NotFound, "POUCH-CLI-17", format!("the directory has no {point}")))?;
+    let Some(read_aloud) = compare else {
+        let value = serde_json::json!({ "contact_point": point, "key": entry.signing_key, "digits": entry.fingerprint });
+        out.result("fingerprint", &value, &format!("{point}  {}", entry.fingerprint))?;
+        out.next("read the digits to the other side over the telephone; they type them after --compare");
+        return Ok(());
+    };
+    if spoken(read_aloud) == spoken(&entry.fingerprint) {
+        out.say(&format!("The digits agree: your directory has the key that {point} has."));
+        return Ok(());
+    }
+    Err(Problem::new(Exit::NotAuthentic, "POUCH-CLI-18", format!("the digits differ from {point}'s key in your directory"))
+        .why("one of you has another key than the other believes, or somebody mistyped")
+        .next("read all digits again; if they still differ, treat the office's messages as not authentic"))
+}

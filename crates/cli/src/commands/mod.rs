@@ -1,0 +1,11 @@
+//! One module per group of commands.
+
+pub(crate) mod audit;
+pub(crate) mod compose;
+pub(crate) mod directory;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod keys;
+pub(crate) mod messages;
+pub(crate) mod network;
+pub(crate) mod services;

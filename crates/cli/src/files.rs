@@ -1,0 +1,98 @@
+//! Reading and writing files as a person expects: nothing is overwritten, secrets are 0600, and what
+//! was written is on the disk before the command says so.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use crate::exit::Exit;
+use crate::problem::Problem;
+
+/// Writes a new file, readable by everybody the umask allows.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    write_with_mode(path, bytes, 0o644)
+}
+
+/// Writes a new file that only its owner can read.
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    write_with_mode(path, bytes, 0o600)
+}
+
+fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
+    let attempt = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        sync_folder_of(path)
+    };
+    attempt().map_err(|error| {
+        let problem = Problem::file(path, &error);
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            problem.why("an existing file is never overwritten").next("choose another name, or move the old file away")
+        } else {
+            problem
+        }
+    })
+}
+
+/// Replaces a file in one step: its old or its new content is there, whatever happens.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let new = path.with_extension("new");
+    let attempt = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        sync_folder_of(path)
+    };
+    attempt().map_err(|error| Problem::file(path, &error))
+}
+
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Makes a folder that only its owner can enter.
+pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Problem::file(path, &error))
+}
+
+/// Reads at most `max` bytes; more is an error, not a truncation.
+pub(crate) fn read(path: &Path, max: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    let mut attempt = || File::open(path)?.take(limit).read_to_end(&mut bytes);
+    attempt().map_err(|error| Problem::file(path, &error))?;
+    if bytes.len() > max {
+        return Err(Problem::new(
+            Exit::Failed,
+            "POUCH-CLI-06",
+            format!("{}: larger than the {max} bytes that such a file may have", path.display()),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Reads a text file.
+pub(crate) fn read_text(path: &Path, max: usize) -> Result<String, Problem> {
+    String::from_utf8(read(path, max)?).map_err(|_| {
+        Problem::new(Exit::Failed, "POUCH-CLI-07", format!("{}: not UTF-8 text", path.display()))
+    })
+}
+
+/// Reads a file that nobody but its owner may read or write.
+pub(crate) fn read_secret(path: &Path, max: usize) -> Result<Vec<u8>, Problem> {
+    let mode = fs::metadata(path).map_err(|error| Problem::file(path, &error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(Problem::new(
+            Exit::AccessDenied,
+            "POUCH-KEY-50",
+            format!("{}: mode {:04o}, others can reach it", path.display(), mode & 0o7777),
+        )
+        .why("a key that others can copy proves nothing")
+        .next(format!("chmod 600 {}", path.display())));
+    }
+    read(path, max)
+}

@@ -1,0 +1,241 @@
+//! Views as text for a terminal. Everything here was made safe to show by the agent; this module adds
+//! words and order, and never decides anything.
+
+use pouch_control::{
+    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView, OutboxRow,
+    Rung, StatusView, VerdictView,
+};
+use pouch_wire::Timestamp;
+
+use crate::clock::{age, utc};
+
+/// The rung's word.
+pub(crate) const fn rung(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Queued => "queued here",
+        Rung::Accepted => "accepted by the relay",
+        Rung::Verified => "verified by the recipient's node",
+        Rung::Acknowledged => "acknowledged by an officer",
+        Rung::Answered => "answered",
+        Rung::Refused => "REFUSED by the recipient's node",
+    }
+}
+
+/// The word that stands for a colour, so that colour is never the only sign.
+pub(crate) fn verdict_word(verdict: &VerdictView) -> &'static str {
+    match verdict.colour.as_str() {
+        "green" => "VERIFIED",
+        "amber" => "VERIFIED, WITH A RESERVATION",
+        _ => "REFUSED",
+    }
+}
+
+pub(crate) fn inbox(rows: &[InboxRow], now: Timestamp) -> String {
+    if rows.is_empty() {
+        return "Nothing here.".into();
+    }
+    rows.iter().map(|row| inbox_row(row, now)).collect::<Vec<_>>().join("\n")
+}
+
+fn inbox_row(row: &InboxRow, now: Timestamp) -> String {
+    let mut lines = Vec::new();
+    let number = row.number.clone().unwrap_or_else(|| format!("message {}", row.envelope.short()));
+    let exercise = if row.environment == "live" { String::new() } else { format!("EXERCISE {}  ", row.environment) };
+    lines.push(format!(
+        "{exercise}{}  {number}  {}  {}",
+        row.precedence.as_str().to_uppercase(),
+        verdict_word(&row.verdict),
+        age(row.received_at, now)
+    ));
+    if let Some(subject) = &row.subject {
+        let kind = row.notice_type.map(|t| t.as_str()).unwrap_or_default();
+        let tlp = row.tlp.map(|t| t.label()).unwrap_or_default();
+        lines.push(format!("    {kind}: {subject}  [{tlp}]"));
+    }
+    if row.verdict.colour != "green" {
+        lines.push(format!("    {} ({})", row.verdict.sentence, row.verdict.code));
+    }
+    let acknowledged = match row.acknowledged_at {
+        Some(at) => format!("acknowledged {}", age(at, now)),
+        None if row.verdict.colour == "red" => "not shown".into(),
+        None => "not acknowledged yet".into(),
+    };
+    lines.push(format!("    {acknowledged}"));
+    lines.join("\n")
+}
+
+pub(crate) fn verdict(verdict: &VerdictView, every_clause: bool) -> String {
+    let mut lines = vec![format!("{}: {}", verdict_word(verdict), verdict.sentence)];
+    if !verdict.next.is_empty() && verdict.colour != "green" {
+        lines.push(format!("  {}  what to do: {}", verdict.code, verdict.next));
+    }
+    if every_clause {
+        lines.extend(verdict.clauses.iter().map(|check| {
+            let mark = match check.state.as_str() {
+                "holds" => "yes   ",
+                "unsure" => "UNSURE",
+                _ => "NO    ",
+            };
+            format!("  {mark} {} ({})", check.words, check.code)
+        }));
+    }
+    lines.join("\n")
+}
+
+pub(crate) fn notice(view: &NoticeView, every_clause: bool) -> String {
+    let mut parts = Vec::new();
+    if let Some(row) = &view.row {
+        parts.push(verdict(&row.verdict, every_clause));
+    }
+    if view.printed.is_empty() {
+        parts.push("Nothing of it is shown, because nothing of it is proved.".into());
+    } else {
+        parts.push(view.printed.clone());
+    }
+    if !view.ladder.is_empty() {
+        parts.push(view.ladder.iter().map(ladder_row).collect::<Vec<_>>().join("\n"));
+    }
+    parts.join("\n\n")
+}
+
+fn ladder_row(row: &LadderRow) -> String {
+    let at = row.at.map(|at| format!(" {}", utc(at))).unwrap_or_default();
+    let detail = row.detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default();
+    let mut line = format!("  {:<18} {:<4} {}{detail}{at}", row.recipient.to_string(), row.role, rung(row.rung));
+    if row.overdue {
+        let telephone = row.telephone.as_deref().unwrap_or("number in the directory");
+        line.push_str(&format!("\n      NO CONFIRMATION in time: use the telephone, {telephone}"));
+    }
+    line
+}
+
+pub(crate) fn outbox_row(row: &OutboxRow) -> String {
+    let head = format!(
+        "{}  {}  {}: {}",
+        row.precedence.as_str().to_uppercase(),
+        row.number,
+        row.notice_type,
+        row.subject
+    );
+    std::iter::once(head).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn outbox(rows: &[OutboxRow]) -> String {
+    if rows.is_empty() {
+        return "Nothing was sent.".into();
+    }
+    rows.iter().map(outbox_row).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn draft(draft: &DraftView) -> String {
+    let mut lines = vec![draft.preview.clone(), String::new()];
+    lines.push(format!("draft {} (it will be {})", draft.id.short(), draft.number));
+    lines.push(format!(
+        "  approved by {} of {} officers{}",
+        draft.approved_by.len(),
+        draft.officers_needed,
+        if draft.approved_by.is_empty() { String::new() } else { format!(": {}", draft.approved_by.join(", ")) }
+    ));
+    lines.extend(draft.problems.iter().map(|problem| format!("  would be refused: {problem}")));
+    lines.join("\n")
+}
+
+pub(crate) fn drafts(drafts: &[DraftView]) -> String {
+    if drafts.is_empty() {
+        return "No drafts wait.".into();
+    }
+    let line = |d: &DraftView| {
+        format!("{}  {}  approved by {} of {} officers", d.id.short(), d.number, d.approved_by.len(), d.officers_needed)
+    };
+    drafts.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn event(event: &Event) -> String {
+    let kind = match event.kind {
+        EventKind::Received => "received",
+        EventKind::RefusedArrival => "REFUSED",
+        EventKind::Progress => "progress",
+        EventKind::Overdue => "NO CONFIRMATION",
+        EventKind::Alarm => "ALARM",
+        EventKind::Link => "link",
+        EventKind::Directory => "directory",
+        EventKind::Key => "key",
+    };
+    let code = if event.code.is_empty() { String::new() } else { format!(" ({})", event.code) };
+    format!("{} {kind}: {}{code}", utc(event.at), event.words)
+}
+
+pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
+    let mut lines = vec![format!("{} in {}, pouch {}", view.contact_point, view.network, view.version)];
+    for (relay, up) in &view.relays {
+        lines.push(format!("  relay      {relay}: {}", if *up { "connected" } else { "NOT CONNECTED" }));
+    }
+    let cosigned = match view.cosigned_at {
+        Some(at) => format!("witnessed {}", age(at, now)),
+        None => "NOT WITNESSED YET".into(),
+    };
+    lines.push(format!("  directory  {} entries, {cosigned}", view.directory_size));
+    lines.push(format!("  clock      {}", view.clock));
+    lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
+    lines.push(format!("  outbox     {} not yet at a relay", view.queued));
+    for alarm in &view.alarms {
+        lines.push(format!("  ALARM      {alarm}"));
+    }
+    lines.join("\n")
+}
+
+pub(crate) fn keys(keys: &[KeyView], now: Timestamp) -> String {
+    let line = |key: &KeyView| {
+        let from = key.from.map(|at| format!(", since {}", age(at, now))).unwrap_or_default();
+        let until = key.until.map(|at| format!(", until {}", utc(at))).unwrap_or_default();
+        format!("{:<13} {}  {}{from}{until}\n              digits {}", key.kind, key.id.short(), key.state, key.fingerprint)
+    };
+    keys.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
+    let witnessed = match view.cosigned_at {
+        Some(at) => format!("witnessed {}", age(at, now)),
+        None => "not witnessed yet".into(),
+    };
+    let mut lines = vec![format!(
+        "{}: {} entries, {witnessed} by at least {} of {} witnesses",
+        view.name,
+        view.size,
+        view.quorum,
+        view.witnesses.len()
+    )];
+    for member in &view.members {
+        let suspended = if member.suspended { "  SUSPENDED" } else { "" };
+        lines.push(format!("{}  {}{suspended}  root {}", member.member, member.name, member.root.short()));
+        for point in &member.contact_points {
+            lines.push(format!("  {}  {}  telephone {}", point.contact_point, point.name, point.telephone));
+            lines.push(format!(
+                "    key {} since entry {} ({})",
+                point.signing_key.short(),
+                point.since_index,
+                age(point.since, now)
+            ));
+            lines.push(format!("    digits {}", point.fingerprint));
+            lines.push(format!("    may: {}", point.mandate));
+            lines.push(format!(
+                "    collects at {}; {} sealing keys usable now",
+                point.home_relays.join(", "),
+                point.live_prekeys
+            ));
+            if !point.officers.is_empty() {
+                lines.push(format!("    officers: {}", point.officers.join(", ")));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+pub(crate) fn entries(entries: &[EntryView]) -> String {
+    let line = |entry: &EntryView| {
+        let created = entry.created.map(|at| format!(" {}", utc(at))).unwrap_or_default();
+        let effect = entry.no_effect.as_ref().map(|why| format!("\n      NO EFFECT: {why}")).unwrap_or_default();
+        format!("{:>5}{created} {}{effect}", entry.index, entry.words)
+    };
+    entries.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,130 @@
+//! Accepting a message: the head is checked before a byte of payload is taken, the answer is given
+//! only when the message is on durable storage.
+
+use pouch_envelope::{AdmittedHead, MessageLeaf, Refusal, SealedHead};
+use pouch_net::{Stream, StreamError, refusal};
+use pouch_store::{MessageJournal as _, NewMessage, StoreError};
+use pouch_wire::session::{Accepted, Refused, Submit};
+use pouch_wire::{Blob, Canonical as _, ContactPoint, limits};
+use tracing::{info, warn};
+
+use crate::run::Desk;
+use crate::session::Peer;
+
+/// Answers a submission.
+pub(crate) async fn submit(
+    mut stream: Stream,
+    submit: Submit,
+    peer: &Peer,
+    desk: &Desk,
+) -> Result<(), StreamError> {
+    let head = match admit(submit, peer, desk) {
+        Ok(head) => head,
+        Err(refused) => return refuse(stream, refused).await,
+    };
+    let homed = homed_here(&head, desk);
+    if homed.is_empty() {
+        return refuse(stream, refusal("POUCH-ADM-30", &"no recipient collects messages at this relay", None)).await;
+    }
+    if let Err(refused) = within_quota(&head, desk).await {
+        return refuse(stream, refused).await;
+    }
+    let payload = stream.recv_payload(head.header().payload_len, as_u64(limits::PAYLOAD_BYTES)).await?;
+    match commit(head, payload, homed.clone(), desk).await {
+        Ok(accepted) => {
+            desk.switchboard.arrived(homed).await;
+            desk.message_log.grown();
+            stream.answer(&accepted).await
+        }
+        Err(refused) => refuse(stream, refused).await,
+    }
+}
+
+async fn refuse(stream: Stream, refused: Refused) -> Result<(), StreamError> {
+    info!(code = &*refused.code, "submission refused");
+    stream.refuse(&refused).await
+}
+
+fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refused> {
+    let Peer::ContactPoint(owner) = peer else {
+        return Err(refusal("POUCH-ADM-31", &"only contact points submit messages", None));
+    };
+    let head = SealedHead::from_submit(submit).map_err(|error| refusal(error.code(), &error, None))?;
+    let directory = desk.directory.borrow().clone();
+    head.admit(owner, &directory, (desk.clock)()).map_err(|error| refusal(error.code(), &error, retry_after(&error)))
+}
+
+/// A sender that is ahead of us may try again when we have caught up.
+fn retry_after(error: &Refusal) -> Option<core::time::Duration> {
+    matches!(error, Refusal::DirectoryAhead { .. }).then(|| core::time::Duration::from_secs(1))
+}
+
+fn homed_here(head: &AdmittedHead, desk: &Desk) -> Vec<ContactPoint> {
+    let directory = desk.directory.borrow().clone();
+    let view = directory.now_view();
+    let here = |point: &ContactPoint| view.home_relays(point).iter().any(|relay| *relay.name == *desk.name);
+    head.header().recipients.iter().map(|r| r.contact_point.clone()).filter(here).collect()
+}
+
+async fn within_quota(head: &AdmittedHead, desk: &Desk) -> Result<(), Refused> {
+    let usage = desk.store.usage(&head.header().sender).await.map_err(|error| stored(&error))?;
+    let bytes = usage.bytes.saturating_add(head.header().payload_len);
+    let messages = usage.messages.saturating_add(1);
+    if bytes > desk.quota_bytes || messages > desk.quota_messages {
+        let words = format!(
+            "{} has {} messages of {} bytes stored and not yet delivered; at most {} and {} are kept",
+            head.header().sender, usage.messages, usage.bytes, desk.quota_messages, desk.quota_bytes
+        );
+        return Err(refusal("POUCH-ADM-32", &words, Some(core::time::Duration::from_secs(30))));
+    }
+    Ok(())
+}
+
+async fn commit(
+    head: AdmittedHead,
+    payload: Vec<u8>,
+    homed: Vec<ContactPoint>,
+    desk: &Desk,
+) -> Result<Accepted, Refused> {
+    let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
+    let envelope = message.id();
+    let accepted_at = (desk.clock)();
+    let leaf = MessageLeaf { envelope, accepted_at }
+        .to_bytes()
+        .map_err(|error| refusal("POUCH-STO-90", &error, None))?;
+    let parts = message.into_parts();
+    let mut stanzas = Vec::new();
+    for (addressee, stanza) in parts.header.recipients.iter().zip(parts.stanzas) {
+        if homed.contains(&addressee.contact_point) {
+            stanzas.push((addressee.contact_point.clone(), stanza));
+        }
+    }
+    let stored_message = NewMessage {
+        envelope,
+        header: parts.header_bytes,
+        signature: parts.signature.0.0,
+        sender: parts.header.sender.clone(),
+        precedence: parts.header.precedence,
+        not_after: parts.header.not_after,
+        stanzas,
+        payload: parts.payload,
+        leaf,
+        accepted_at,
+    };
+    let done = desk.store.accept(stored_message).await.map_err(|error| stored(&error))?;
+    let receipt = desk
+        .receipt(envelope, done.index, done.accepted_at)
+        .and_then(|bytes| Blob::new(bytes).map_err(|_| "receipt too large"))
+        .map_err(|error| refusal("POUCH-STO-90", &error, None))?;
+    Ok(Accepted { receipt })
+}
+
+fn stored(error: &StoreError) -> Refused {
+    warn!(code = error.code(), "store");
+    refusal(error.code(), error, Some(core::time::Duration::from_secs(5)))
+}
+
+fn as_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+

@@ -1,0 +1,176 @@
+//! Hands one recipient its messages: most urgent first, within one precedence in turn between the
+//! senders. A message goes from the store only when the recipient says that it has it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pouch_net::{RequestError, Session};
+use pouch_store::{Mailboxes as _, Pending};
+use pouch_wire::session::{Deliver, Taken};
+use pouch_wire::{Blob, ContactPoint, EnvelopeId, Fixed, Precedence};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::run::Desk;
+
+/// Messages under way to one recipient at a time; a flash does not wait for a place.
+const UNDER_WAY: usize = 4;
+/// How many waiting messages are looked at to choose the next.
+const WINDOW: u32 = 256;
+
+/// Delivers until the session or the relay ends.
+pub(crate) async fn deliver(
+    recipient: ContactPoint,
+    session: Session,
+    wake: Arc<Notify>,
+    desk: Arc<Desk>,
+    shutdown: CancellationToken,
+) {
+    let mut under_way: JoinSet<(EnvelopeId, Sent)> = JoinSet::new();
+    let mut busy: HashSet<EnvelopeId> = HashSet::new();
+    // Given up on this session; tried again on the next.
+    let mut given_up: HashSet<EnvelopeId> = HashSet::new();
+    loop {
+        let waiting = match desk.store.pending(&recipient, WINDOW).await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                warn!(code = error.code(), "mailbox not read");
+                return;
+            }
+        };
+        for next in in_turn(waiting) {
+            if busy.contains(&next.envelope) || given_up.contains(&next.envelope) {
+                continue;
+            }
+            if under_way.len() >= UNDER_WAY && next.precedence != Precedence::Flash {
+                break;
+            }
+            busy.insert(next.envelope);
+            under_way.spawn(hand_over(next, recipient.clone(), session.clone(), desk.clone()));
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = session.closed() => return,
+            () = wake.notified() => {}
+            Some(done) = under_way.join_next(), if !under_way.is_empty() => {
+                if let Ok((envelope, sent)) = done {
+                    busy.remove(&envelope);
+                    if sent == Sent::NotTaken {
+                        given_up.insert(envelope);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sorts waiting messages: precedence, then each sender's first, each sender's second, and so on.
+fn in_turn(waiting: Vec<Pending>) -> Vec<Pending> {
+    let mut turns: HashMap<(Precedence, ContactPoint), u64> = HashMap::new();
+    let mut ranked: Vec<((Precedence, u64, u64), Pending)> = waiting
+        .into_iter()
+        .map(|message| {
+            let turn = turns.entry((message.precedence, message.sender.clone())).or_default();
+            let rank = (message.precedence, *turn, message.index);
+            *turn = turn.saturating_add(1);
+            (rank, message)
+        })
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, message)| message).collect()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Taken,
+    NotTaken,
+}
+
+async fn hand_over(
+    message: Pending,
+    recipient: ContactPoint,
+    session: Session,
+    desk: Arc<Desk>,
+) -> (EnvelopeId, Sent) {
+    let envelope = message.envelope;
+    let sent = match attempt(&message, &recipient, &session, &desk).await {
+        Ok(()) => Sent::Taken,
+        Err(code) => {
+            info!(envelope = %envelope.short(), code, "not taken");
+            Sent::NotTaken
+        }
+    };
+    (envelope, sent)
+}
+
+async fn attempt(
+    message: &Pending,
+    recipient: &ContactPoint,
+    session: &Session,
+    desk: &Desk,
+) -> Result<(), &'static str> {
+    let envelope = message.envelope;
+    let parcel = match desk.store.load(envelope, recipient).await {
+        Ok(Some(parcel)) => parcel,
+        Ok(None) => return Ok(()),
+        Err(error) => return Err(error.code()),
+    };
+    let receipt = desk.receipt(envelope, parcel.index, parcel.accepted_at).map_err(|_| "POUCH-STO-90")?;
+    let deliver = Deliver {
+        header: Blob::new(parcel.header).map_err(|_| "POUCH-STO-90")?,
+        signature: Fixed(parcel.signature),
+        stanza: Blob::new(parcel.stanza).map_err(|_| "POUCH-STO-90")?,
+        receipt: Blob::new(receipt).map_err(|_| "POUCH-STO-90")?,
+    };
+    let taken: Taken = session
+        .request_with_payload(&deliver, &parcel.payload, message.precedence, time_for(parcel.payload.len()))
+        .await
+        .map_err(|error: RequestError| error.code())?;
+    if taken.envelope != envelope {
+        return Err("POUCH-NET-43");
+    }
+    desk.store.taken(envelope, recipient).await.map_err(|error| error.code())?;
+    debug!(envelope = %envelope.short(), "taken");
+    Ok(())
+}
+
+/// How long a delivery may take: a minute, and the payload at 32 KiB/s.
+fn time_for(payload: usize) -> Duration {
+    let seconds = u64::try_from(payload / (32 * 1024)).unwrap_or(u64::MAX);
+    Duration::from_secs(60_u64.saturating_add(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pouch_wire::{Digest, Timestamp};
+
+    fn pending(sender: &str, precedence: Precedence, index: u64) -> Pending {
+        Pending {
+            envelope: EnvelopeId(Digest::new([u8::try_from(index).unwrap(); 32])),
+            sender: sender.parse().unwrap(),
+            precedence,
+            index,
+            payload_len: 0,
+            not_after: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn urgent_goes_first_and_no_sender_waits_for_all_of_another() {
+        let order: Vec<u64> = in_turn(vec![
+            pending("NL/technical", Precedence::Routine, 1),
+            pending("NL/technical", Precedence::Routine, 2),
+            pending("NL/technical", Precedence::Routine, 3),
+            pending("MD/policy", Precedence::Routine, 4),
+            pending("BA/policy", Precedence::Flash, 5),
+        ])
+        .iter()
+        .map(|p| p.index)
+        .collect();
+        assert_eq!(order, [5, 1, 4, 2, 3]);
+    }
+}

@@ -1,0 +1,151 @@
+//! Decides what enters the directory log. One task owns the directory; everyone else has snapshots.
+//!
+//! A statement that would have no effect is refused to whoever brought it, so the log stays free of
+//! noise. The fold does not rely on that: a hostile sequencer's noise has no effect either.
+
+use std::sync::Arc;
+
+use pouch_directory::{Directory, Outcome, SignedStatement, Statement};
+use pouch_net::refusal;
+use pouch_store::{DirectoryLog as _, RelayStore};
+use pouch_wire::session::Refused;
+use pouch_wire::{Canonical as _, limits};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::keeper::Keeper;
+use crate::run::{Clock, RelayError};
+
+type Answer = oneshot::Sender<Result<u64, Refused>>;
+
+/// Reaches the sequencer.
+#[derive(Debug, Clone)]
+pub(crate) struct Sequencer {
+    tx: mpsc::Sender<(Vec<u8>, Answer)>,
+}
+
+impl Sequencer {
+    /// Starts the task that owns the directory.
+    pub(crate) fn start(
+        directory: Directory,
+        snapshots: watch::Sender<Arc<Directory>>,
+        store: RelayStore,
+        log: Keeper,
+        clock: Clock,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let (tx, rx) = mpsc::channel(64);
+        let owner = Owner { directory, snapshots, store, log, clock };
+        tokio::spawn(owner.serve(rx, shutdown));
+        Self { tx }
+    }
+
+    /// Puts a statement into the log, when it would have an effect; its index.
+    pub(crate) async fn publish(&self, statement: Vec<u8>) -> Result<u64, Refused> {
+        let (tx, rx) = oneshot::channel();
+        let gone = || refusal("POUCH-NET-44", &"the relay is stopping", Some(core::time::Duration::from_secs(5)));
+        self.tx.send((statement, tx)).await.map_err(|_| gone())?;
+        rx.await.map_err(|_| gone())?
+    }
+}
+
+struct Owner {
+    directory: Directory,
+    snapshots: watch::Sender<Arc<Directory>>,
+    store: RelayStore,
+    log: Keeper,
+    clock: Clock,
+}
+
+impl Owner {
+    async fn serve(mut self, mut rx: mpsc::Receiver<(Vec<u8>, Answer)>, shutdown: CancellationToken) {
+        loop {
+            let (statement, answer) = tokio::select! {
+                () = shutdown.cancelled() => return,
+                next = rx.recv() => match next {
+                    Some(next) => next,
+                    None => return,
+                },
+            };
+            let result = self.enter(statement).await;
+            // Whoever asked may have gone; the statement stands all the same.
+            answer.send(result).ok();
+        }
+    }
+
+    async fn enter(&mut self, bytes: Vec<u8>) -> Result<u64, Refused> {
+        self.check_time(&bytes)?;
+        self.directory.check(&bytes).map_err(|refused| {
+            info!(code = refused.code(), "statement refused");
+            refusal(refused.code(), &refused, None)
+        })?;
+        let index = self.store.append_entry(bytes.clone()).await.map_err(|error| {
+            warn!(code = error.code(), "directory log");
+            refusal(error.code(), &error, None)
+        })?;
+        if let Outcome::NoEffect(refused) = self.directory.apply(index, &bytes) {
+            error!(index, code = refused.code(), "a checked statement had no effect");
+        }
+        self.snapshots.send_replace(Arc::new(self.directory.clone()));
+        self.log.grown();
+        info!(index, "statement entered");
+        Ok(index)
+    }
+
+    /// The fold has no clock; the sequencer keeps statements of another time out of the log.
+    fn check_time(&self, bytes: &[u8]) -> Result<(), Refused> {
+        let created = SignedStatement::from_bytes(bytes)
+            .ok()
+            .and_then(|signed| Statement::from_bytes(&signed.statement).ok())
+            .map(|statement| statement.created);
+        let now = (self.clock)();
+        match created {
+            Some(created) if created.0 > now.0.saturating_add(limits::CLOCK_SKEW_MS_MAX) => {
+                Err(refusal("POUCH-DIR-90", &"the statement was drafted in the future; check the clocks", None))
+            }
+            Some(created) if now.0.saturating_sub(created.0) > limits::LIFE_MS_MAX => {
+                Err(refusal("POUCH-DIR-91", &"the statement was drafted more than 30 days ago", None))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Brings the store's copy of the log and the charter file together: a new relay's log begins with the
+/// charter and its first statements, an old one's must begin with the same charter.
+pub(crate) async fn replay(
+    charter: &pouch_directory::CharterFile,
+    store: &RelayStore,
+) -> Result<Directory, RelayError> {
+    let first = charter.charter.to_bytes().map_err(|_| RelayError::Charter("too large".into()))?;
+    let count = store.entry_count().await?;
+    if count == 0 {
+        store.append_entry(first.clone()).await?;
+        for statement in &charter.first_statements {
+            store.append_entry(statement.to_vec()).await?;
+        }
+    }
+    let mut directory =
+        Directory::found(&charter.charter).map_err(|error| RelayError::Charter(error.to_string()))?;
+    let mut next = 0_u64;
+    loop {
+        let entries = store.entries(next, PAGE).await?;
+        if entries.is_empty() {
+            return Ok(directory);
+        }
+        for entry in entries {
+            if next == 0 && entry != first {
+                return Err(RelayError::Charter("the stored log begins with another charter".into()));
+            }
+            if next > 0
+                && let Outcome::NoEffect(refused) = directory.apply(next, &entry)
+            {
+                warn!(index = next, code = refused.code(), "an entry of the log has no effect");
+            }
+            next = next.saturating_add(1);
+        }
+    }
+}
+
+const PAGE: u32 = 256;

@@ -1,0 +1,152 @@
+//! One agent's session: each stream it opens is a question, answered by a task of its own; when it
+//! attaches, its messages are delivered and it is told what changes.
+
+use std::sync::Arc;
+
+use pouch_directory::TransportOwner;
+use pouch_net::{CloseCode, Session, Stream, refusal};
+use pouch_wire::session::{Attach, Attached, Changed, LogName, Publish, Published, Submit};
+use pouch_wire::{ContactPoint, FrameKind};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use crate::run::Desk;
+use crate::{accept, delivery, reading};
+
+/// Whose session it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Peer {
+    ContactPoint(ContactPoint),
+    Witness(String),
+}
+
+/// Serves a session until it ends.
+pub(crate) async fn serve(session: Session, desk: Arc<Desk>, shutdown: CancellationToken) {
+    let Some(peer) = identify(&session, &desk) else {
+        session.close(CloseCode::NoLongerKnown, "key not in the directory");
+        return;
+    };
+    debug!(session = session.id(), "session began");
+    loop {
+        let stream = tokio::select! {
+            () = shutdown.cancelled() => break,
+            stream = session.accept() => match stream {
+                Ok(stream) => stream,
+                Err(error) => {
+                    debug!(session = session.id(), code = error.code(), "session ended");
+                    break;
+                }
+            },
+        };
+        // A key that was revoked since speaks for nobody, on a session that is already open too.
+        if identify(&session, &desk).as_ref() != Some(&peer) {
+            session.close(CloseCode::NoLongerKnown, "key no longer in the directory");
+            break;
+        }
+        tokio::spawn(answer(stream, peer.clone(), desk.clone(), shutdown.clone()));
+    }
+    desk.switchboard.detach(&session).await;
+}
+
+fn identify(session: &Session, desk: &Desk) -> Option<Peer> {
+    let directory = desk.directory.borrow().clone();
+    match directory.now_view().who_has_transport(&session.peer())? {
+        TransportOwner::ContactPoint(point) => Some(Peer::ContactPoint(point)),
+        TransportOwner::Witness(name) => Some(Peer::Witness(name.to_string())),
+        TransportOwner::Relay(_) => None,
+    }
+}
+
+async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: CancellationToken) {
+    let session = stream.session().id();
+    let frame = match stream.recv().await {
+        Ok(Some(frame)) => frame,
+        Ok(None) => return,
+        Err(error) => {
+            info!(session, code = error.code(), "request not understood");
+            return;
+        }
+    };
+    let done = match frame.kind() {
+        FrameKind::Submit => match frame.read::<Submit>() {
+            Ok(submit) => accept::submit(stream, submit, &peer, &desk).await,
+            Err(error) => malformed(stream, &error).await,
+        },
+        FrameKind::Attach => match frame.read::<Attach>() {
+            Ok(attach) => attached(stream, attach, &peer, &desk, shutdown).await,
+            Err(error) => malformed(stream, &error).await,
+        },
+        FrameKind::Publish => match frame.read::<Publish>() {
+            Ok(publish) => statement(stream, publish, &desk).await,
+            Err(error) => malformed(stream, &error).await,
+        },
+        FrameKind::ReadLog => match frame.read() {
+            Ok(read) => reading::entries(stream, &read, &desk).await,
+            Err(error) => malformed(stream, &error).await,
+        },
+        FrameKind::ReadProof => match frame.read() {
+            Ok(read) => reading::proof(stream, &read, &desk).await,
+            Err(error) => malformed(stream, &error).await,
+        },
+        FrameKind::ReadConsistency => match frame.read() {
+            Ok(read) => reading::consistency(stream, &read, &desk).await,
+            Err(error) => malformed(stream, &error).await,
+        },
+        _ => stream.refuse(&refusal("POUCH-NET-40", &"no request begins with this frame", None)).await,
+    };
+    if let Err(error) = done {
+        debug!(session, code = error.code(), "answer not taken");
+    }
+}
+
+async fn malformed(stream: Stream, error: &pouch_wire::FrameError) -> Result<(), pouch_net::StreamError> {
+    stream.refuse(&refusal("POUCH-NET-41", error, None)).await
+}
+
+async fn statement(stream: Stream, publish: Publish, desk: &Desk) -> Result<(), pouch_net::StreamError> {
+    match desk.sequencer.publish(publish.statement.into_vec()).await {
+        Ok(index) => stream.answer(&Published { index }).await,
+        Err(refused) => stream.refuse(&refused).await,
+    }
+}
+
+/// Delivers to an agent and tells it what changes, until the session or the relay ends.
+async fn attached(
+    mut stream: Stream,
+    attach: Attach,
+    peer: &Peer,
+    desk: &Arc<Desk>,
+    shutdown: CancellationToken,
+) -> Result<(), pouch_net::StreamError> {
+    let directory = desk.directory.borrow().clone();
+    if attach.network != directory.network().0 {
+        return stream.refuse(&refusal("POUCH-NET-42", &"another network's charter", None)).await;
+    }
+    let mut published = desk.directory_log.published();
+    let directory_size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
+    stream.send_message(&Attached { now: (desk.clock)(), directory_size }).await?;
+    let session = stream.session().clone();
+    let owner = match peer {
+        Peer::ContactPoint(point) => Some(point.clone()),
+        Peer::Witness(_) => None,
+    };
+    let wake = desk.switchboard.attach(owner.clone(), &session, attach.witnesses).await;
+    if let Some(owner) = owner {
+        tokio::spawn(delivery::deliver(owner, session.clone(), wake, desk.clone(), shutdown.clone()));
+    }
+    let mut refresh = tokio::time::interval(CLOCK_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            _ = session.closed() => break,
+            changed = published.changed() => if changed.is_err() { break },
+            _ = refresh.tick() => {}
+        }
+        let size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
+        stream.send_message(&Changed { log: LogName::Directory, size, now: (desk.clock)() }).await?;
+    }
+    Ok(())
+}
+
+/// How often an attached agent hears the relay's clock even when nothing changes.
+const CLOCK_EVERY: core::time::Duration = core::time::Duration::from_secs(30);
