@@ -9,7 +9,9 @@ use pouch_crypto::{MlDsaKey, NoteKey};
 use pouch_wire::{Digest, Timestamp};
 
 use crate::cosignature::{sign_mldsa, sign_text};
-use crate::{BadNoteSignature, KeyName, Note, NoteError, SignError, VerifierKey, VkeyError, text};
+use crate::{
+    BadNoteSignature, KeyName, Note, NoteError, SignError, SignatureKind, VerifierKey, VkeyError, text,
+};
 
 /// Why a note's text is not a checkpoint. Whoever wrote it is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -208,12 +210,13 @@ pub struct LogVerifier {
 }
 
 impl LogVerifier {
-    /// Takes a log's verifier keys, of which none may be missing in a note. Both have the log's origin
-    /// as their name.
+    /// Takes a log's verifier keys, Ed25519 (0x01) and ML-DSA-44 (0x06), both with the log's origin as
+    /// their name; none when they are not such a pair.
     #[must_use]
     pub fn new(vkeys: [VerifierKey; 2]) -> Option<Self> {
-        let [a, b] = &vkeys;
-        (a.name() == b.name() && a.kind() != b.kind()).then_some(Self { vkeys })
+        let [ed25519, mldsa] = &vkeys;
+        let kinds = [ed25519.kind(), mldsa.kind()] == [SignatureKind::Ed25519, SignatureKind::MlDsa44];
+        (kinds && ed25519.name() == mldsa.name()).then_some(Self { vkeys })
     }
 
     /// The log's name.

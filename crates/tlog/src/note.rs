@@ -9,8 +9,6 @@ use pouch_wire::limits;
 
 use crate::{KeyName, NoteKeyId, text};
 
-/// Most signatures in a note: two of the log and two of each of 32 witnesses, with room for others'.
-const SIGNATURES_MAX: usize = 100;
 const DASH: &str = "\u{2014} ";
 
 /// Why bytes are not a signed note. Whoever wrote them is at fault.
@@ -36,7 +34,7 @@ pub enum NoteError {
     #[error("a note without signatures")]
     Unsigned,
     /// More signature lines than allowed.
-    #[error("{found} signatures in a note; at most {SIGNATURES_MAX}")]
+    #[error("{found} signatures in a note; at most {}", limits::NOTE_SIGNATURES)]
     TooManySignatures {
         /// How many there are.
         found: usize,
@@ -208,7 +206,7 @@ fn parse_lines(lines: &str) -> Result<Vec<NoteSignature>, NoteError> {
     if found == 0 {
         return Err(NoteError::Unsigned);
     }
-    if found > SIGNATURES_MAX {
+    if found > limits::NOTE_SIGNATURES {
         return Err(NoteError::TooManySignatures { found });
     }
     let numbered = lines.split_inclusive('\n').zip(1..);

@@ -127,19 +127,23 @@ impl Policy {
     /// `quorum` witnesses, each with both of its keys.
     ///
     /// # Errors
-    /// When the quorum cannot be met or is zero, a key is listed twice or is of the wrong kind, or
-    /// there are too many.
+    /// When the quorum cannot be met or is zero, a key is listed twice or is of the wrong kind, one
+    /// party's keys have two names, or there are too many. The log's keys are Ed25519, then ML-DSA-44.
     pub fn for_network(
         log: &[VerifierKey; 2],
         witnesses: &[NetworkWitness],
         quorum: usize,
     ) -> Result<Self, PolicyTextError> {
         let mut build = Build::default();
+        let [ed25519, mldsa] = log;
+        build.pair([ed25519, mldsa], [SignatureKind::Ed25519, SignatureKind::MlDsa44])?;
         for key in log {
             build.log(key.clone(), None)?;
         }
         let mut members = Vec::new();
         for witness in witnesses {
+            let kinds = [SignatureKind::CosignatureEd25519, SignatureKind::MlDsa44];
+            build.pair([&witness.ed25519, &witness.mldsa], kinds)?;
             let name = witness.name.as_str().as_bytes();
             let ed25519 = [name, b"/ed25519"].concat();
             let mldsa = [name, b"/ml-dsa-44"].concat();
@@ -180,6 +184,43 @@ impl Policy {
     pub fn check_strict(&self, note: &Note) -> Result<PolicyMet, PolicyError> {
         let signed = self.log_signed(note, true)?;
         self.witnessed(signed)
+    }
+
+    /// The same checkpoint with the log's signatures and one quorum's newest cosignatures, and no other
+    /// line. Signature lines that no policy needs are ignored when they are damaged; a log that
+    /// publishes this has no byte that may change unseen.
+    ///
+    /// # Errors
+    /// As [`Policy::check`].
+    pub fn sufficient(&self, note: &Note) -> Result<Note, PolicyError> {
+        let LogSigned { mut cosigned, .. } = self.log_signed(note, self.both_log_kinds)?;
+        let no_quorum = PolicyError::NoQuorum { cosigned: cosigned.len(), known: self.witnesses.len() };
+        let met = |cosigned: &_| self.quorum.is_none_or(|q| self.met(q, cosigned, Timestamp::default()));
+        if !met(&cosigned) {
+            return Err(no_quorum);
+        }
+        let mut oldest_first: Vec<(Timestamp, usize)> = cosigned.iter().map(|(i, t)| (*t, *i)).collect();
+        oldest_first.sort_unstable();
+        for (time, index) in oldest_first {
+            cosigned.remove(&index);
+            if !met(&cosigned) {
+                cosigned.insert(index, time);
+            }
+        }
+        let mut keys: Vec<&VerifierKey> = self.log_keys().collect();
+        keys.extend(cosigned.keys().filter_map(|index| self.witnesses.get(*index)).map(|w| &w.key));
+        // All lines by one key verified; the last is the newest by the time that it carries.
+        let newest = |key: &VerifierKey| {
+            let lines = note.signatures().iter().filter(|line| key.is_named_by(line));
+            lines.max_by_key(|line| line.bytes().first_chunk::<8>()).cloned()
+        };
+        let mut lines = Vec::new();
+        for line in keys.into_iter().filter_map(newest) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        Ok(Note::new(note.text(), lines)?)
     }
 
     /// Verifies every signature by a known key, and requires the log's.

@@ -3,13 +3,10 @@
 //! Names are octets, not text: whether a policy holds must never depend on a Unicode table. A line
 //! that is not understood is refused with its number; nothing is skipped but comments.
 
+use pouch_wire::limits;
+
 use crate::policy::{Part, PolicyGroup, PolicyLog, PolicyWitness};
 use crate::{Policy, SignatureKind, VerifierKey, VkeyError};
-
-/// Most logs, most witnesses and most groups of a policy: 32 witnesses with two keys each fit.
-const ENTRIES_MAX: usize = 64;
-/// Largest policy file: 128 ML-DSA-44 keys with names, URLs and comments.
-const BYTES_MAX: usize = 1024 * 1024;
 
 /// Why a policy's text is refused: the line (from 1; 0 when it is none in particular) and the defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +31,7 @@ impl PolicyTextError {
 #[non_exhaustive]
 pub enum PolicyDefect {
     /// Larger than any policy may be.
-    #[error("a policy of more than {BYTES_MAX} bytes")]
+    #[error("a policy of more than {} bytes", limits::POLICY_BYTES)]
     TooLarge,
     /// An octet that a policy may not have.
     #[error("a control character")]
@@ -57,6 +54,9 @@ pub enum PolicyDefect {
         /// The key's kind.
         found: SignatureKind,
     },
+    /// Two keys of one party under two names.
+    #[error("two keys of one party under two names")]
+    OtherName,
     /// The same public key in two lines.
     #[error("a key that is listed already")]
     DuplicateKey,
@@ -85,12 +85,14 @@ pub enum PolicyDefect {
     #[error("no quorum")]
     NoQuorum,
     /// More logs, witnesses or groups than a policy may have.
-    #[error("more than {ENTRIES_MAX} of a kind")]
+    #[error("more than {} of a kind", limits::POLICY_ENTRIES)]
     TooMany,
 }
 
 impl PolicyDefect {
-    const fn code(self) -> &'static str {
+    /// The defect's stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
         match self {
             Self::TooLarge => "POUCH-TLG-53",
             Self::ControlCharacter => "POUCH-TLG-54",
@@ -99,6 +101,7 @@ impl PolicyDefect {
             Self::Words => "POUCH-TLG-57",
             Self::Vkey(error) => error.code(),
             Self::KeyKind { .. } => "POUCH-TLG-58",
+            Self::OtherName => "POUCH-TLG-68",
             Self::DuplicateKey => "POUCH-TLG-59",
             Self::KeyCollision => "POUCH-TLG-60",
             Self::NameTaken => "POUCH-TLG-61",
@@ -127,7 +130,7 @@ type Step = Result<(), PolicyTextError>;
 impl Build {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Policy, PolicyTextError> {
         let mut build = Self::default();
-        if bytes.len() > BYTES_MAX {
+        if bytes.len() > limits::POLICY_BYTES {
             return Err(build.refuse(PolicyDefect::TooLarge));
         }
         for line in bytes.split_inclusive(|b| *b == b'\n') {
@@ -209,6 +212,18 @@ impl Build {
         Ok(())
     }
 
+    /// The two keys of a network's log or witness: of one name, and of these kinds.
+    pub(crate) fn pair(&self, keys: [&VerifierKey; 2], kinds: [SignatureKind; 2]) -> Step {
+        let [a, b] = keys;
+        if a.name() != b.name() {
+            return Err(self.refuse(PolicyDefect::OtherName));
+        }
+        match keys.into_iter().zip(kinds).find(|(key, kind)| key.kind() != *kind) {
+            Some((key, _)) => Err(self.refuse(PolicyDefect::KeyKind { found: key.kind() })),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a network in which one public key serves twice, in any two roles.
     pub(crate) fn refuse_shared_keys(&self) -> Step {
         let logs = self.logs.iter().map(|log| log.key.public_bytes());
@@ -236,7 +251,7 @@ impl Build {
     }
 
     fn room(&self, taken: usize) -> Step {
-        if taken < ENTRIES_MAX { Ok(()) } else { Err(self.refuse(PolicyDefect::TooMany)) }
+        if taken < limits::POLICY_ENTRIES { Ok(()) } else { Err(self.refuse(PolicyDefect::TooMany)) }
     }
 
     fn fresh_key<'a>(&self, key: &VerifierKey, mut listed: impl Iterator<Item = &'a VerifierKey>) -> Step {

@@ -53,3 +53,9 @@ pub const PADDED_BYTES_MIN: usize = 4 * 1024;
 pub const LOG_ANSWER_BYTES: usize = 1024 * 1024;
 /// Most hashes in an inclusion or consistency proof (a tree of 2^63 leaves, both directions).
 pub const PROOF_HASHES: usize = 128;
+/// Most signature lines in a note: two of the log and two of each of 32 witnesses, with room for others'.
+pub const NOTE_SIGNATURES: usize = 100;
+/// Most logs, most witness keys and most groups of a policy: 32 witnesses with two keys each.
+pub const POLICY_ENTRIES: usize = 64;
+/// Largest policy file: 128 ML-DSA-44 keys with names, URLs and comments.
+pub const POLICY_BYTES: usize = 1024 * 1024;
