@@ -1,1 +1,32 @@
-//! Who is a member and which key speaks for which office: charter, statements, the fold.
+//! Who is a member, which key speaks for which office with which mandate, and since when.
+//!
+//! Trust starts from a charter that travelled by hand; everything later is a statement in a witnessed
+//! log. Folding the log is pure: the same entries give everyone the same directory, and an entry that
+//! breaks a rule has no effect anywhere. Nothing here has a clock, a file or a socket.
+
+mod apply;
+mod charter;
+mod confusable;
+mod directory;
+mod mandate;
+mod period;
+mod policies;
+mod refusal;
+mod sign;
+mod state;
+mod statement;
+mod view;
+
+pub use apply::Outcome;
+pub use charter::{
+    Charter, CharterFile, CharterSignature, Founder, LogKeys, Relay, SignedCharter, Thresholds, Witness,
+};
+pub use directory::Directory;
+pub use mandate::{Audience, Mandate, ReleaseRule};
+pub use refusal::{CharterRefused, StatementRefused};
+pub use state::{Exercise, MemberRecord, Revocation};
+pub use statement::{
+    Act, ContactPointEntry, DisplayName, OfficerEntry, Prekey, RevocationReason, SignedStatement, Statement,
+    StatementSignature,
+};
+pub use view::{Authority, KeyPeriod, NotInRole, OfficerAuthority, TransportOwner, View};

@@ -1,0 +1,206 @@
+//! The directory: founded by a charter, grown by statements, and the same for everyone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pouch_crypto::{Context, Domain, sha256};
+use pouch_wire::{Canonical as _, Digest, Environment, KeyId, NetworkId};
+
+use crate::apply::{NetworkRules, Outcome, quorum, thresholds};
+use crate::charter::{Charter, CharterFile, SignedCharter};
+use crate::confusable::confusable;
+use crate::policies::policies;
+use crate::refusal::CharterRefused as Refused;
+use crate::state::{MemberRecord, Network, Role, State};
+use crate::view::View;
+
+/// Who is a member, which key speaks for which office with which mandate, and since when.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    network: NetworkId,
+    charter: Arc<Charter>,
+    pub(crate) founding: Network,
+    pub(crate) size: u64,
+    pub(crate) state: State,
+}
+
+impl Directory {
+    /// The directory of a charter alone: one entry.
+    ///
+    /// # Errors
+    /// When the charter is not signed by every founder, or breaks a rule.
+    pub fn found(signed: &SignedCharter) -> Result<Self, Refused> {
+        let charter = Charter::from_bytes(&signed.charter).map_err(Refused::Malformed)?;
+        if charter.version != 1 {
+            return Err(Refused::Version(charter.version));
+        }
+        check_members(&charter)?;
+        check_network(&charter)?;
+        check_keys(&charter)?;
+        check_signatures(&charter, signed)?;
+        let founding = Network {
+            relays: charter.relays.to_vec(),
+            witnesses: charter.witnesses.to_vec(),
+            quorum: charter.quorum,
+            thresholds: charter.thresholds,
+            policies: policies(&charter.directory_log, &charter.relays, &charter.witnesses, charter.quorum)
+                .map_err(Refused::Names)?,
+        };
+        let mut directory = Self {
+            network: NetworkId(sha256(&signed.charter)),
+            charter: Arc::new(charter),
+            founding,
+            size: 1,
+            state: State::default(),
+        };
+        directory.begin();
+        Ok(directory)
+    }
+
+    fn begin(&mut self) {
+        let charter = self.charter.clone();
+        for id in service_keys(&charter) {
+            self.state.roles.insert(id, Role::Service);
+        }
+        for founder in &charter.founders {
+            self.put_member(
+                0,
+                MemberRecord {
+                    member: founder.member.clone(),
+                    name: founder.name.clone(),
+                    root: founder.root,
+                    next_root: founder.next_root,
+                    suspended: false,
+                },
+            );
+        }
+        self.state.network.set(0, self.founding.clone());
+    }
+
+    /// The network's id: SHA-256 of the charter's bytes.
+    #[must_use]
+    pub const fn network(&self) -> NetworkId {
+        self.network
+    }
+
+    /// The charter.
+    #[must_use]
+    pub fn charter(&self) -> &Charter {
+        &self.charter
+    }
+
+    /// How many entries were folded.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The context of signatures in an environment of this network.
+    #[must_use]
+    pub fn context(&self, environment: Environment) -> Context {
+        Context::of(self.network, environment)
+    }
+
+    /// The directory as it is now.
+    #[must_use]
+    pub const fn now_view(&self) -> View<'_> {
+        View::new(self, self.size)
+    }
+
+    /// The directory as if only its first `size` entries were there (or all, when it has fewer).
+    #[must_use]
+    pub fn as_of(&self, size: u64) -> View<'_> {
+        View::new(self, size.clamp(1, self.size))
+    }
+
+    /// A digest of everything that the fold knows: two folds of one log agree in it.
+    #[must_use]
+    pub fn state_digest(&self) -> Digest {
+        sha256(format!("{:?}", (&self.network, self.size, &self.state)).as_bytes())
+    }
+}
+
+impl CharterFile {
+    /// Founds the directory and takes the first statements, all of which must have an effect.
+    ///
+    /// # Errors
+    /// When the charter is not good, or a first statement has no effect.
+    pub fn found(&self) -> Result<Directory, Refused> {
+        let mut directory = Directory::found(&self.charter)?;
+        for statement in &self.first_statements {
+            let index = directory.size();
+            if let Outcome::NoEffect(refused) = directory.apply(index, statement) {
+                return Err(Refused::FirstStatement(index, refused));
+            }
+        }
+        Ok(directory)
+    }
+}
+
+fn check_members(charter: &Charter) -> Result<(), Refused> {
+    if charter.founders.len() < 2 {
+        return Err(Refused::TooFew);
+    }
+    for (place, founder) in charter.founders.iter().enumerate() {
+        if charter
+            .founders
+            .iter()
+            .skip(place.saturating_add(1))
+            .any(|f| confusable(&f.member, &founder.member))
+        {
+            return Err(Refused::Confusable(founder.member.clone()));
+        }
+    }
+    thresholds(&charter.thresholds, charter.founders.len()).map_err(Refused::Thresholds)
+}
+
+fn check_network(charter: &Charter) -> Result<(), Refused> {
+    if charter.relays.is_empty() {
+        return Err(Refused::Relays);
+    }
+    quorum(charter.quorum, charter.witnesses.len()).map_err(|()| Refused::Quorum)?;
+    let rules = NetworkRules { relays: &charter.relays, witnesses: &charter.witnesses };
+    rules.check(&charter.directory_log).map_err(Refused::Names)
+}
+
+fn service_keys(charter: &Charter) -> Vec<KeyId> {
+    let log = |log: &crate::charter::LogKeys| [log.ed25519.id(), log.mldsa.id()];
+    let mut keys: Vec<KeyId> = log(&charter.directory_log).into();
+    for relay in &charter.relays {
+        keys.extend([relay.transport.id(), relay.receipts.id()]);
+        keys.extend(log(&relay.message_log));
+    }
+    for witness in &charter.witnesses {
+        keys.extend([witness.ed25519.id(), witness.mldsa.id()]);
+        keys.extend(witness.transport.map(|key| key.id()));
+    }
+    keys
+}
+
+fn check_keys(charter: &Charter) -> Result<(), Refused> {
+    let mut seen = BTreeSet::new();
+    let founders = charter.founders.iter().flat_map(|f| [f.root.id(), f.next_root]);
+    for key in service_keys(charter).into_iter().chain(founders) {
+        if !seen.insert(key) {
+            return Err(Refused::KeyTwice(key));
+        }
+    }
+    Ok(())
+}
+
+fn check_signatures(charter: &Charter, signed: &SignedCharter) -> Result<(), Refused> {
+    for founder in &charter.founders {
+        let mut own = signed.signatures.iter().filter(|s| s.member == founder.member).peekable();
+        if own.peek().is_none() {
+            return Err(Refused::Unsigned(founder.member.clone()));
+        }
+        for signature in own {
+            founder
+                .root
+                .verify(Domain::Charter, &Context::CHARTER, &signed.charter, &signature.signature)
+                .map_err(|_| Refused::BadSignature(founder.member.clone()))?;
+        }
+    }
+    let stranger = signed.signatures.iter().find(|s| !charter.founders.iter().any(|f| f.member == s.member));
+    stranger.map_or(Ok(()), |s| Err(Refused::BadSignature(s.member.clone())))
+}

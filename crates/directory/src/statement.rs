@@ -1,0 +1,229 @@
+//! Statements: the signed entries of the directory, each doing one thing.
+
+use pouch_crypto::{PrekeyPublic, PublicKey, Signature};
+use pouch_wire::{
+    Blob, ContactPoint, Digest, Environment, ExerciseId, KeyId, List, Member, NetworkId, Set, Text,
+    Timestamp, canonical, limits,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::charter::{Relay, Thresholds, Witness};
+use crate::mandate::{Mandate, ReleaseRule};
+
+/// A day's sealing key of a contact point.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Prekey {
+    /// The key.
+    pub public: PrekeyPublic,
+    /// Senders use it from this moment on.
+    pub usable_from: Timestamp,
+    /// Senders use it until this moment (not included).
+    pub usable_until: Timestamp,
+}
+
+/// Why a key is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RevocationReason {
+    /// Its holder no longer has the office.
+    LeftOffice,
+    /// Another took its place.
+    Superseded,
+    /// It is, or may be, in other hands.
+    Compromised,
+    /// It is lost.
+    Lost,
+}
+
+/// A name of an office in one language.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DisplayName {
+    /// BCP 47 language tag.
+    pub language: Text<16>,
+    /// The name.
+    pub name: Text<128>,
+}
+
+/// What a contact point is and which keys speak for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ContactPointEntry {
+    /// Which.
+    pub contact_point: ContactPoint,
+    /// Live, or the exercise that these keys are for.
+    pub environment: Environment,
+    /// Signs notices, envelopes, receipts and prekeys.
+    pub signing: PublicKey,
+    /// Authenticates its agent's sessions.
+    pub transport: PublicKey,
+    /// Names of the relays where it collects its messages.
+    pub home_relays: List<Text<64>, 8>,
+    /// For the spoken check and when there is silence.
+    pub telephone: Text<64>,
+    /// Its name, per language.
+    pub display_names: Set<DisplayName, 16>,
+    /// What it may say.
+    pub mandate: Mandate,
+}
+
+canonical!(ContactPointEntry, "contact point entry", limits::STATEMENT_BYTES);
+
+/// An officer who may approve notices of a contact point.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OfficerEntry {
+    /// For which contact point.
+    pub contact_point: ContactPoint,
+    /// Live, or the exercise.
+    pub environment: Environment,
+    /// Approves notices.
+    pub key: PublicKey,
+    /// The title, as shown with an approval.
+    pub title: Text<128>,
+    /// Names the person (a pseudonym of the member's choosing): one person has one vote.
+    pub person: Text<64>,
+    /// What the officer may approve.
+    pub mandate: Mandate,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// Admits a member; endorsed by [`Thresholds::admission`] members.
+    AdmitMember {
+        /// Its code.
+        member: Member,
+        /// Its name in English.
+        name: Text<128>,
+        /// Its root key.
+        root: PublicKey,
+        /// The id of the root after it.
+        next_root: KeyId,
+    },
+    /// Authorises a contact point, or replaces its keys and details; signed by the member's root.
+    AuthoriseContactPoint(Box<ContactPointEntry>),
+    /// Authorises an officer; signed by the member's root.
+    AuthoriseOfficer(Box<OfficerEntry>),
+    /// Sets how many officers must approve what; signed by the member's root. Replaces earlier rules
+    /// of the contact point.
+    SetReleaseRules {
+        /// Whose notices.
+        contact_point: ContactPoint,
+        /// The rules; what none covers needs no officer.
+        rules: List<ReleaseRule, 16>,
+    },
+    /// Publishes sealing keys; signed by the contact point's signing key.
+    PublishPrekeys {
+        /// Whose.
+        contact_point: ContactPoint,
+        /// Live, or the exercise.
+        environment: Environment,
+        /// The keys.
+        prekeys: List<Prekey, 10>,
+    },
+    /// Takes the committed next root into use and commits to the one after; signed by the new root.
+    RotateRoot {
+        /// Whose.
+        member: Member,
+        /// The key whose id was committed.
+        new_root: PublicKey,
+        /// The id of the root after it.
+        next_root: KeyId,
+    },
+    /// Gives a member that lost its roots a new one, after a delay; endorsed by
+    /// [`Thresholds::recovery`] other members.
+    RecoverRoot {
+        /// Whose.
+        member: Member,
+        /// The new root.
+        new_root: PublicKey,
+        /// The id of the root after it.
+        next_root: KeyId,
+    },
+    /// Stops a recovery that still waits; signed with the committed next root, which is revealed.
+    VetoRecovery {
+        /// Whose.
+        member: Member,
+        /// The committed next root's public key.
+        next_root: PublicKey,
+    },
+    /// Revokes a key for ever; signed by the member's root.
+    RevokeKey {
+        /// Which key.
+        key: KeyId,
+        /// Why.
+        reason: RevocationReason,
+        /// With effect from: what was log-anchored before stays good, what came after does not.
+        effective: Timestamp,
+    },
+    /// Opens an exercise; signed by the root of a participating member. Its id is the SHA-256 of this
+    /// statement's canonical bytes.
+    OpenExercise {
+        /// Its name, as shown on every message.
+        name: Text<64>,
+        /// Who takes part.
+        participants: Set<Member, 64>,
+        /// From when.
+        from: Timestamp,
+        /// Until when (not included).
+        until: Timestamp,
+    },
+    /// Ends an exercise at once; signed by the root of the member that opened it.
+    CloseExercise {
+        /// Which.
+        exercise: ExerciseId,
+    },
+    /// Suspends a member: its keys speak for nobody; endorsed like an admission.
+    SuspendMember {
+        /// Which.
+        member: Member,
+        /// Why, for people.
+        reason: Text<256>,
+    },
+    /// Ends a suspension; endorsed like an admission.
+    ReinstateMember {
+        /// Which.
+        member: Member,
+    },
+    /// Changes relays, witnesses, quorum and thresholds; endorsed by [`Thresholds::network`] members.
+    ChangeNetwork {
+        /// All relays from now on; the first sequences the directory.
+        relays: List<Relay, 4>,
+        /// All witnesses from now on.
+        witnesses: Set<Witness, 8>,
+        /// How many of them must cosign.
+        quorum: u8,
+        /// How many members must agree to what.
+        thresholds: Thresholds,
+    },
+}
+
+/// One entry of the directory, before signing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// In which network.
+    pub network: NetworkId,
+    /// When it was drafted.
+    pub created: Timestamp,
+    /// Distinguishes statements that would otherwise be equal; random.
+    pub nonce: Digest,
+    /// What it does.
+    pub act: Act,
+}
+canonical!(Statement, "statement", limits::STATEMENT_BYTES);
+
+/// One signature under a statement.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StatementSignature {
+    /// By which key.
+    pub key: KeyId,
+    /// Over the statement's bytes (domain `statement`, context of the network, live).
+    pub signature: Signature,
+}
+
+/// A statement with its signatures, as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedStatement {
+    /// The statement's canonical bytes.
+    pub statement: Blob<{ limits::STATEMENT_BYTES }>,
+    /// The signatures, at most one per key.
+    pub signatures: Set<StatementSignature, 64>,
+}
+canonical!(SignedStatement, "signed statement", limits::STATEMENT_BYTES);

@@ -1,0 +1,406 @@
+//! Questions to the directory, answered as of any size of its log.
+
+use pouch_crypto::PublicKey;
+use pouch_tlog::Policy;
+use pouch_wire::{ContactPoint, Environment, ExerciseId, KeyId, Member, NoticeType, Precedence, Timestamp};
+
+use crate::charter::{Relay, Thresholds, Witness};
+use crate::directory::Directory;
+use crate::mandate::{Mandate, ReleaseRule};
+use crate::state::{Authorised, Exercise, MemberRecord, Network, Revocation};
+use crate::statement::{ContactPointEntry, OfficerEntry, Prekey};
+
+/// The directory as of some size.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    directory: &'a Directory,
+    size: u64,
+}
+
+/// A key speaks for an office.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// The key.
+    pub key: PublicKey,
+    /// Which entry bound it.
+    pub since_index: u64,
+    /// When that was drafted.
+    pub since: Timestamp,
+    /// What it may say.
+    pub mandate: Mandate,
+    /// When another took its place, if one has as of the directory's newest entry.
+    pub superseded: Option<Timestamp>,
+}
+
+/// A key of an officer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfficerAuthority {
+    /// The key.
+    pub key: PublicKey,
+    /// The title.
+    pub title: String,
+    /// Names the person: one person, one vote.
+    pub person: String,
+    /// What the officer may approve.
+    pub mandate: Mandate,
+}
+
+/// Why a key does not speak for an office.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotInRole {
+    /// The office is not in the directory in this environment.
+    #[error("no contact point {0} here")]
+    NoContactPoint(ContactPoint),
+    /// The key was never bound to it.
+    #[error("key {key} was never bound to {contact_point}")]
+    Unknown {
+        /// Whose office.
+        contact_point: ContactPoint,
+        /// Which key.
+        key: KeyId,
+    },
+    /// Another key has taken its place.
+    #[error("key {key} no longer speaks for {contact_point}")]
+    Superseded {
+        /// Whose office.
+        contact_point: ContactPoint,
+        /// Which key.
+        key: KeyId,
+    },
+    /// It is revoked.
+    #[error("key {key} is revoked by entry {index}")]
+    Revoked {
+        /// Which key.
+        key: KeyId,
+        /// By which entry.
+        index: u64,
+    },
+    /// The member is suspended.
+    #[error("{0} is suspended")]
+    Suspended(Member),
+    /// The exercise is over, or was never opened.
+    #[error("the exercise is not open")]
+    ExerciseClosed,
+}
+
+impl NotInRole {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoContactPoint(_) => "POUCH-DIR-40",
+            Self::Unknown { .. } => "POUCH-DIR-41",
+            Self::Superseded { .. } => "POUCH-DIR-42",
+            Self::Revoked { .. } => "POUCH-DIR-43",
+            Self::Suspended(_) => "POUCH-DIR-44",
+            Self::ExerciseClosed => "POUCH-DIR-45",
+        }
+    }
+}
+
+/// Whose transport key it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransportOwner {
+    /// A node.
+    ContactPoint(ContactPoint),
+    /// A relay, by name.
+    Relay(String),
+    /// A witness, by name.
+    Witness(String),
+}
+
+/// A key's time in an office.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPeriod {
+    /// Which key.
+    pub key: PublicKey,
+    /// From which entry on.
+    pub from_index: u64,
+    /// When that was drafted.
+    pub from: Timestamp,
+    /// Until which entry.
+    pub until_index: Option<u64>,
+    /// Its revocation.
+    pub revoked: Option<Revocation>,
+}
+
+impl<'a> View<'a> {
+    pub(crate) const fn new(directory: &'a Directory, size: u64) -> Self {
+        Self { directory, size }
+    }
+
+    /// How many entries count.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn network(&self) -> &'a Network {
+        self.directory.state.network.at(self.size).map_or(&self.directory.founding, |period| &period.value)
+    }
+
+    /// All members, suspended ones too.
+    pub fn members(&self) -> impl Iterator<Item = &'a MemberRecord> + use<'a> {
+        let size = self.size;
+        self.directory.state.members.values().filter_map(move |history| history.at(size).map(|p| &p.value))
+    }
+
+    /// One member.
+    #[must_use]
+    pub fn member(&self, member: &Member) -> Option<&'a MemberRecord> {
+        self.directory.state.members.get(member)?.at(self.size).map(|period| &period.value)
+    }
+
+    fn speaks(&self, member: &Member) -> bool {
+        self.member(member).is_some_and(|record| !record.suspended)
+    }
+
+    /// All offices of members whose keys speak.
+    pub fn contact_points(
+        &self,
+        environment: Environment,
+    ) -> impl Iterator<Item = &'a ContactPointEntry> + use<'a> {
+        let view = *self;
+        let all = self.directory.state.points.iter().filter(move |((_, e), _)| *e == environment);
+        all.filter_map(move |((point, _), history)| {
+            history.at(view.size).filter(|_| view.speaks(&point.member)).map(|p| &p.value.entry)
+        })
+    }
+
+    /// An office's current entry; `None` when there is none, or its member is suspended.
+    #[must_use]
+    pub fn contact_point(
+        &self,
+        point: &ContactPoint,
+        environment: Environment,
+    ) -> Option<&'a ContactPointEntry> {
+        let period = self.directory.state.points.get(&(point.clone(), environment))?.at(self.size)?;
+        self.speaks(&point.member).then_some(&period.value.entry)
+    }
+
+    /// Whether a key speaks for an office, with which mandate and since when.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn may_sign(
+        &self,
+        point: &ContactPoint,
+        environment: Environment,
+        key: KeyId,
+    ) -> Result<Authority, NotInRole> {
+        self.open(environment)?;
+        if self.member(&point.member).is_some_and(|record| record.suspended) {
+            return Err(NotInRole::Suspended(point.member.clone()));
+        }
+        let history = self.directory.state.points.get(&(point.clone(), environment));
+        let history = history.ok_or_else(|| NotInRole::NoContactPoint(point.clone()))?;
+        let mut bound =
+            history.all().iter().filter(|p| p.from < self.size && p.value.entry.signing.id() == key);
+        let first = bound.next().ok_or_else(|| NotInRole::Unknown { contact_point: point.clone(), key })?;
+        if let Some(revocation) = self.revocation(key) {
+            return Err(NotInRole::Revoked { key, index: revocation.index });
+        }
+        let current = history.at(self.size).filter(|p| p.value.entry.signing.id() == key);
+        let current = current.ok_or_else(|| NotInRole::Superseded { contact_point: point.clone(), key })?;
+        Ok(Authority {
+            key: current.value.entry.signing,
+            since_index: first.from,
+            since: first.value.created,
+            mandate: current.value.entry.mandate.clone(),
+            superseded: superseded(history.all(), key),
+        })
+    }
+
+    fn open(&self, environment: Environment) -> Result<(), NotInRole> {
+        let Environment::Exercise(id) = environment else { return Ok(()) };
+        let open = self.exercise(id).is_some_and(|e| e.closed_at.is_none_or(|at| at >= self.size));
+        if open { Ok(()) } else { Err(NotInRole::ExerciseClosed) }
+    }
+
+    /// Whether a key approves for an office.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn officer(
+        &self,
+        point: &ContactPoint,
+        environment: Environment,
+        key: KeyId,
+    ) -> Result<OfficerAuthority, NotInRole> {
+        self.open(environment)?;
+        if !self.speaks(&point.member) {
+            return Err(NotInRole::Suspended(point.member.clone()));
+        }
+        if let Some(revocation) = self.revocation(key) {
+            return Err(NotInRole::Revoked { key, index: revocation.index });
+        }
+        let entry = self.officers(point, environment).into_iter().find(|entry| entry.key.id() == key);
+        let entry = entry.ok_or_else(|| NotInRole::Unknown { contact_point: point.clone(), key })?;
+        Ok(OfficerAuthority {
+            key: entry.key,
+            title: entry.title.to_string(),
+            person: entry.person.to_string(),
+            mandate: entry.mandate.clone(),
+        })
+    }
+
+    /// The officers of an office whose keys are not revoked.
+    #[must_use]
+    pub fn officers(&self, point: &ContactPoint, environment: Environment) -> Vec<&'a OfficerEntry> {
+        let all = self.directory.state.officers.get(&(point.clone(), environment)).into_iter().flatten();
+        all.filter(|officer| officer.index < self.size && self.revocation(officer.entry.key.id()).is_none())
+            .map(|officer| &officer.entry)
+            .collect()
+    }
+
+    /// The rule that demands most officers of such a notice; `None` when no officer is needed.
+    #[must_use]
+    pub fn release_rule(
+        &self,
+        point: &ContactPoint,
+        notice_type: NoticeType,
+        precedence: Precedence,
+    ) -> Option<ReleaseRule> {
+        let rules = &self.directory.state.rules.get(point)?.at(self.size)?.value;
+        let covers = |rule: &&ReleaseRule| rule.types.has(&notice_type) && precedence <= rule.at_or_above;
+        rules.iter().filter(covers).max_by_key(|rule| rule.officers).cloned()
+    }
+
+    /// Sealing keys that senders use now, the longest usable first.
+    #[must_use]
+    pub fn prekeys(&self, point: &ContactPoint, environment: Environment, now: Timestamp) -> Vec<&'a Prekey> {
+        let Some(entry) = self.contact_point(point, environment) else { return Vec::new() };
+        let current = entry.signing.id();
+        let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
+        let mut usable: Vec<&Prekey> = ids
+            .filter(|id| self.revocation(**id).is_none())
+            .filter_map(|id| self.directory.state.prekeys.get(id))
+            .filter(|p| p.index < self.size)
+            .filter(|p| p.signed_by == current || self.revocation(p.signed_by).is_none())
+            .map(|published| &published.prekey)
+            .filter(|prekey| prekey.usable_from <= now && now < prekey.usable_until)
+            .collect();
+        usable.sort_by_key(|prekey| core::cmp::Reverse(prekey.usable_until));
+        usable
+    }
+
+    /// Whose sealing key it is.
+    #[must_use]
+    pub fn prekey(&self, id: KeyId) -> Option<(&'a ContactPoint, Environment, &'a Prekey)> {
+        let found = self.directory.state.prekeys.get(&id).filter(|p| p.index < self.size)?;
+        Some((&found.contact_point, found.environment, &found.prekey))
+    }
+
+    /// The relays; the first sequences the directory.
+    #[must_use]
+    pub fn relays(&self) -> &'a [Relay] {
+        &self.network().relays
+    }
+
+    /// A relay by name.
+    #[must_use]
+    pub fn relay(&self, name: &str) -> Option<&'a Relay> {
+        self.relays().iter().find(|relay| *relay.name == *name)
+    }
+
+    /// Where a contact point collects its messages.
+    #[must_use]
+    pub fn home_relays(&self, point: &ContactPoint) -> Vec<&'a Relay> {
+        let entry = self.contact_point(point, Environment::Live);
+        entry.into_iter().flat_map(|e| e.home_relays.iter()).filter_map(|name| self.relay(name)).collect()
+    }
+
+    /// Whose transport key it is, if it may have a session.
+    #[must_use]
+    pub fn who_has_transport(&self, key: &PublicKey) -> Option<TransportOwner> {
+        if let Some(period) =
+            self.directory.state.transports.get(key).and_then(|history| history.at(self.size))
+        {
+            let speaks = self.speaks(&period.value.member);
+            return speaks.then(|| TransportOwner::ContactPoint(period.value.clone()));
+        }
+        if let Some(witness) = self.witnesses().iter().find(|w| w.transport.as_ref() == Some(key)) {
+            return Some(TransportOwner::Witness(witness.name.to_string()));
+        }
+        let relay = self.relays().iter().find(|relay| relay.transport == *key)?;
+        Some(TransportOwner::Relay(relay.name.to_string()))
+    }
+
+    /// The witnesses.
+    #[must_use]
+    pub fn witnesses(&self) -> &'a [Witness] {
+        &self.network().witnesses
+    }
+
+    /// How many of them must cosign.
+    #[must_use]
+    pub fn quorum(&self) -> u8 {
+        self.network().quorum
+    }
+
+    /// How many members must agree to what.
+    #[must_use]
+    pub fn thresholds(&self) -> Thresholds {
+        self.network().thresholds
+    }
+
+    /// Which checkpoints of the directory log count.
+    #[must_use]
+    pub fn directory_policy(&self) -> Policy {
+        self.network().policies.directory.clone()
+    }
+
+    /// Which checkpoints of a relay's message log count. No checkpoint of a relay that the network does
+    /// not name does.
+    #[must_use]
+    pub fn message_policy(&self, relay: &Relay) -> Policy {
+        let policies = &self.network().policies;
+        policies.messages.get(&*relay.name).unwrap_or(&policies.directory).clone()
+    }
+
+    /// An exercise.
+    #[must_use]
+    pub fn exercise(&self, id: ExerciseId) -> Option<&'a Exercise> {
+        self.directory.state.exercises.get(&id).filter(|exercise| exercise.opened_at < self.size)
+    }
+
+    /// All exercises.
+    pub fn exercises(&self) -> impl Iterator<Item = &'a Exercise> + use<'a> {
+        let size = self.size;
+        self.directory.state.exercises.values().filter(move |exercise| exercise.opened_at < size)
+    }
+
+    /// A key's revocation.
+    #[must_use]
+    pub fn revocation(&self, key: KeyId) -> Option<&'a Revocation> {
+        self.directory.state.revoked.get(&key).filter(|revocation| revocation.index < self.size)
+    }
+
+    /// Which key spoke for an office, and when.
+    #[must_use]
+    pub fn key_history(&self, point: &ContactPoint, environment: Environment) -> Vec<KeyPeriod> {
+        let history = self.directory.state.points.get(&(point.clone(), environment));
+        let periods = history.into_iter().flat_map(|h| h.all()).filter(|p| p.from < self.size);
+        let mut found: Vec<KeyPeriod> = Vec::new();
+        for period in periods {
+            let key = period.value.entry.signing;
+            match found.last_mut().filter(|last| last.key == key) {
+                Some(last) => last.until_index = period.until,
+                None => found.push(KeyPeriod {
+                    key,
+                    from_index: period.from,
+                    from: period.value.created,
+                    until_index: period.until,
+                    revoked: self.revocation(key.id()).cloned(),
+                }),
+            }
+        }
+        found
+    }
+}
+
+fn superseded(all: &[crate::period::Period<Authorised>], key: KeyId) -> Option<Timestamp> {
+    let last = all.iter().rposition(|p| p.value.entry.signing.id() == key)?;
+    all.get(last.saturating_add(1)).map(|next| next.value.created)
+}
