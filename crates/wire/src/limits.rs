@@ -59,3 +59,5 @@ pub const NOTE_SIGNATURES: usize = 100;
 pub const POLICY_ENTRIES: usize = 64;
 /// Largest policy file: 128 ML-DSA-44 keys with names, URLs and comments.
 pub const POLICY_BYTES: usize = 1024 * 1024;
+/// How long messages under way may carry a signature of a key that was rotated out (not revoked).
+pub const SUPERSEDED_GRACE_MS: u64 = 24 * 3600 * 1000;
