@@ -1,1 +1,19 @@
-//! Storage contracts in domain words, and SQLite behind them.
+//! Storage in domain words, and SQLite behind it.
+//!
+//! What a caller is told is stored is on the disk: requests are gathered, run in one transaction, and
+//! answered after its commit reached the disk. A commit that fails is fatal: nothing is answered after
+//! it. The store sees sealed bytes and never what is inside.
+
+mod agent;
+mod db;
+mod error;
+mod relay;
+mod rows;
+
+pub use agent::AgentStore;
+pub use error::StoreError;
+pub use relay::RelayStore;
+pub use rows::{
+    AcceptedRow, Arrival, ArrivalRow, Draft, EventRow, Expired, NewEvent, NewMessage, NewRefusal, Outgoing,
+    OutgoingRow, Parcel, Pending, PrekeyRow, PublishedRow, Rung, RungRow, Sequence, TakenIn, Usage,
+};
