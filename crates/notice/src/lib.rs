@@ -1,1 +1,42 @@
-//! The inside of a message: compose, approve, sign, seal, open, verify.
+//! The inside of a message: drafted, approved, signed, sealed; opened, verified, shown.
+//!
+//! Each step consumes the one before. What may be shown is a [`Verified`]; nothing else has the words
+//! of a notice in it, and only [`Opened::verify`] makes one.
+
+pub mod body;
+mod content;
+mod draft;
+mod evidence;
+mod notice;
+mod open;
+mod printed;
+mod receipt;
+mod safe_text;
+mod seal;
+pub mod sentences;
+mod sequence;
+mod spoken;
+mod stanza;
+mod template;
+mod verdict;
+mod verify;
+
+pub use body::Body;
+pub use content::Content;
+pub use draft::{
+    Approval, Approved, Draft, DraftError, OutOfMandate, Release, Signed, SignedNotice, check_form,
+    usual_life_ms, within_mandate, year_of,
+};
+pub use evidence::{EvidenceFile, EvidenceRefused, Proven};
+pub use notice::{Attachment, NotANumber, Notice, NoticeNumber, Reference};
+pub use open::{OpenError, Opened, open, reopen};
+pub use printed::{Preview, preview, printed, printed_own};
+pub use receipt::{RecipientReceipt, Said};
+pub use safe_text::visible;
+pub use seal::{Route, SealError, SealTo, SealedOut, seal};
+pub use sequence::{Order, SequenceState};
+pub use spoken::spoken_check;
+pub use stanza::StanzaSecret;
+pub use template::{FieldsError, body_from_toml, fields_from_text, template};
+pub use verdict::{ALL_HOLD, Clause, ClauseResult, Colour, State, Verdict};
+pub use verify::{Facts, Refused, Verified};

@@ -18,7 +18,8 @@ const TOGETHER: usize = 512;
 /// SQLite versions before this one have a bug in the write-ahead log.
 const SQLITE_MIN: i32 = 3_051_003;
 
-type Answer = Box<dyn FnOnce() + Send>;
+/// Answers with the request's own result, or with what undid it.
+type Answer = Box<dyn FnOnce(Option<StoreError>) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> (bool, Answer) + Send>;
 
 /// Reaches the thread that owns a database.
@@ -78,7 +79,7 @@ impl Db {
             let result = request(connection);
             let good = result.is_ok();
             // Who asked may have gone; what was done stands.
-            let answer: Answer = Box::new(move || drop(tx.send(result)));
+            let answer: Answer = Box::new(move |undone| drop(tx.send(undone.map_or(result, Err))));
             (good, answer)
         });
         self.tx.send(job).await.map_err(|_| gone())?;
@@ -95,29 +96,52 @@ fn serve(connection: &Connection, mut rx: mpsc::Receiver<Job>, commits: &AtomicU
             jobs.push(next);
         }
         // A failed commit is fatal: whoever waits hears that the store has ended.
-        let Ok(answers) = run(connection, jobs) else { return };
+        let Ok((answers, undone)) = run(connection, jobs) else { return };
         commits.fetch_add(1, Ordering::Relaxed);
         for answer in answers {
-            answer();
+            answer(undone.clone());
         }
     }
 }
 
-fn run(connection: &Connection, jobs: Vec<Job>) -> rusqlite::Result<Vec<Answer>> {
+/// Runs requests in one transaction, each undone alone when it fails. SQLite undoes the whole
+/// transaction by itself when the disk is full; then none of them was done.
+fn run(connection: &Connection, jobs: Vec<Job>) -> rusqlite::Result<(Vec<Answer>, Option<StoreError>)> {
     let mut answers = Vec::new();
     connection.execute_batch("BEGIN IMMEDIATE")?;
     for job in jobs {
+        if connection.is_autocommit() {
+            // The transaction is gone; what comes now is not even tried.
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            let (_, answer) = job(connection);
+            connection.execute_batch("ROLLBACK")?;
+            answers.push(answer);
+            continue;
+        }
         connection.execute_batch("SAVEPOINT request")?;
         let (good, answer) = job(connection);
-        connection.execute_batch(if good {
-            "RELEASE request"
-        } else {
-            "ROLLBACK TO request; RELEASE request"
-        })?;
         answers.push(answer);
+        if !connection.is_autocommit() {
+            connection.execute_batch(if good {
+                "RELEASE request"
+            } else {
+                "ROLLBACK TO request; RELEASE request"
+            })?;
+        }
     }
-    connection.execute_batch("COMMIT")?;
-    Ok(answers)
+    if connection.is_autocommit() {
+        return Ok((answers, Some(StoreError::Full)));
+    }
+    match connection.execute_batch("COMMIT") {
+        Ok(()) => Ok((answers, None)),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
+            if !connection.is_autocommit() {
+                connection.execute_batch("ROLLBACK")?;
+            }
+            Ok((answers, Some(StoreError::Full)))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn fatal(error: &std::io::Error) -> StoreError {
