@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use pouch_control::EventKind;
-use pouch_crypto::{Context, Domain, PrekeySecret, SigningKey, VaultKey};
+use pouch_crypto::{Context, Domain, PrekeySecret, PublicKey, SigningKey, VaultKey};
 use pouch_directory::{Act, Directory, Statement};
 use pouch_net::RequestError;
-use pouch_store::{AgentStore, Prekeys as _};
+use pouch_store::AgentStore;
 use pouch_wire::session::{Publish, Published};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, Environment, KeyId, NetworkId, Timestamp, limits,
@@ -49,6 +49,8 @@ pub(crate) struct Desk {
     pub(crate) keeper: Box<dyn KeyKeeper>,
     /// Held while a message gets its number, its place in the sequence and its row.
     pub(crate) outgoing: Mutex<()>,
+    /// Held while an arrival is judged: a sender's order is read, moved on and written in one go.
+    pub(crate) incoming: Mutex<()>,
     /// Says that something waits to be sent.
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.
@@ -74,6 +76,28 @@ impl Desk {
     /// The signing key in use.
     pub(crate) fn signing_key(&self) -> Arc<SigningKey> {
         self.signing.read().unwrap_or_else(PoisonError::into_inner).current.clone()
+    }
+
+    /// The public halves of the key in use and of the one that waits.
+    pub(crate) fn signing_publics(&self) -> (PublicKey, Option<PublicKey>) {
+        let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
+        (signing.current.public(), signing.next.as_ref().map(|key| key.public()))
+    }
+
+    /// Whether the directory's cosignatures are getting old.
+    pub(crate) fn is_stale(&self) -> bool {
+        let cosigned = self.believed.borrow().cosigned_at;
+        cosigned.is_none_or(|at| (self.clock)().since(at) > STALE_AFTER)
+    }
+
+    /// Statements of our own member that this node did not make are told, every one.
+    pub(crate) async fn own_statements(&self, from: u64, entries: &[Vec<u8>]) -> Result<(), AgentError> {
+        for (index, entry) in (from..).zip(entries) {
+            let Some(words) = crate::monitor::about_us(entry, &self.me) else { continue };
+            let words = format!("entry {index} of the directory concerns us: {words}");
+            self.tell(Happening::new(EventKind::Key, "POUCH-MON-01", words)).await?;
+        }
+        Ok(())
     }
 
     /// The context of signatures.
@@ -113,7 +137,7 @@ impl Desk {
     }
 
     /// Raises an alarm.
-    pub(crate) async fn alarm(&self, code: &'static str, words: impl Into<String>) -> Result<(), AgentError> {
+    pub(crate) async fn alarm(&self, code: &str, words: impl Into<String>) -> Result<(), AgentError> {
         self.tell(Happening::new(EventKind::Alarm, code, words)).await
     }
 
@@ -131,7 +155,9 @@ impl Desk {
     /// Notes a relay's clock.
     pub(crate) fn heard_clock(&self, relay: &str, theirs: Timestamp) {
         let ours = (self.clock)();
-        let offset = i64::try_from(theirs.0).unwrap_or(i64::MAX).saturating_sub(i64::try_from(ours.0).unwrap_or(i64::MAX));
+        let offset = i64::try_from(theirs.0)
+            .unwrap_or(i64::MAX)
+            .saturating_sub(i64::try_from(ours.0).unwrap_or(i64::MAX));
         self.offsets.write().unwrap_or_else(PoisonError::into_inner).insert(relay.to_owned(), offset);
     }
 
@@ -155,7 +181,12 @@ impl Desk {
     }
 
     /// Signs bytes with the key in use.
-    pub(crate) fn sign(&self, domain: Domain, environment: Environment, bytes: &[u8]) -> pouch_crypto::Signature {
+    pub(crate) fn sign(
+        &self,
+        domain: Domain,
+        environment: Environment,
+        bytes: &[u8],
+    ) -> pouch_crypto::Signature {
         self.signing_key().sign(domain, &self.context(environment), bytes)
     }
 }
@@ -168,4 +199,6 @@ pub(crate) fn request_code(error: &RequestError) -> String {
     }
 }
 
+/// Cosignatures older than this are fetched anew.
+const STALE_AFTER: Duration = Duration::from_secs(900);
 const PUBLISH_WITHIN: Duration = Duration::from_secs(15);

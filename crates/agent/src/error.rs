@@ -53,6 +53,12 @@ pub enum AgentError {
     /// Bytes are not what they should be.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// Something that this node kept is damaged.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// A message could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] pouch_notice::SealError),
     /// A value is out of its bounds.
     #[error(transparent)]
     Bounds(#[from] OutOfBounds),
@@ -78,6 +84,8 @@ impl AgentError {
             Self::Encode(_) => "POUCH-AGT-07",
             Self::Decode(_) => "POUCH-AGT-08",
             Self::Bounds(_) => "POUCH-AGT-09",
+            Self::Damaged(_) => "POUCH-AGT-10",
+            Self::Seal(error) => error.code(),
         }
     }
 

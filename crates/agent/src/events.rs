@@ -1,7 +1,7 @@
 //! What happens at a node, in words without content: kept in the database, told to whoever watches.
 
 use pouch_control::{Event, EventKind};
-use pouch_store::{AgentStore, EventLog as _, NewEvent, StoreError};
+use pouch_store::{AgentStore, NewEvent, StoreError};
 use pouch_wire::{EnvelopeId, Precedence, Timestamp};
 use tokio::sync::broadcast;
 
@@ -12,7 +12,7 @@ const BEHIND: usize = 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Happening {
     pub(crate) kind: EventKind,
-    pub(crate) code: &'static str,
+    pub(crate) code: String,
     pub(crate) words: String,
     pub(crate) envelope: Option<EnvelopeId>,
     pub(crate) number: Option<String>,
@@ -20,8 +20,15 @@ pub(crate) struct Happening {
 }
 
 impl Happening {
-    pub(crate) fn new(kind: EventKind, code: &'static str, words: impl Into<String>) -> Self {
-        Self { kind, code, words: words.into(), envelope: None, number: None, precedence: None }
+    pub(crate) fn new(kind: EventKind, code: &str, words: impl Into<String>) -> Self {
+        Self {
+            kind,
+            code: code.to_owned(),
+            words: words.into(),
+            envelope: None,
+            number: None,
+            precedence: None,
+        }
     }
 
     pub(crate) fn of(mut self, envelope: EnvelopeId) -> Self {
@@ -57,7 +64,7 @@ impl Events {
             precedence: happening.precedence,
         })
         .unwrap_or_default();
-        let event = NewEvent { at, code: happening.code.to_owned(), words: happening.words.clone(), detail };
+        let event = NewEvent { at, code: happening.code.clone(), words: happening.words.clone(), detail };
         let number = self.store.put_event(event).await?;
         // Nobody may be watching.
         self.tx
@@ -65,7 +72,7 @@ impl Events {
                 number,
                 at,
                 kind: happening.kind,
-                code: happening.code.to_owned(),
+                code: happening.code,
                 words: happening.words,
                 envelope: happening.envelope,
                 number_of_notice: happening.number,

@@ -1,1 +1,30 @@
-//! A national node: outbox, inbox, prekeys, directory mirror, witness, local API.
+//! A national node: sends what its officers write, verifies what others send before anybody sees it,
+//! keeps its own copy of the directory and believes it only as far as witnesses do.
+//!
+//! Each part owns its state and is reached through channels; `Desk` holds the handles that they share.
+
+mod compose;
+mod config;
+mod desk;
+mod error;
+mod events;
+mod inbox;
+mod keys;
+mod link;
+mod mirror;
+mod monitor;
+mod office;
+mod outbox;
+mod prekeys;
+mod receipts;
+mod refusals;
+mod run;
+mod signing;
+mod views;
+mod witness;
+
+pub use config::{AgentConfig, WitnessConfig};
+pub use desk::Clock;
+pub use error::AgentError;
+pub use keys::{KeyKeeper, KeyKeeperError, NodeKeys, WitnessKeys};
+pub use run::{Node, run, run_witness};

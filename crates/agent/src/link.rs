@@ -139,7 +139,12 @@ async fn attempt(
     Ok(serve(relay, context, &session, attached).await)
 }
 
-async fn serve(relay: &Relay, context: &LinkContext, session: &Session, mut attached: Stream) -> &'static str {
+async fn serve(
+    relay: &Relay,
+    context: &LinkContext,
+    session: &Session,
+    mut attached: Stream,
+) -> &'static str {
     loop {
         tokio::select! {
             changed = attached.recv_message::<Changed>() => match changed {

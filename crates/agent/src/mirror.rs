@@ -10,7 +10,7 @@ use std::time::Duration;
 use pouch_control::EventKind;
 use pouch_directory::{CharterFile, Directory, Outcome};
 use pouch_net::Session;
-use pouch_store::{AgentStore, Mirror as _};
+use pouch_store::AgentStore;
 use pouch_tlog::{AcceptError, KeyName, LastAccepted, LeafHash, MemoryTree, Note};
 use pouch_wire::session::{Consistency, LogEntries, LogName, ReadConsistency, ReadLog};
 use pouch_wire::{Canonical as _, Digest, Timestamp};
@@ -62,7 +62,9 @@ impl MirrorKeeper {
             }
             for entry in entries {
                 if tree.size() == 0 && entry != first {
-                    return Err(AgentError::Charter("the stored directory begins with another charter".into()));
+                    return Err(AgentError::Charter(
+                        "the stored directory begins with another charter".into(),
+                    ));
                 }
                 if tree.size() > 0 {
                     directory.apply(tree.size(), &entry);
@@ -70,7 +72,7 @@ impl MirrorKeeper {
                 tree.append(LeafHash::of(&entry));
             }
         }
-        let origin = KeyName::new(&*founded.charter().directory_log.origin)
+        let origin = KeyName::new(founded.charter().directory_log.origin.to_string())
             .map_err(|error| AgentError::Charter(error.to_string()))?;
         let (last, cosigned_at) = restore_last(&store, origin, &directory).await?;
         let believed = Believed {
@@ -128,7 +130,10 @@ impl MirrorKeeper {
         }
         if tree.root_at(accepted.size()).ok() != Some(accepted.root()) {
             return desk
-                .alarm("POUCH-MIR-01", "a relay's entries of the directory do not belong to its own checkpoint")
+                .alarm(
+                    "POUCH-MIR-01",
+                    "a relay's entries of the directory do not belong to its own checkpoint",
+                )
                 .await;
         }
         let from = self.tree.size();
@@ -190,7 +195,11 @@ impl MirrorKeeper {
                 desk.alarm("POUCH-MIR-02", words).await
             }
             AcceptError::Proof(_) => {
-                desk.alarm("POUCH-MIR-03", "a relay's directory does not extend the one that this node believes").await
+                desk.alarm(
+                    "POUCH-MIR-03",
+                    "a relay's directory does not extend the one that this node believes",
+                )
+                .await
             }
             _ => {
                 info!(code = error.code(), "checkpoint not accepted");

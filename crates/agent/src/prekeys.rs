@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pouch_crypto::PrekeySecret;
 use pouch_directory::{Act, Prekey};
-use pouch_store::Prekeys as _;
+use pouch_store::PrekeyRow;
 use pouch_wire::{Environment, List, Timestamp};
 use tracing::{info, warn};
 
@@ -50,7 +50,7 @@ async fn make(desk: &Arc<Desk>, from: Timestamp, until: Timestamp) -> Result<(),
     let secret = PrekeySecret::generate(&mut rand::rng());
     let id = secret.public().id();
     let wrapped = desk.vault.wrap(id.as_bytes(), secret.seed().as_ref(), &mut rand::rng())?;
-    desk.store.put_prekey(id, wrapped, from, until).await?;
+    desk.store.put_prekey(PrekeyRow { id, wrapped, usable_from: from, usable_until: until }).await?;
     Ok(())
 }
 

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use pouch_directory::{LogKeys, View};
 use pouch_net::{Stream, StreamError};
-use pouch_store::{AgentStore, StoreError, WitnessMemory as _};
+use pouch_store::{AgentStore, StoreError};
 use pouch_tlog::{
-    AddCheckpoint, Checkpoint, KeyName, KnownLog, Note, NoteSignature, VerifierKey, WitnessRefusal, WitnessSigner,
-    WitnessState,
+    AddCheckpoint, Checkpoint, KeyName, KnownLog, Note, NoteSignature, VerifierKey, WitnessRefusal,
+    WitnessSigner, WitnessState,
 };
 use pouch_wire::session::{Cosign, Cosigned};
 use pouch_wire::{Blob, Text, Timestamp};
@@ -69,7 +69,9 @@ impl Witness {
         match state.add_checkpoint(&asked, logs, &self.signer, now) {
             Ok(lines) => {
                 let (size, root) = (checkpoint.size(), checkpoint.root());
-                self.store.put_witness_state(origin.as_str(), known.map(|(size, _)| size), size, root).await?;
+                self.store
+                    .put_witness_state(origin.as_str(), known.map(|(size, _)| size), size, root)
+                    .await?;
                 let lines = NoteSignature::print_lines(&lines).into_bytes();
                 Ok(Blob::new(lines).map_or_else(|_| no("too large"), Cosigned::Lines))
             }
@@ -93,7 +95,7 @@ pub(crate) fn known_logs(view: &View<'_>, directory_log: &LogKeys) -> BTreeMap<K
 }
 
 fn known_log(keys: &LogKeys) -> Option<(KeyName, KnownLog)> {
-    let origin = KeyName::new(&*keys.origin).ok()?;
+    let origin = KeyName::new(keys.origin.to_string()).ok()?;
     let ed25519 = VerifierKey::ed25519(origin.clone(), keys.ed25519).ok()?;
     let mldsa = VerifierKey::mldsa44(origin.clone(), keys.mldsa.clone()).ok()?;
     Some((origin, KnownLog::all_of(vec![ed25519, mldsa])))

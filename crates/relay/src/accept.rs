@@ -3,7 +3,7 @@
 
 use pouch_envelope::{AdmittedHead, MessageLeaf, Refusal, SealedHead};
 use pouch_net::{Stream, StreamError, refusal};
-use pouch_store::{MessageJournal as _, NewMessage, StoreError};
+use pouch_store::{NewMessage, StoreError};
 use pouch_wire::session::{Accepted, Refused, Submit};
 use pouch_wire::{Blob, Canonical as _, ContactPoint, limits};
 use tracing::{info, warn};
@@ -24,7 +24,11 @@ pub(crate) async fn submit(
     };
     let homed = homed_here(&head, desk);
     if homed.is_empty() {
-        return refuse(stream, refusal("POUCH-ADM-30", &"no recipient collects messages at this relay", None)).await;
+        return refuse(
+            stream,
+            refusal("POUCH-ADM-30", &"no recipient collects messages at this relay", None),
+        )
+        .await;
     }
     if let Err(refused) = within_quota(&head, desk).await {
         return refuse(stream, refused).await;
@@ -51,7 +55,8 @@ fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refus
     };
     let head = SealedHead::from_submit(submit).map_err(|error| refusal(error.code(), &error, None))?;
     let directory = desk.directory.borrow().clone();
-    head.admit(owner, &directory, (desk.clock)()).map_err(|error| refusal(error.code(), &error, retry_after(&error)))
+    head.admit(owner, &directory, (desk.clock)())
+        .map_err(|error| refusal(error.code(), &error, retry_after(&error)))
 }
 
 /// A sender that is ahead of us may try again when we have caught up.
@@ -73,7 +78,11 @@ async fn within_quota(head: &AdmittedHead, desk: &Desk) -> Result<(), Refused> {
     if bytes > desk.quota_bytes || messages > desk.quota_messages {
         let words = format!(
             "{} has {} messages of {} bytes stored and not yet delivered; at most {} and {} are kept",
-            head.header().sender, usage.messages, usage.bytes, desk.quota_messages, desk.quota_bytes
+            head.header().sender,
+            usage.messages,
+            usage.bytes,
+            desk.quota_messages,
+            desk.quota_bytes
         );
         return Err(refusal("POUCH-ADM-32", &words, Some(core::time::Duration::from_secs(30))));
     }
@@ -127,4 +136,3 @@ fn stored(error: &StoreError) -> Refused {
 fn as_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
-

@@ -58,7 +58,8 @@ impl Cosigning {
                         cosigned = better;
                     }
                     if policy.check_strict(&cosigned).is_ok() {
-                        return Some(cosigned);
+                        // A surplus line would be one that nobody notices when it is damaged.
+                        return policy.sufficient(&cosigned).ok();
                     }
                 }
                 Ok(Cosigned::Conflict { size: theirs }) if theirs <= size => {
@@ -70,7 +71,9 @@ impl Cosigning {
                 Ok(Cosigned::Conflict { size: theirs }) => {
                     warn!(log = ?self.log, size, theirs, "a witness cosigned a larger log than this one");
                 }
-                Ok(Cosigned::No(reason)) => warn!(log = ?self.log, reason = &*reason, "a witness will not cosign"),
+                Ok(Cosigned::No(reason)) => {
+                    warn!(log = ?self.log, reason = &*reason, "a witness will not cosign")
+                }
                 Err(code) => info!(log = ?self.log, code, "a witness did not answer"),
             }
         }
@@ -79,7 +82,8 @@ impl Cosigning {
 }
 
 fn request(log: LogName, note: &Note, old_size: u64, size: u64, tree: &MemoryTree) -> Option<Cosign> {
-    let proof: Vec<Digest> = if old_size == 0 { Vec::new() } else { tree.consistency(old_size, size).ok()? };
+    let proof: Vec<Digest> =
+        if old_size == 0 { Vec::new() } else { tree.consistency(old_size, size).ok()? };
     let checkpoint = Blob::new(note.to_bytes()).ok()?;
     Some(Cosign { log, old_size, proof: List::new(proof).ok()?, checkpoint })
 }
@@ -94,7 +98,9 @@ async fn ask(session: Session, question: Cosign) -> (Session, Result<Cosigned, &
 fn with_lines(note: &Note, lines: &[u8], policy: &Policy) -> Option<Note> {
     let checkpoint = Checkpoint::parse(note.text()).ok()?;
     let good = |line: &NoteSignature| {
-        policy.witness_keys().any(|key| key.is_named_by(line) && key.verify(note.text(), &checkpoint, line).is_ok())
+        policy
+            .witness_keys()
+            .any(|key| key.is_named_by(line) && key.verify(note.text(), &checkpoint, line).is_ok())
     };
     note.with(NoteSignature::parse_lines(lines).ok()?.into_iter().filter(good)).ok()
 }

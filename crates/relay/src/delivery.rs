@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_net::{RequestError, Session};
-use pouch_store::{Mailboxes as _, Pending};
+use pouch_store::Pending;
 use pouch_wire::session::{Deliver, Taken};
 use pouch_wire::{Blob, ContactPoint, EnvelopeId, Fixed, Precedence};
 use tokio::sync::Notify;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_directory::Directory;
-use pouch_store::{Checkpoints as _, DirectoryLog as _, MessageJournal as _, RelayStore};
+use pouch_store::RelayStore;
 use pouch_tlog::{
-    Checkpoint, EntryBundle, Frontier, LeafHash, LogSigner, MemoryTree, Note, Policy, ProofFile, new_bundles, new_tiles,
-    print_tile, self_check, tile_of,
+    Checkpoint, EntryBundle, Frontier, LeafHash, LogSigner, MemoryTree, Note, Policy, ProofFile, new_bundles,
+    new_tiles, print_tile, self_check, tile_of,
 };
 use pouch_wire::session::LogName;
 use pouch_wire::{Digest, Timestamp};
@@ -29,7 +29,6 @@ use crate::switchboard::Switchboard;
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) size: u64,
-    pub(crate) root: Digest,
     pub(crate) note: Note,
 }
 
@@ -125,8 +124,7 @@ pub(crate) async fn start(
     let stored = parts.store.published(parts.log).await?;
     let published = stored.and_then(|row| {
         let note = Note::parse(&row.note).ok()?;
-        let root = Checkpoint::parse(note.text()).ok()?.root();
-        Some(Published { size: row.size, root, note })
+        Some(Published { size: row.size, note })
     });
     let (published_tx, published_rx) = watch::channel(published);
     let (questions, questions_rx) = mpsc::channel(64);
@@ -219,12 +217,11 @@ impl Task {
         }
         self.write_tiles(size).await?;
         let checkpoint = self.checked(size)?;
-        let root = checkpoint.root();
         let now = (self.parts.clock)();
         let note = self.sign(&checkpoint, now).await?;
         let policy = self.policy();
         match self.cosigning.gather(&note, size, &self.tree, &policy).await {
-            Some(cosigned) => self.put(size, root, &cosigned).await,
+            Some(cosigned) => self.put(size, &cosigned).await,
             None => {
                 warn!(log = ?self.parts.log, size, "not enough witnesses; published checkpoint stays behind");
                 Ok(())
@@ -246,7 +243,8 @@ impl Task {
         for coord in new_bundles(self.written, size) {
             let from = coord.index().saturating_mul(u64::from(pouch_tlog::TILE_WIDTH));
             let entries = self.stored(from, u32::from(coord.width())).await?;
-            let bundle = EntryBundle::new(entries).map_err(|_| RelayError::SelfCheck { log: self.parts.log })?;
+            let bundle =
+                EntryBundle::new(entries).map_err(|_| RelayError::SelfCheck { log: self.parts.log })?;
             self.parts.publisher.put(&coord.to_string(), &bundle.encode())?;
         }
         for coord in new_tiles(self.written, size) {
@@ -284,11 +282,11 @@ impl Task {
         Ok(note)
     }
 
-    async fn put(&mut self, size: u64, root: Digest, note: &Note) -> Result<(), RelayError> {
+    async fn put(&mut self, size: u64, note: &Note) -> Result<(), RelayError> {
         let bytes = note.to_bytes();
         self.parts.store.put_published(self.parts.log, size, bytes.clone()).await?;
         self.parts.publisher.put_checkpoint(&bytes)?;
-        self.published.send_replace(Some(Published { size, root, note: note.clone() }));
+        self.published.send_replace(Some(Published { size, note: note.clone() }));
         self.refreshed = Instant::now();
         info!(log = ?self.parts.log, size, "published");
         Ok(())
@@ -300,7 +298,9 @@ impl Task {
             return Err(NoProof::NotYet);
         }
         let hashes = self.tree.inclusion(index, published.size).map_err(|_| NoProof::Impossible)?;
-        ProofFile::new(index, hashes, published.note).map(|file| file.to_string()).map_err(|_| NoProof::Impossible)
+        ProofFile::new(index, hashes, published.note)
+            .map(|file| file.to_string())
+            .map_err(|_| NoProof::Impossible)
     }
 
     fn consistency(&self, from: u64) -> Result<(Published, Vec<Digest>), NoProof> {

@@ -4,11 +4,11 @@
 //! It cannot open a message: the code that could is not among its dependencies. It is trusted for
 //! availability and nothing else. Each task owns its state; they talk through bounded channels:
 //!
-//! - [`mod@session`] answers what agents ask, one task per stream;
-//! - [`mod@switchboard`] knows who is attached and wakes their deliveries;
-//! - [`mod@delivery`] hands one recipient its messages, most urgent first, then fair between senders;
-//! - [`mod@sequencer`] owns the directory and decides what enters its log;
-//! - [`mod@keeper`] owns one log's tree: signs, has it cosigned, publishes.
+//! - `session` answers what agents ask, one task per stream;
+//! - `switchboard` knows who is attached and wakes their deliveries;
+//! - `delivery` hands one recipient its messages, most urgent first, then fair between senders;
+//! - `sequencer` owns the directory and decides what enters its log;
+//! - `keeper` owns one log's tree: signs, has it cosigned, publishes.
 
 mod accept;
 mod config;

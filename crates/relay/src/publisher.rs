@@ -23,11 +23,6 @@ impl Publisher {
         Ok(Self { folder })
     }
 
-    /// Whether a checkpoint was published here before.
-    pub(crate) fn has_checkpoint(&self) -> bool {
-        self.folder.join("checkpoint").exists()
-    }
-
     /// Writes a tile or a bundle, durably.
     pub(crate) fn put(&self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
         write_durably(&self.folder.join(path), bytes)
@@ -43,9 +38,14 @@ impl Publisher {
     /// stops.
     pub(crate) fn prune(&self, size: u64) -> std::io::Result<()> {
         let needed = |path: &str| match path.parse::<TileCoord>() {
-            Ok(coord) => TileCoord::in_tree(coord.level(), coord.index(), size) == Some(coord) || !coord.is_partial(),
+            Ok(coord) => {
+                TileCoord::in_tree(coord.level(), coord.index(), size) == Some(coord) || !coord.is_partial()
+            }
             Err(_) => match path.parse::<BundleCoord>() {
-                Ok(coord) => BundleCoord::in_tree(coord.index(), size) == Some(coord) || coord.tile() == coord.tile().full(),
+                Ok(coord) => {
+                    BundleCoord::in_tree(coord.index(), size) == Some(coord)
+                        || coord.tile() == coord.tile().full()
+                }
                 Err(_) => true,
             },
         };

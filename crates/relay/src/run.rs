@@ -9,7 +9,7 @@ use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
 use pouch_net::{Authorise, BadIdentity, BindError, Limits, Listener, ServerSecrets, TransportIdentity};
 use pouch_store::{RelayStore, StoreError};
-use pouch_tlog::LogSigner;
+use pouch_tlog::{KeyName, LogSigner};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
 use tokio::sync::watch;
@@ -132,7 +132,7 @@ pub async fn run(
     ready: impl FnOnce(),
     shutdown: CancellationToken,
 ) -> Result<(), RelayError> {
-    let store = RelayStore::open(&config.data.join("relay.sqlite")).await?;
+    let store = RelayStore::open(&config.data.join("relay.sqlite"))?;
     let directory = sequencer::replay(&charter, &store).await?;
     check_named(&config, &keys, &directory)?;
     let identity = TransportIdentity::from_key(&keys.transport)?;
@@ -142,7 +142,8 @@ pub async fn run(
     let context = Context::of(directory.network(), Environment::Live);
 
     let view = directory.now_view();
-    let relay = view.relay(&config.name).ok_or_else(|| RelayError::Charter(format!("no relay {}", config.name)))?;
+    let relay =
+        view.relay(&config.name).ok_or_else(|| RelayError::Charter(format!("no relay {}", config.name)))?;
     let message_origin = relay.message_log.origin.to_string();
     let directory_origin = directory.charter().directory_log.origin.to_string();
     let parts = |log, origin: String, pair: crate::keys::LogKeyPair| -> Result<KeeperParts, RelayError> {
@@ -152,7 +153,7 @@ pub async fn run(
         };
         Ok(KeeperParts {
             log,
-            signer: LogSigner::new(&origin, pair.ed25519, pair.mldsa).map_err(|e| RelayError::LogKeys(e.to_string()))?,
+            signer: signer(&origin, pair)?,
             store: store.clone(),
             publisher: Publisher::new(config.publish.join(folder))?,
             directory: snapshot.clone(),
@@ -161,9 +162,9 @@ pub async fn run(
             clock,
         })
     };
-    let directory_pair = keys
-        .directory_log
-        .ok_or_else(|| RelayError::Charter("this relay sequences the directory, and has no key of its log".into()))?;
+    let directory_pair = keys.directory_log.ok_or_else(|| {
+        RelayError::Charter("this relay sequences the directory, and has no key of its log".into())
+    })?;
     let directory_parts = parts(LogName::Directory, directory_origin, directory_pair)?;
     let message_parts = parts(LogName::Messages, message_origin, keys.message_log)?;
     let (directory_log, directory_task) = keeper::start(directory_parts, shutdown.clone()).await?;
@@ -239,7 +240,6 @@ async fn serve(
 
 /// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation.
 async fn expired(desk: &Desk) -> Result<(), RelayError> {
-    use pouch_store::Mailboxes as _;
     for gone in desk.store.expire((desk.clock)()).await? {
         warn!(envelope = %gone.envelope.short(), recipient = %gone.recipient, "expired undelivered");
     }
@@ -255,14 +255,16 @@ fn check_named(config: &RelayConfig, keys: &RelayKeys, directory: &Directory) ->
         && named.receipts == keys.receipts.public()
         && named.message_log.ed25519 == keys.message_log.ed25519.public();
     if !same {
-        return Err(RelayError::Charter(format!("it names other keys for relay {:?} than the key files hold", config.name)));
+        return Err(RelayError::Charter(format!(
+            "it names other keys for relay {:?} than the key files hold",
+            config.name
+        )));
     }
     Ok(())
 }
 
 /// Kept over restarts, so that clients notice a restart at once and tokens stay good.
 async fn server_secrets(store: &RelayStore) -> Result<ServerSecrets, RelayError> {
-    use pouch_store::Meta as _;
     if let Some(bytes) = store.meta("server-secrets").await?
         && let Some((reset, token)) = bytes.split_first_chunk::<32>()
         && let Ok(token) = <[u8; 32]>::try_from(token)
@@ -273,6 +275,12 @@ async fn server_secrets(store: &RelayStore) -> Result<ServerSecrets, RelayError>
     let bytes = [secrets.reset().as_slice(), secrets.token().as_slice()].concat();
     store.put_meta("server-secrets", bytes).await?;
     Ok(secrets)
+}
+
+fn signer(origin: &str, pair: crate::keys::LogKeyPair) -> Result<LogSigner, RelayError> {
+    let failed = |error: String| RelayError::LogKeys(error);
+    let origin = KeyName::new(origin.to_owned()).map_err(|error| failed(error.to_string()))?;
+    LogSigner::new(&origin, pair.ed25519, pair.mldsa).map_err(|error| failed(error.to_string()))
 }
 
 /// How often expired messages are looked for.

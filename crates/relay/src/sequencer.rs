@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pouch_directory::{Directory, Outcome, SignedStatement, Statement};
 use pouch_net::refusal;
-use pouch_store::{DirectoryLog as _, RelayStore};
+use pouch_store::RelayStore;
 use pouch_wire::session::Refused;
 use pouch_wire::{Canonical as _, limits};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,7 +44,8 @@ impl Sequencer {
     /// Puts a statement into the log, when it would have an effect; its index.
     pub(crate) async fn publish(&self, statement: Vec<u8>) -> Result<u64, Refused> {
         let (tx, rx) = oneshot::channel();
-        let gone = || refusal("POUCH-NET-44", &"the relay is stopping", Some(core::time::Duration::from_secs(5)));
+        let gone =
+            || refusal("POUCH-NET-44", &"the relay is stopping", Some(core::time::Duration::from_secs(5)));
         self.tx.send((statement, tx)).await.map_err(|_| gone())?;
         rx.await.map_err(|_| gone())?
     }
@@ -101,9 +102,11 @@ impl Owner {
             .map(|statement| statement.created);
         let now = (self.clock)();
         match created {
-            Some(created) if created.0 > now.0.saturating_add(limits::CLOCK_SKEW_MS_MAX) => {
-                Err(refusal("POUCH-DIR-90", &"the statement was drafted in the future; check the clocks", None))
-            }
+            Some(created) if created.0 > now.0.saturating_add(limits::CLOCK_SKEW_MS_MAX) => Err(refusal(
+                "POUCH-DIR-90",
+                &"the statement was drafted in the future; check the clocks",
+                None,
+            )),
             Some(created) if now.0.saturating_sub(created.0) > limits::LIFE_MS_MAX => {
                 Err(refusal("POUCH-DIR-91", &"the statement was drafted more than 30 days ago", None))
             }

@@ -103,7 +103,9 @@ async fn serve(
                 }
             }
             Message::Arrived { recipients } => {
-                for line in lines.values().filter(|l| l.owner.as_ref().is_some_and(|o| recipients.contains(o))) {
+                for line in
+                    lines.values().filter(|l| l.owner.as_ref().is_some_and(|o| recipients.contains(o)))
+                {
                     line.wake.notify_one();
                 }
             }
@@ -125,6 +127,10 @@ fn make_room(lines: &mut HashMap<u64, Line>, owner: Option<&ContactPoint>) {
 }
 
 fn publish(lines: &HashMap<u64, Line>, witnesses: &watch::Sender<Vec<WitnessSession>>) {
-    let now = lines.values().filter(|l| l.witnesses).map(|l| WitnessSession { session: l.session.clone() }).collect();
+    let now = lines
+        .values()
+        .filter(|l| l.witnesses)
+        .map(|l| WitnessSession { session: l.session.clone() })
+        .collect();
     witnesses.send_replace(now);
 }

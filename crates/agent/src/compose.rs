@@ -1,0 +1,353 @@
+//! What users write: drafted, checked as the recipient will check it, approved, numbered, signed, sealed
+//! and put into the outbox.
+
+use std::sync::Arc;
+
+use pouch_control::{Compose, Refusal};
+use pouch_crypto::{Signature, sha256, sha256_parts};
+use pouch_directory::View;
+use pouch_notice::{
+    Approval, Attachment, Content, Draft, Notice, NoticeNumber, Reference, Release, Signed, body_from_toml,
+    usual_life_ms, within_mandate, year_of,
+};
+use pouch_store::Draft as DraftRow;
+use pouch_wire::{
+    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, Fixed, KeyId, List, NoticeId,
+    OutOfBounds, Set, Text, Timestamp, canonical, limits,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::desk::Desk;
+use crate::inbox::{self, Reading};
+use crate::receipts;
+use crate::refusals::{Failed, ambiguous, draft, fields, not_found, refusal};
+
+/// A draft as it is kept while it waits for approvals.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeptDraft {
+    notice: Blob<{ limits::NOTICE_BYTES }>,
+    attachments: List<Blob<{ limits::PAYLOAD_BYTES }>, { limits::ATTACHMENTS }>,
+    approvals: Set<Approval, 16>,
+}
+canonical!(KeptDraft, "draft", limits::PAYLOAD_BYTES);
+
+/// A draft and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) draft: Draft,
+    pub(crate) release: Release,
+    pub(crate) problems: Vec<String>,
+    attachments: List<Blob<{ limits::PAYLOAD_BYTES }>, { limits::ATTACHMENTS }>,
+    approvals: Set<Approval, 16>,
+}
+
+fn bounds(error: OutOfBounds) -> Refusal {
+    refusal(
+        "POUCH-NOT-31",
+        2,
+        format!("too long, too many, or with control characters: {error}"),
+        "",
+        "shorten it",
+    )
+}
+
+/// Drafts a notice from what a user wrote.
+pub(crate) async fn compose(asked: Compose, desk: &Desk) -> Result<Waiting, Failed> {
+    let environment = environment(asked.exercise.as_deref(), desk)?;
+    let concerns = match &asked.in_reply_to {
+        Some(wanted) => Some(referred(wanted, desk).await?),
+        None => None,
+    };
+    let mut to = asked.to;
+    if let (true, Some(reference)) = (to.is_empty(), &concerns) {
+        to.push(reference.sender.clone());
+    }
+    let subject = match (&concerns, asked.subject.is_empty()) {
+        (Some(reference), true) => format!("{} to {reference}", asked.notice_type),
+        _ => asked.subject,
+    };
+    let body = body_from_toml(asked.notice_type, &asked.fields).map_err(|error| fields(&error))?;
+    let now = (desk.clock)();
+    let life = asked.valid_seconds.map_or(usual_life_ms(asked.precedence), |s| s.saturating_mul(1000));
+    let sentences =
+        body.sentences().iter().map(|s| Text::new(*s)).collect::<Result<Vec<_>, _>>().map_err(bounds)?;
+    let mut named = Vec::new();
+    let mut files = Vec::new();
+    for file in asked.attachments {
+        named.push(Attachment {
+            name: Text::new(file.name).map_err(bounds)?,
+            media_type: Text::new(file.media_type).map_err(bounds)?,
+            len: u64::try_from(file.bytes.0.len()).unwrap_or(u64::MAX),
+            digest: sha256(&file.bytes.0),
+        });
+        files.push(Blob::new(file.bytes.0).map_err(bounds)?);
+    }
+    let (to, info) = (Set::new(to).map_err(bounds)?, Set::new(asked.info).map_err(bounds)?);
+    let number = number(&to, &info, now, desk).await?;
+    let notice = Notice {
+        network: desk.network,
+        environment,
+        sender: desk.me.clone(),
+        number,
+        to,
+        info,
+        concerns,
+        created: now,
+        not_after: Timestamp(now.0.saturating_add(life)),
+        precedence: asked.precedence,
+        tlp: asked.tlp,
+        language: Text::new(asked.language).map_err(bounds)?,
+        subject: Text::new(subject).map_err(bounds)?,
+        body,
+        attachments: List::new(named).map_err(bounds)?,
+        break_glass: asked.break_glass,
+        sentences: List::new(sentences).map_err(bounds)?,
+    };
+    let drafted = Draft::new(notice).map_err(|error| draft(&error))?;
+    everyone_known(&drafted, desk)?;
+    Ok(judged(drafted, List::new(files).map_err(bounds)?, Set::default(), desk))
+}
+
+/// Counts per sender and addressee list, so that a number tells nobody of other correspondence.
+async fn number(
+    to: &Set<ContactPoint, { limits::RECIPIENTS }>,
+    info: &Set<ContactPoint, { limits::RECIPIENTS }>,
+    now: Timestamp,
+    desk: &Desk,
+) -> Result<NoticeNumber, Failed> {
+    let list: Vec<String> =
+        to.iter().map(|p| format!("to {p}\n")).chain(info.iter().map(|p| format!("info {p}\n"))).collect();
+    let key: Digest = sha256_parts(&list.iter().map(String::as_bytes).collect::<Vec<_>>());
+    let year = year_of(now);
+    Ok(NoticeNumber { year, n: desk.store.next_number(year, key).await? })
+}
+
+fn environment(exercise: Option<&str>, desk: &Desk) -> Result<Environment, Failed> {
+    let Some(name) = exercise else { return Ok(Environment::Live) };
+    let directory = desk.directory();
+    let found = directory.now_view().exercises().find(|e| *e.name == *name).map(|e| e.id);
+    let id = found.ok_or_else(|| {
+        refusal("POUCH-AGT-32", 15, format!("no exercise is called {name:?}"), "", "pouch directory show")
+    })?;
+    Ok(Environment::Exercise(id))
+}
+
+fn everyone_known(drafted: &Draft, desk: &Desk) -> Result<(), Failed> {
+    let directory = desk.directory();
+    let view = directory.now_view();
+    let environment = drafted.notice().environment;
+    let unknown =
+        drafted.notice().addressees().find(|point| view.contact_point(point, environment).is_none());
+    match unknown {
+        None => Ok(()),
+        Some(point) => Err(refusal(
+            "POUCH-AGT-33",
+            4,
+            format!("the directory has no contact point {point}"),
+            "it could not be sealed to it",
+            "pouch directory show",
+        )
+        .into()),
+    }
+}
+
+/// Judges a draft as its recipients will.
+fn judged(
+    drafted: Draft,
+    attachments: List<Blob<{ limits::PAYLOAD_BYTES }>, { limits::ATTACHMENTS }>,
+    approvals: Set<Approval, 16>,
+    desk: &Desk,
+) -> Waiting {
+    let directory = desk.directory();
+    let view = directory.now_view();
+    let release = Release::judge(drafted.notice(), drafted.bytes(), &approvals, &view);
+    let problems = problems(drafted.notice(), &view, desk);
+    Waiting { draft: drafted, release, problems, attachments, approvals }
+}
+
+fn problems(notice: &Notice, view: &View<'_>, desk: &Desk) -> Vec<String> {
+    let key = desk.signing_key().public().id();
+    match view.may_sign(&notice.sender, notice.environment, key) {
+        Err(error) => vec![format!("{error} ({})", error.code())],
+        Ok(authority) => within_mandate(notice, &authority.mandate)
+            .err()
+            .map(|error| format!("{error} (POUCH-VER-40)"))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// Keeps a draft until its officers have approved it.
+pub(crate) async fn keep(waiting: &Waiting, desk: &Desk) -> Result<(), Failed> {
+    let kept = KeptDraft {
+        notice: Blob::new(waiting.draft.bytes())?,
+        attachments: waiting.attachments.clone(),
+        approvals: waiting.approvals.clone(),
+    };
+    let id = waiting.draft.id();
+    let bytes = desk.vault.wrap(id.as_bytes(), &kept.to_bytes()?, &mut rand::rng())?;
+    desk.store.put_draft(DraftRow { notice: id, bytes, created: (desk.clock)() }).await?;
+    Ok(())
+}
+
+/// All drafts that wait.
+pub(crate) async fn waiting(desk: &Desk) -> Result<Vec<Waiting>, Failed> {
+    let mut found = Vec::new();
+    for row in desk.store.drafts().await? {
+        let bytes = desk.vault.unwrap(row.notice.as_bytes(), &row.bytes)?;
+        let kept = KeptDraft::from_bytes(&bytes)?;
+        let notice = Notice::from_bytes(&kept.notice)?;
+        let drafted = Draft::new(notice).map_err(|error| draft(&error))?;
+        found.push(judged(drafted, kept.attachments, kept.approvals, desk));
+    }
+    Ok(found)
+}
+
+/// The draft whose id begins so.
+pub(crate) async fn one(beginning: &str, desk: &Desk) -> Result<Waiting, Failed> {
+    let beginning = beginning.to_lowercase();
+    let mut found = waiting(desk).await?;
+    found.retain(|w| w.draft.id().to_string().starts_with(&beginning));
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (Some(_), false) => Err(ambiguous(&beginning).into()),
+        (None, _) => Err(refusal(
+            "POUCH-AGT-34",
+            4,
+            format!("no draft begins with {beginning:?}"),
+            "",
+            "pouch draft --list",
+        )
+        .into()),
+    }
+}
+
+/// Takes an officer's approval, if it is a good one.
+pub(crate) async fn approve(
+    id: &str,
+    officer: KeyId,
+    signature: &[u8],
+    desk: &Desk,
+) -> Result<Waiting, Failed> {
+    let Waiting { draft: drafted, attachments, approvals, release, .. } = one(id, desk).await?;
+    let bytes: [u8; 64] = signature.try_into().map_err(|_| {
+        refusal("POUCH-AGT-35", 10, "the approval is not a signature", "", "approve it again")
+    })?;
+    let more = Approval { officer, signature: Signature(Fixed(bytes)) };
+    let all: Vec<Approval> =
+        approvals.iter().filter(|a| a.officer != officer).cloned().chain([more]).collect();
+    let judged = judged(drafted, attachments, Set::new(all).map_err(bounds)?, desk);
+    if judged.release.approved_by.len() <= release.approved_by.len() {
+        return Err(refusal(
+            "POUCH-AGT-36",
+            11,
+            "this approval does not count",
+            "the key is not an officer's of this contact point, its mandate does not cover the notice, the same person \
+             has approved already, or the draft was changed since",
+            "look who may approve: pouch directory show",
+        )
+        .into());
+    }
+    keep(&judged, desk).await?;
+    Ok(judged)
+}
+
+/// Signs, seals and queues a draft whose release rule is met.
+pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(EnvelopeId, Signed), Failed> {
+    let notice = waiting.draft.notice();
+    let id = waiting.draft.id();
+    if let Some(problem) = waiting.problems.first() {
+        return Err(refusal(
+            "POUCH-AGT-37",
+            11,
+            format!("every recipient would refuse it: {problem}"),
+            "a notice outside of its mandate is authentic and not authorised",
+            "ask the holder of the root key, or write something else",
+        )
+        .into());
+    }
+    if !waiting.release.is_met(notice.break_glass) {
+        let have = waiting.release.approved_by.len();
+        return Err(refusal(
+            "POUCH-AGT-38",
+            24,
+            format!(
+                "{} officers must approve a {} of this kind; {have} did",
+                waiting.release.needed, notice.precedence
+            ),
+            "your state published that rule, and every recipient checks it",
+            "pouch draft, then each officer: pouch approve; then pouch release",
+        )
+        .into());
+    }
+    let recipients: Vec<ContactPoint> = {
+        let mut all: Vec<ContactPoint> = notice.addressees().cloned().collect();
+        all.sort();
+        all
+    };
+    let (environment, precedence) = (notice.environment, notice.precedence);
+    let (created, not_after) = (notice.created, notice.not_after);
+    let approved = waiting.draft.approve(waiting.approvals.to_vec()).map_err(|error| draft(&error))?;
+    let signed = approved.sign(&desk.signing_key()).map_err(|error| draft(&error))?;
+    let content = Content::Notice { signed: signed.signed().clone(), attachments: waiting.attachments };
+    let _turn = desk.outgoing.lock().await;
+    let route = receipts::route(desk, environment, precedence, created, Some(not_after))
+        .ok_or_else(key_does_not_speak)?;
+    let to = receipts::seal_to(desk, &recipients, environment).await?.ok_or_else(|| {
+        refusal(
+            "POUCH-AGT-39",
+            20,
+            "a recipient has no sealing key that can be used now",
+            "without one nothing can be sent to it that only it can read",
+            "its node may have been down for days: use the telephone, and try again later",
+        )
+    })?;
+    let outgoing = receipts::outgoing(&content, &route, &to, Some(id), desk)?;
+    let envelope = outgoing.envelope;
+    desk.store.enqueue(outgoing).await?;
+    desk.store.delete_draft(id).await?;
+    desk.wake_outbox();
+    Ok((envelope, signed))
+}
+
+fn key_does_not_speak() -> Refusal {
+    refusal(
+        "POUCH-AGT-40",
+        12,
+        "this node's signing key does not speak for its contact point",
+        "nobody would believe what it signs",
+        "look at `pouch keys list`; the holder of the root key authorises a new one with `pouch keys rotate`",
+    )
+}
+
+/// The notice that somebody answers, corrects or cancels.
+async fn referred(wanted: &str, desk: &Desk) -> Result<Reference, Failed> {
+    let mut rows = desk.store.find_arrival(wanted).await?;
+    if rows.len() > 1 {
+        return Err(ambiguous(wanted).into());
+    }
+    if let Some(row) = rows.pop() {
+        return match inbox::read(&row, desk)? {
+            Reading::Verified(verified) => {
+                let notice = verified.value();
+                let id: NoticeId = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
+                Ok(Reference { sender: notice.sender.clone(), number: notice.number, id })
+            }
+            Reading::Refused(_) => Err(refusal(
+                "POUCH-AGT-41",
+                10,
+                "that message was refused",
+                "nobody answers what was never proved",
+                "use the telephone",
+            )
+            .into()),
+        };
+    }
+    let own = crate::views::own_notice(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
+    let notice = own.notice();
+    Ok(Reference {
+        sender: notice.sender.clone(),
+        number: notice.number,
+        id: Notice::id_of(&own.signed().notice),
+    })
+}

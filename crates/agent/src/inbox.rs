@@ -1,0 +1,322 @@
+//! What arrives: opened, verified, and only then put where people can see it.
+//!
+//! The row, the place in the sender's sequence and the receipt to send go into the database in one
+//! transaction; the relay is told that the message was taken after that. Whatever is refused is kept
+//! as a refusal with its reason, never shown, and does not keep the next message from being read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pouch_control::EventKind;
+use pouch_envelope::Arrived;
+use pouch_net::{Stream, refusal};
+use pouch_notice::{
+    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
+    SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen,
+};
+use pouch_store::{Arrival, ArrivalRow, NewRefusal, Rung, RungRow, TakenIn};
+use pouch_tlog::{Inclusion, LeafHash, ProofFile};
+use pouch_wire::session::{Deliver, Taken};
+use pouch_wire::{Canonical as _, limits};
+use tokio::time::timeout;
+use tracing::info;
+
+use crate::desk::Desk;
+use crate::error::AgentError;
+use crate::events::Happening;
+use crate::receipts;
+
+/// How long a message waits for the directory that its sender used.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
+
+/// Answers a relay's delivery.
+pub(crate) async fn delivery(
+    mut stream: Stream,
+    deliver: Deliver,
+    relay: &str,
+    desk: &Arc<Desk>,
+) -> Result<(), AgentError> {
+    let max = u64::try_from(limits::PAYLOAD_BYTES).unwrap_or(u64::MAX);
+    let arrived = match Arrived::payload_len(&deliver) {
+        Ok(len) => match stream.recv_payload(len, max).await {
+            Ok(payload) => Arrived::parse(&desk.me, deliver, payload),
+            // The relay will deliver it again.
+            Err(_) => return Ok(()),
+        },
+        Err(error) => Err(error),
+    };
+    let arrived = match arrived {
+        Ok(arrived) => arrived,
+        Err(error) => {
+            info!(relay, code = error.code(), "delivery malformed");
+            stream.refuse(&refusal(error.code(), &error, None)).await.ok();
+            return Ok(());
+        }
+    };
+    let envelope = arrived.id();
+    take_in(arrived, desk).await?;
+    // The relay may have gone; it will deliver again and hear that we have it.
+    stream.answer(&Taken { envelope }).await.ok();
+    Ok(())
+}
+
+async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<(), AgentError> {
+    // One at a time: what is known of a sender's order is read, moved on and written in one go.
+    let _turn = desk.incoming.lock().await;
+    if desk.store.has_arrived(arrived.id()).await? {
+        return Ok(());
+    }
+    wait_for_directory(arrived.header().directory_size, desk).await;
+    let opened = match desk.prekey(arrived.stanza().prekey).await {
+        Ok(prekey) => open(arrived.clone(), &prekey),
+        Err(AgentError::NoPrekey(_)) => Err(OpenError::NoPrekey),
+        Err(error) => return Err(error),
+    };
+    match opened {
+        Ok(opened) => judge(opened, desk).await,
+        Err(error) => {
+            let mut verdict = Verdict::default();
+            verdict.clauses.push(ClauseResult {
+                clause: Clause::Whole,
+                state: State::Fails,
+                code: error.code().to_owned(),
+                words: format!("It {error}."),
+                next: "ask the office by telephone whether it sent this, and to send it again".to_owned(),
+                exit: 10,
+            });
+            refuse(&arrived, &verdict, desk).await
+        }
+    }
+}
+
+/// A sender may use a newer directory than ours: catch up before judging.
+async fn wait_for_directory(size: u64, desk: &Arc<Desk>) {
+    let mut believed = desk.believed.clone();
+    if believed.borrow().directory.size() >= size {
+        return;
+    }
+    desk.wake_mirror();
+    let caught_up = async {
+        while believed.borrow_and_update().directory.size() < size {
+            if believed.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    // If it does not come in time, the verdict says that the directory is behind.
+    timeout(CATCH_UP_WITHIN, caught_up).await.ok();
+}
+
+async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<(), AgentError> {
+    let believed = desk.believed.borrow().clone();
+    let facts = Facts {
+        directory: &believed.directory,
+        cosigned_at: believed.cosigned_at,
+        time_is_sure: desk.time_is_sure(),
+        inclusion: None,
+        now: (desk.clock)(),
+    };
+    if opened.is_receipt() {
+        return match opened.verify_receipt(&facts) {
+            Ok(verified) => receipt_in(verified, desk).await,
+            Err(Refused { verdict, arrived }) => refuse(&arrived, &verdict, desk).await,
+        };
+    }
+    match opened.verify(&facts) {
+        Ok(verified) => notice_in(verified, desk).await,
+        Err(Refused { verdict, arrived }) => refuse(&arrived, &verdict, desk).await,
+    }
+}
+
+/// Moves the sender's sequence on by one message.
+async fn order_of<T>(verified: &Verified<T>, desk: &Desk) -> Result<(Order, SequenceState), AgentError> {
+    let sender = &verified.arrived().header().sender;
+    let mut state = match desk.store.sequence_in(sender).await? {
+        Some(bytes) => SequenceState::from_bytes(&bytes)?,
+        None => SequenceState::default(),
+    };
+    let StanzaSecret { epoch, n, previous, .. } = verified.secret();
+    let order = state.accept(*epoch, *n, *previous, verified.arrived().id());
+    Ok((order, state))
+}
+
+fn arrival<T>(
+    verified: &Verified<T>,
+    state: &SequenceState,
+    order: &Order,
+    desk: &Desk,
+) -> Result<Arrival, AgentError> {
+    let arrived = verified.arrived();
+    let header = arrived.header();
+    let secret = zeroize::Zeroizing::new(verified.secret().to_bytes()?);
+    let receipt = verified.receipt();
+    Ok(Arrival {
+        envelope: arrived.id(),
+        notice: None,
+        number: None,
+        sender: header.sender.clone(),
+        precedence: header.precedence,
+        created: header.created,
+        arrived_at: (desk.clock)(),
+        stored: arrived.to_bytes()?,
+        wrapped: desk.vault.wrap(arrived.id().as_bytes(), &secret, &mut rand::rng())?,
+        sequence: state.to_bytes()?,
+        order: serde_json::to_string(order).unwrap_or_default(),
+        progress: None,
+        receipt: None,
+        log: Some((receipt.relay.to_string(), receipt.index)),
+    })
+}
+
+async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), AgentError> {
+    let (order, state) = order_of(&verified, desk).await?;
+    let verified = verified.with_order(&order);
+    if verified.verdict().is_refusal() {
+        return refuse(verified.arrived(), verified.verdict(), desk).await;
+    }
+    let notice = verified.value();
+    let id = Notice::id_of(verified.signed().map(|s| &*s.notice).unwrap_or_default());
+    let said = receipts::verified(id, verified.verdict().code(), desk);
+    let _outgoing = desk.outgoing.lock().await;
+    let receipt = receipts::seal_receipt(&verified, said, desk).await?;
+    let row = Arrival {
+        notice: Some(id),
+        number: Some(notice.full_number()),
+        receipt,
+        ..arrival(&verified, &state, &order, desk)?
+    };
+    let (envelope, precedence, number) = (row.envelope, notice.precedence, notice.full_number());
+    if desk.store.take_in(row).await? == TakenIn::New {
+        desk.wake_outbox();
+        let words = format!("{} {number} from {}", precedence.as_str().to_uppercase(), notice.sender);
+        let happening =
+            Happening::new(EventKind::Received, "", words).of(envelope).numbered(number, precedence);
+        desk.tell(happening).await?;
+        tell_order(&order, &verified, desk).await?;
+    }
+    Ok(())
+}
+
+async fn tell_order<T>(order: &Order, verified: &Verified<T>, desk: &Desk) -> Result<(), AgentError> {
+    let sender = &verified.arrived().header().sender;
+    match order {
+        Order::Gap { from, to } => {
+            let count = to.saturating_sub(*from).saturating_add(1);
+            let words = format!(
+                "{count} message(s) from {sender} to us are missing: somebody holds them back, or they are still under way. \
+                 Ask the office by telephone what it sent."
+            );
+            desk.alarm("POUCH-ORD-01", words).await
+        }
+        Order::NewEpoch => desk.alarm("POUCH-ORD-02", format!("{sender} was restored from a backup")).await,
+        _ => Ok(()),
+    }
+}
+
+async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
+    let (order, state) = order_of(&verified, desk).await?;
+    let receipt = verified.value();
+    let from = verified.arrived().header().sender.clone();
+    let (rung, detail) = match &receipt.said {
+        Said::Verified { .. } => (Rung::Verified, None),
+        Said::Acknowledged { officer, answer_by, note, .. } => {
+            let by = answer_by.map(|_| ", an answer will come").unwrap_or_default();
+            let note =
+                note.as_ref().map(|n| format!(": {}", pouch_notice::visible(n, true))).unwrap_or_default();
+            (Rung::Acknowledged, Some(format!("{}{by}{note}", pouch_notice::visible(officer, true))))
+        }
+        Said::Refused { code } => (Rung::Refused, Some(code.to_string())),
+    };
+    let row = RungRow { recipient: from.clone(), rung, at: Some(receipt.at), detail };
+    let concerned = receipt.envelope;
+    let kept = Arrival { progress: Some((concerned, row)), ..arrival(&verified, &state, &order, desk)? };
+    if desk.store.take_in(kept).await? == TakenIn::New {
+        let word = match rung {
+            Rung::Verified => "verified by the node of",
+            Rung::Acknowledged => "acknowledged by an officer of",
+            _ => "REFUSED by the node of",
+        };
+        let words = format!("message {} {word} {from}", concerned.short());
+        desk.tell(Happening::new(EventKind::Progress, "", words).of(concerned)).await?;
+        tell_order(&order, &verified, desk).await?;
+    }
+    Ok(())
+}
+
+async fn refuse(arrived: &Arrived, verdict: &Verdict, desk: &Arc<Desk>) -> Result<(), AgentError> {
+    let header = arrived.header();
+    let kept = NewRefusal {
+        envelope: arrived.id(),
+        sender: header.sender.clone(),
+        precedence: header.precedence,
+        created: header.created,
+        arrived_at: (desk.clock)(),
+        verdict: serde_json::to_string(verdict).unwrap_or_default(),
+        stored: arrived.to_bytes()?,
+    };
+    if desk.store.refuse_in(kept).await? == TakenIn::New {
+        let reason = verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
+        let words = format!("a message that claims to be from {} was refused: {reason}", header.sender);
+        info!(envelope = %arrived.id().short(), code = verdict.code(), "arrival refused");
+        let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(arrived.id());
+        happening.code = verdict.code().to_owned();
+        happening.precedence = Some(header.precedence);
+        desk.tell(happening).await?;
+    }
+    Ok(())
+}
+
+/// A kept arrival, opened and verified again as of now.
+pub(crate) enum Reading {
+    /// It holds.
+    Verified(Box<Verified<Notice>>),
+    /// It does not; the reason.
+    Refused(Verdict),
+}
+
+/// Verifies a kept arrival again, with the proof that it is logged when there is one.
+pub(crate) fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
+    if let Some(kept) = &row.refused {
+        return Ok(Reading::Refused(serde_json::from_str(kept).unwrap_or_default()));
+    }
+    let damaged = |error: String| AgentError::Damaged(error);
+    let arrived = Arrived::from_bytes(&row.stored).map_err(|e| damaged(e.to_string()))?;
+    let secret = desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?;
+    let secret = StanzaSecret::from_bytes(&secret)?;
+    let opened = reopen(arrived, secret).map_err(|e| damaged(e.to_string()))?;
+    let believed = desk.believed.borrow().clone();
+    let inclusion = row.proof.as_ref().and_then(|proof| inclusion(proof, &opened, desk));
+    let facts = Facts {
+        directory: &believed.directory,
+        cosigned_at: believed.cosigned_at,
+        time_is_sure: desk.time_is_sure(),
+        inclusion: inclusion.as_ref(),
+        now: (desk.clock)(),
+    };
+    match opened.verify(&facts) {
+        Ok(verified) => {
+            let order: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);
+            Ok(Reading::Verified(Box::new(verified.with_order(&order))))
+        }
+        Err(refused) => Ok(Reading::Refused(refused.verdict)),
+    }
+}
+
+/// Whether a proof proves that a kept arrival is logged where its relay promised.
+pub(crate) fn check_proof(row: &ArrivalRow, proof: &[u8], desk: &Desk) -> Result<bool, AgentError> {
+    let arrived = Arrived::from_bytes(&row.stored).map_err(|e| AgentError::Damaged(e.to_string()))?;
+    let secret = StanzaSecret::from_bytes(&desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?)?;
+    let opened = reopen(arrived, secret).map_err(|e| AgentError::Damaged(e.to_string()))?;
+    Ok(inclusion(proof, &opened, desk).is_some())
+}
+
+fn inclusion(proof: &[u8], opened: &Opened, desk: &Desk) -> Option<Inclusion> {
+    let proof = ProofFile::parse(proof).ok()?;
+    let directory = desk.directory();
+    let receipt = opened.accepted(&directory)?;
+    let view = directory.now_view();
+    let leaf = pouch_envelope::MessageLeaf { envelope: receipt.envelope, accepted_at: receipt.at };
+    let policy = view.message_policy(view.relay(&receipt.relay)?);
+    let inclusion = proof.verify(LeafHash::of(&leaf.to_bytes().ok()?), &policy).ok()?;
+    (inclusion.index() == receipt.index).then_some(inclusion)
+}

@@ -1,0 +1,274 @@
+//! Answers the node's users on the local socket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pouch_control::{Answer, Bytes, Call, Connection, Refusal, Server};
+use pouch_crypto::sha256;
+use pouch_notice::{EvidenceFile, Notice};
+use pouch_wire::session::{LogName, Proof, ReadProof};
+use pouch_wire::{Canonical as _, Environment, Timestamp};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::compose;
+use crate::desk::Desk;
+use crate::error::AgentError;
+use crate::inbox::{self, Reading};
+use crate::receipts;
+use crate::refusals::{Failed, not_found, refusal};
+use crate::signing;
+use crate::views;
+
+/// Users at a time.
+const USERS_MAX: usize = 64;
+
+/// Serves users until the node ends.
+pub(crate) async fn serve(
+    server: Server,
+    desk: Arc<Desk>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let mut users: JoinSet<()> = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            Some(_) = users.join_next(), if !users.is_empty() => {}
+            accepted = server.accept(), if users.len() < USERS_MAX => match accepted {
+                Ok(connection) => {
+                    users.spawn(user(connection, desk.clone()));
+                }
+                Err(error) => debug!(%error, "local socket"),
+            },
+        }
+    }
+}
+
+async fn user(mut connection: Connection, desk: Arc<Desk>) {
+    let call = match connection.call().await {
+        Ok(Some(call)) => call,
+        Ok(None) => return,
+        Err(error) => {
+            let refused = refusal("POUCH-AGT-42", 2, format!("not a call: {error}"), "", "");
+            connection.answer(&Answer::Refused(refused)).await.ok();
+            return;
+        }
+    };
+    if let Call::Watch { after } = call {
+        watch(&mut connection, after, &desk).await;
+        return;
+    }
+    let answer = answer(call, &desk).await.unwrap_or_else(|failed| Answer::Refused(failed.into_refusal()));
+    // The user may have gone.
+    connection.answer(&answer).await.ok();
+}
+
+async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    Ok(match call {
+        Call::Status => Answer::Status(Box::new(views::status(desk).await?)),
+        Call::Send(asked) => send(compose::compose(*asked, desk).await?, desk).await?,
+        Call::Draft(asked) => {
+            let waiting = compose::compose(*asked, desk).await?;
+            compose::keep(&waiting, desk).await?;
+            Answer::Draft(Box::new(views::draft(&waiting)))
+        }
+        Call::Drafts => Answer::Drafts(compose::waiting(desk).await?.iter().map(views::draft).collect()),
+        Call::ShowDraft { id } => Answer::Draft(Box::new(views::draft(&compose::one(&id, desk).await?))),
+        Call::Approve { id, officer, signature } => {
+            let waiting = compose::approve(&id, officer, &signature.0, desk).await?;
+            Answer::Draft(Box::new(views::draft(&waiting)))
+        }
+        Call::Release { id } => send(compose::one(&id, desk).await?, desk).await?,
+        Call::Inbox(selection) => Answer::Inbox(views::inbox(&selection, desk).await?),
+        Call::Outbox(selection) => Answer::Outbox(views::outbox(&selection, desk).await?),
+        Call::Show { id } => Answer::Notice(Box::new(views::show(&id, desk).await?)),
+        Call::Attachment { id, index } => attachment(&id, index, desk).await?,
+        Call::Acknowledge { id, officer, answer_by, note } => {
+            acknowledge(&id, &officer, answer_by, note.as_deref(), desk).await?
+        }
+        Call::Directory => Answer::Directory(Box::new(views::directory(desk))),
+        Call::DirectoryLog { from, count } => Answer::DirectoryLog(views::entries(from, count, desk).await?),
+        Call::OwnEntry => own_entry(desk)?,
+        Call::Keys => Answer::Keys(views::keys(desk).await?),
+        Call::Publish { statement } => {
+            let index = desk.publish_signed(statement.0).await?;
+            desk.wake_mirror();
+            Answer::Published(index)
+        }
+        Call::ReloadKeys => {
+            signing::reload(desk)?;
+            Answer::Keys(views::keys(desk).await?)
+        }
+        Call::Evidence { id } => evidence(&id, desk).await?,
+        Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
+    })
+}
+
+async fn send(waiting: compose::Waiting, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    let (envelope, signed) = compose::release(waiting, desk).await?;
+    Ok(Answer::Sent(Box::new(views::outbox_row(envelope, &signed, desk).await?)))
+}
+
+fn own_entry(desk: &Desk) -> Result<Answer, Failed> {
+    let directory = desk.directory();
+    let view = directory.now_view();
+    let entry =
+        view.contact_point(&desk.me, Environment::Live).ok_or_else(|| not_found(&desk.me.to_string()))?;
+    Ok(Answer::OwnEntry { network: desk.network, entry: Bytes(entry.to_bytes()?) })
+}
+
+async fn attachment(id: &str, index: usize, desk: &Desk) -> Result<Answer, Failed> {
+    let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
+    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let named = verified.value().attachments.get(index);
+    let bytes = verified.attachments().get(index);
+    match (named, bytes) {
+        (Some(named), Some(bytes)) => Ok(Answer::File {
+            name: named.name.to_string(),
+            digest: named.digest,
+            bytes: Bytes(bytes.clone()),
+        }),
+        _ => Err(not_found(&format!("attachment {index}")).into()),
+    }
+}
+
+fn not_shown() -> Refusal {
+    refusal(
+        "POUCH-AGT-43",
+        10,
+        "that message was refused",
+        "nothing of it is proved, so nothing of it is shown",
+        "pouch show ID --why",
+    )
+}
+
+async fn acknowledge(
+    id: &str,
+    officer: &str,
+    answer_by: Option<Timestamp>,
+    note: Option<&str>,
+    desk: &Arc<Desk>,
+) -> Result<Answer, Failed> {
+    let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
+    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let notice = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
+    let said = receipts::acknowledged(notice, officer, answer_by, note)?;
+    let _turn = desk.outgoing.lock().await;
+    let receipt = receipts::seal_receipt(&verified, said, desk).await?.ok_or_else(|| {
+        refusal(
+            "POUCH-AGT-44",
+            20,
+            "the sender has no sealing key that can be used now",
+            "the acknowledgement could not be told to it",
+            "use the telephone, and try again later",
+        )
+    })?;
+    desk.store.acknowledge(row.envelope, (desk.clock)(), receipt).await?;
+    desk.wake_outbox();
+    let row = views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?;
+    Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk)?)))
+}
+
+/// Joins what proves one notice to others; fetches the proof that it is logged when it is not here yet.
+async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
+    let row = match row.proof {
+        Some(_) => row,
+        None => {
+            fetch_proof(&row, desk).await?;
+            views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
+        }
+    };
+    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let Some(proof) = row.proof else {
+        return Err(refusal(
+            "POUCH-AGT-45",
+            14,
+            "the proof that it is logged is not there yet",
+            "evidence without it would prove less than others need",
+            "try again in a few seconds; if it stays away, the relay has broken its promise: pouch status",
+        )
+        .into());
+    };
+    let size = desk.believed.borrow().size;
+    let count = u32::try_from(size).unwrap_or(u32::MAX);
+    let entries = desk.store.entries(0, count).await?;
+    let note = desk.store.accepted_note().await?.unwrap_or_default();
+    let bytes = EvidenceFile::new(entries, note, &verified, proof)?.to_bytes()?;
+    let name = format!("{}.pouch-evidence", verified.value().number);
+    Ok(Answer::File { name, digest: sha256(&bytes), bytes: Bytes(bytes) })
+}
+
+/// Fetches the proofs that relays promised.
+pub(crate) async fn fetch_proofs(desk: &Arc<Desk>) -> Result<(), AgentError> {
+    for row in desk.store.unproven(PROOFS_AT_ONCE).await? {
+        match fetch_proof(&row, desk).await {
+            Ok(()) => {}
+            Err(error) if error.is_storage() => return Err(error),
+            Err(error) => debug!(code = error.code(), "no proof yet"),
+        }
+    }
+    Ok(())
+}
+
+async fn fetch_proof(row: &pouch_store::ArrivalRow, desk: &Arc<Desk>) -> Result<(), AgentError> {
+    let Some((relay, index)) = &row.log else { return Ok(()) };
+    let session = desk.links.session(relay).ok_or(AgentError::NoRelay)?;
+    let question = ReadProof { log: LogName::Messages, index: *index };
+    let mut attempts = 0_u8;
+    let proof: Proof = loop {
+        match session.request(&question, ASK_WITHIN).await {
+            Ok(proof) => break proof,
+            // A checkpoint comes every second.
+            Err(pouch_net::RequestError::Refused(refused))
+                if refused.retry_after_ms.is_some() && attempts < 5 =>
+            {
+                attempts = attempts.saturating_add(1);
+                tokio::time::sleep(Duration::from_millis(700)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let checked = inbox::check_proof(row, &proof.tlog_proof, desk)?;
+    if checked {
+        desk.store.put_proof(row.envelope, proof.tlog_proof.into_vec()).await?;
+        return Ok(());
+    }
+    desk.alarm("POUCH-AGT-21", format!("{relay} gave a proof that does not prove what it promised")).await
+}
+
+async fn watch(connection: &mut Connection, after: Option<u64>, desk: &Desk) {
+    let mut live = desk.events.watch();
+    let mut last = after.unwrap_or(u64::MAX);
+    if let Some(mut from) = after {
+        while let Ok(events) = desk.events.after(from, EVENTS_AT_ONCE).await
+            && !events.is_empty()
+        {
+            for event in events {
+                from = event.number;
+                last = from;
+                if connection.answer(&Answer::Event(Box::new(event))).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+    loop {
+        match live.recv().await {
+            Ok(event) => {
+                let seen = after.is_some() && event.number <= last;
+                if !seen && connection.answer(&Answer::Event(Box::new(event))).await.is_err() {
+                    return;
+                }
+            }
+            // A watcher that was too slow starts again from where it was.
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+const PROOFS_AT_ONCE: u32 = 64;
+const EVENTS_AT_ONCE: u32 = 256;
+const ASK_WITHIN: Duration = Duration::from_secs(10);

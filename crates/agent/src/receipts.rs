@@ -1,0 +1,168 @@
+//! What this node says back to senders: sealed like any message, in its place in the sequence.
+
+use pouch_crypto::Domain;
+use pouch_envelope::SignedReceipt;
+use pouch_notice::{
+    Content, Notice, RecipientReceipt, Route, Said, SealTo, Verified, sentences, usual_life_ms,
+};
+use pouch_store::Outgoing;
+use pouch_wire::{Blob, Canonical as _, ContactPoint, Environment, NoticeId, Precedence, Text, Timestamp};
+use tracing::info;
+
+use crate::desk::Desk;
+use crate::error::AgentError;
+
+/// The second rung.
+pub(crate) fn verified(notice: NoticeId, code: &str, desk: &Desk) -> Said {
+    let believed = desk.believed.borrow();
+    Said::Verified {
+        notice,
+        code: Text::new(code.to_owned()).unwrap_or_default(),
+        directory_size: believed.size,
+        directory_root: believed.root,
+    }
+}
+
+/// The third rung.
+pub(crate) fn acknowledged(
+    notice: NoticeId,
+    officer: &str,
+    answer_by: Option<Timestamp>,
+    note: Option<&str>,
+) -> Result<Said, AgentError> {
+    Ok(Said::Acknowledged {
+        notice,
+        officer: Text::new(officer.to_owned())?,
+        sentence: Text::new(sentences::NO_CONCURRENCE)?,
+        answer_by,
+        note: note.map(|note| Text::new(note.to_owned())).transpose()?,
+    })
+}
+
+/// Seals a receipt for a notice's sender; `None` when the sender cannot be sealed to now. The caller
+/// holds the outgoing turn.
+pub(crate) async fn seal_receipt(
+    verified: &Verified<Notice>,
+    said: Said,
+    desk: &Desk,
+) -> Result<Option<Outgoing>, AgentError> {
+    let arrived = verified.arrived();
+    let header = arrived.header();
+    let now = (desk.clock)();
+    let receipt = RecipientReceipt { network: desk.network, envelope: arrived.id(), at: now, said };
+    let bytes = receipt.to_bytes()?;
+    let key = desk.signing_key();
+    let signature = desk.sign(Domain::Receipt, header.environment, &bytes);
+    let signed = SignedReceipt { receipt: Blob::new(bytes)?, key: key.public().id(), signature };
+    let Some(route) = route(desk, header.environment, header.precedence, now, None) else { return Ok(None) };
+    let Some(recipients) = seal_to(desk, std::slice::from_ref(&header.sender), header.environment).await?
+    else {
+        info!("the sender of a notice cannot be sealed to; no receipt");
+        return Ok(None);
+    };
+    outgoing(&Content::Receipt(signed), &route, &recipients, None, desk).map(Some)
+}
+
+/// Where a message of this node goes from; `None` when this node's key does not speak now.
+pub(crate) fn route(
+    desk: &Desk,
+    environment: Environment,
+    precedence: Precedence,
+    created: Timestamp,
+    not_after: Option<Timestamp>,
+) -> Option<Route> {
+    let believed = desk.believed.borrow().clone();
+    let key = desk.signing_key().public().id();
+    let newest = believed.directory.size();
+    let view = believed.directory.now_view();
+    // While a new key waits to be taken into use, the directory in which ours was current is cited.
+    let directory_size = match view.may_sign(&desk.me, environment, key) {
+        Ok(_) => newest,
+        Err(_) => last_current(&believed.directory, desk, environment)?,
+    };
+    let usual = Timestamp(created.0.saturating_add(usual_life_ms(precedence)));
+    Some(Route {
+        network: desk.network,
+        environment,
+        sender: desk.me.clone(),
+        directory_size,
+        directory_root: believed.root,
+        precedence,
+        created,
+        not_after: not_after.unwrap_or(usual),
+    })
+}
+
+/// The newest size at which this node's key was the office's.
+fn last_current(
+    directory: &pouch_directory::Directory,
+    desk: &Desk,
+    environment: Environment,
+) -> Option<u64> {
+    let key = desk.signing_key().public();
+    let view = directory.now_view();
+    let history = view.key_history(&desk.me, environment);
+    history.into_iter().rev().find(|period| period.key == key)?.until_index
+}
+
+/// A prekey and a place in the sequence for each recipient; `None` when one cannot be sealed to.
+pub(crate) async fn seal_to(
+    desk: &Desk,
+    recipients: &[ContactPoint],
+    environment: Environment,
+) -> Result<Option<Vec<SealTo>>, AgentError> {
+    let directory = desk.directory();
+    let now = (desk.clock)();
+    let places = desk.store.reserve(recipients.to_vec()).await?;
+    let mut found = Vec::new();
+    for place in places {
+        let view = directory.now_view();
+        let Some(prekey) = view.prekeys(&place.recipient, environment, now).into_iter().next() else {
+            return Ok(None);
+        };
+        found.push(SealTo {
+            recipient: place.recipient,
+            prekey: prekey.public.id(),
+            public: prekey.public.clone(),
+            epoch: place.epoch,
+            n: place.n,
+            previous: place.previous,
+        });
+    }
+    Ok(Some(found))
+}
+
+/// Seals content and makes it ready for the outbox.
+pub(crate) fn outgoing(
+    content: &Content,
+    route: &Route,
+    recipients: &[SealTo],
+    notice: Option<NoticeId>,
+    desk: &Desk,
+) -> Result<Outgoing, AgentError> {
+    let sealed = pouch_notice::seal(content, route, recipients, &desk.signing_key(), &mut rand::rng())?;
+    let envelope = sealed.id();
+    let kept = match content {
+        Content::Notice { .. } => zeroize::Zeroizing::new(content.to_bytes()?),
+        Content::Receipt(_) => zeroize::Zeroizing::default(),
+    };
+    let sequence = recipients
+        .iter()
+        .map(|to| pouch_store::Sequence {
+            recipient: to.recipient.clone(),
+            epoch: to.epoch,
+            n: to.n,
+            previous: to.previous,
+        })
+        .collect();
+    Ok(Outgoing {
+        envelope,
+        notice,
+        sealed: sealed.to_bytes()?,
+        sequence,
+        precedence: route.precedence,
+        created: route.created,
+        not_after: route.not_after,
+        wrapped: desk.vault.wrap(envelope.as_bytes(), &kept, &mut rand::rng())?,
+    })
+}

@@ -1,0 +1,87 @@
+//! What a user is told when the agent does not do what was asked: what happened, why, what to do next.
+
+use pouch_control::Refusal;
+use pouch_notice::{DraftError, FieldsError};
+
+use crate::desk::request_code;
+use crate::error::AgentError;
+
+/// A refusal in words.
+pub(crate) fn refusal(code: &str, exit: u8, what: impl Into<String>, why: &str, next: &str) -> Refusal {
+    Refusal { code: code.into(), what: what.into(), why: why.into(), next: next.into(), exit }
+}
+
+pub(crate) fn not_found(what: &str) -> Refusal {
+    refusal("POUCH-AGT-30", 4, format!("nothing here is called {what:?}"), "", "pouch inbox; pouch outbox")
+}
+
+pub(crate) fn ambiguous(what: &str) -> Refusal {
+    refusal("POUCH-AGT-31", 4, format!("more than one thing begins with {what:?}"), "", "give more digits")
+}
+
+/// A step of composing, or anything else that a user asked, did not work.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// The user is told.
+    Told(Box<Refusal>),
+    /// Something underneath failed.
+    Agent(AgentError),
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self::Told(Box::new(refusal))
+    }
+}
+
+impl<E: Into<AgentError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Agent(error.into())
+    }
+}
+
+impl Failed {
+    /// What the user is told.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Told(refusal) => *refusal,
+            Self::Agent(AgentError::NoRelay) => refusal(
+                "POUCH-AGT-06",
+                20,
+                "no relay is reachable now",
+                "what needs a relay cannot be done without one",
+                "look at `pouch status`; try again",
+            ),
+            Self::Agent(AgentError::Request(error)) => refusal(
+                &request_code(&error),
+                23,
+                format!("the relay refused: {error}"),
+                "",
+                "pouch explain CODE",
+            ),
+            Self::Agent(error) if error.is_storage() => refusal(
+                error.code(),
+                25,
+                error.to_string(),
+                "nothing is acknowledged that is not stored",
+                "look at the disk",
+            ),
+            Self::Agent(error) => refusal(error.code(), 1, error.to_string(), "", "look at the node's log"),
+        }
+    }
+}
+
+pub(crate) fn draft(error: &DraftError) -> Refusal {
+    refusal(error.code(), 2, format!("this cannot be a notice: {error}"), "", "change it and try again")
+}
+
+pub(crate) fn fields(error: &FieldsError) -> Refusal {
+    let next = format!("pouch send --template --type {}", error.kind);
+    refusal(
+        error.code(),
+        2,
+        error.to_string(),
+        "unknown and malformed fields are never dropped silently",
+        &next,
+    )
+}

@@ -1,0 +1,301 @@
+//! Brings a node, or a stand-alone witness, up and down again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use pouch_control::{EventKind, Server};
+use pouch_crypto::{SigningKey, VaultKey};
+use pouch_directory::{CharterFile, Directory};
+use pouch_net::{Dialer, Limits, TransportIdentity};
+use pouch_store::AgentStore;
+use pouch_wire::session::{Cosign, Deliver};
+use pouch_wire::{Environment, FrameKind, Timestamp};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::config::{AgentConfig, WitnessConfig};
+use crate::desk::{Clock, Desk, Signing};
+use crate::error::AgentError;
+use crate::events::{Events, Happening};
+use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
+use crate::link::{self, LinkContext, LinkEvent, Relay};
+use crate::mirror::MirrorKeeper;
+use crate::witness::{Witness, known_logs};
+use crate::{inbox, office, outbox, prekeys, signing};
+
+/// What a node is started with.
+#[derive(Debug)]
+pub struct Node {
+    /// Its configuration.
+    pub config: AgentConfig,
+    /// Its keys, other than the one that signs.
+    pub keys: NodeKeys,
+    /// The charter that came by hand.
+    pub charter: CharterFile,
+    /// Reads the clock.
+    pub clock: Clock,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// Runs a node until `shutdown`; calls `ready` when it answers its users.
+///
+/// # Errors
+/// When it cannot start, or storage fails.
+pub async fn run(
+    node: Node,
+    keeper: Box<dyn KeyKeeper>,
+    ready: impl FnOnce(),
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let Node { config, keys, charter, clock, version } = node;
+    let store = AgentStore::open(&config.data.join("agent.sqlite"))?;
+    let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
+    let directory = believed.borrow().directory.clone();
+    let current = keeper.signing()?;
+    check_named(&config, &current, &directory)?;
+    let next = keeper.next_signing()?.map(Arc::new);
+    let server = Server::bind(&config.socket).await?;
+    let witness = keys.witness.map(|keys| Witness::new(keys, store.clone())).transpose()?.map(Arc::new);
+    let (events_tx, events_rx) = mpsc::channel(256);
+    let context = LinkContext {
+        dialer: Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?),
+        network: directory.network(),
+        witnesses: witness.is_some(),
+        events: events_tx,
+        shutdown: shutdown.clone(),
+    };
+    let links = link::start(relays_of(&config, &directory), &context);
+    let (wake_outbox, outbox_rx) = mpsc::channel(1);
+    let (wake_mirror, mirror_rx) = mpsc::channel(1);
+    let desk = Arc::new(Desk {
+        me: config.contact_point,
+        network: directory.network(),
+        network_name: directory.charter().name.to_string(),
+        version,
+        clock,
+        vault: VaultKey::derive(&keys.vault, b"agent store")?,
+        believed: believed.clone(),
+        links,
+        events: Events::new(store.clone()),
+        signing: RwLock::new(Signing { current: Arc::new(current), next }),
+        keeper,
+        store,
+        outgoing: Mutex::new(()),
+        incoming: Mutex::new(()),
+        wake_outbox,
+        wake_mirror,
+        offsets: RwLock::new(HashMap::new()),
+        caught_up: RwLock::new(Timestamp::default()),
+    });
+    let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
+    parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
+    parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
+    parts.spawn(tend(desk.clone(), believed, shutdown.clone()));
+    parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
+    parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
+    info!(contact_point = %desk.me, "serving");
+    ready();
+    until_over(parts, &desk.links, &shutdown, &context.dialer).await
+}
+
+/// Runs until told to stop, or until a part fails.
+async fn until_over(
+    mut parts: JoinSet<Result<(), AgentError>>,
+    _links: &link::Links,
+    shutdown: &CancellationToken,
+    dialer: &Dialer,
+) -> Result<(), AgentError> {
+    let mut outcome = Ok(());
+    while let Some(ended) = parts.join_next().await {
+        let result = ended.unwrap_or_else(|_| Err(AgentError::Damaged("a part of the node ended".into())));
+        if !shutdown.is_cancelled() {
+            shutdown.cancel();
+        }
+        if outcome.is_ok() {
+            outcome = result;
+        }
+    }
+    dialer.shutdown(core::time::Duration::from_secs(3)).await.ok();
+    outcome
+}
+
+fn check_named(config: &AgentConfig, key: &SigningKey, directory: &Directory) -> Result<(), AgentError> {
+    let view = directory.now_view();
+    let point = &config.contact_point;
+    if view.contact_point(point, Environment::Live).is_none() {
+        return Err(AgentError::Charter(format!("the directory has no contact point {point}")));
+    }
+    let known = view.key_history(point, Environment::Live).iter().any(|period| period.key == key.public());
+    if known { Ok(()) } else { Err(AgentError::OtherKey) }
+}
+
+fn relays_of(config: &AgentConfig, directory: &Directory) -> Vec<Relay> {
+    let view = directory.now_view();
+    // Every relay: messages go to the home relays of their recipients.
+    let mut relays: Vec<Relay> = view.relays().iter().map(relay).collect();
+    let home: Vec<String> =
+        view.home_relays(&config.contact_point).iter().map(|relay| relay.name.to_string()).collect();
+    relays.sort_by_key(|relay| !home.contains(&relay.name));
+    relays
+}
+
+fn relay(relay: &pouch_directory::Relay) -> Relay {
+    Relay { name: relay.name.to_string(), address: relay.address.to_string(), key: relay.transport }
+}
+
+/// Looks after the keys: whenever the directory changes, and every minute.
+async fn tend(
+    desk: Arc<Desk>,
+    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let mut every = tokio::time::interval(core::time::Duration::from_secs(60));
+    let mut links = desk.links.clone();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            changed = believed.changed() => if changed.is_err() { return Ok(()) },
+            changed = links.changed() => if !changed { return Ok(()) },
+            _ = every.tick() => {}
+        }
+        signing::follow_directory(&desk).await?;
+        prekeys::tend(&desk).await?;
+        office::fetch_proofs(&desk).await?;
+    }
+}
+
+/// Handles what happens on the links.
+async fn hear(
+    desk: Arc<Desk>,
+    witness: Option<Arc<Witness>>,
+    mut events: mpsc::Receiver<LinkEvent>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let mut streams: JoinSet<Result<(), AgentError>> = JoinSet::new();
+    loop {
+        let event = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            event = events.recv() => match event {
+                Some(event) => event,
+                None => return Ok(()),
+            },
+            Some(ended) = streams.join_next(), if !streams.is_empty() => {
+                if let Ok(Err(error)) = ended {
+                    if error.is_storage() {
+                        return Err(error);
+                    }
+                    info!(code = error.code(), "delivery not handled");
+                }
+                continue;
+            }
+        };
+        match event {
+            LinkEvent::Up { relay, relay_now } => {
+                desk.heard_clock(&relay, relay_now);
+                desk.tell(Happening::new(EventKind::Link, "", format!("connected to {relay}"))).await?;
+            }
+            LinkEvent::Down { relay, code } => {
+                desk.tell(Happening::new(EventKind::Link, code, format!("the session with {relay} ended")))
+                    .await?;
+            }
+            LinkEvent::Heard { relay, now, directory_size } => {
+                desk.heard_clock(&relay, now);
+                if directory_size != desk.believed.borrow().size || desk.is_stale() {
+                    desk.wake_mirror();
+                }
+            }
+            LinkEvent::Stream { relay, stream } => {
+                streams.spawn(answer(*stream, relay, desk.clone(), witness.clone()));
+            }
+        }
+    }
+}
+
+async fn answer(
+    mut stream: pouch_net::Stream,
+    relay: String,
+    desk: Arc<Desk>,
+    witness: Option<Arc<Witness>>,
+) -> Result<(), AgentError> {
+    let Ok(Some(frame)) = stream.recv().await else { return Ok(()) };
+    match (frame.kind(), witness) {
+        (FrameKind::Deliver, _) => match frame.read::<Deliver>() {
+            Ok(deliver) => inbox::delivery(stream, deliver, &relay, &desk).await,
+            Err(error) => {
+                stream.refuse(&pouch_net::refusal("POUCH-NET-41", &error, None)).await.ok();
+                Ok(())
+            }
+        },
+        (FrameKind::Cosign, Some(witness)) => match frame.read::<Cosign>() {
+            Ok(request) => {
+                let directory = desk.directory();
+                let logs = known_logs(&directory.now_view(), &directory.charter().directory_log);
+                witness.answer(stream, request, logs, (desk.clock)()).await.ok();
+                Ok(())
+            }
+            Err(error) => {
+                stream.refuse(&pouch_net::refusal("POUCH-NET-41", &error, None)).await.ok();
+                Ok(())
+            }
+        },
+        _ => {
+            stream.refuse(&pouch_net::refusal("POUCH-NET-40", &"not asked of this node", None)).await.ok();
+            Ok(())
+        }
+    }
+}
+
+/// Runs a stand-alone witness until `shutdown`.
+///
+/// # Errors
+/// When it cannot start, or storage fails.
+pub async fn run_witness(
+    config: WitnessConfig,
+    keys: WitnessKeys,
+    transport: SigningKey,
+    charter: CharterFile,
+    clock: Clock,
+    ready: impl FnOnce(),
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let directory = charter.found().map_err(|error| AgentError::Charter(error.to_string()))?;
+    let view = directory.now_view();
+    let named = view.witnesses().iter().find(|w| *w.name == *config.name);
+    if named.map(|w| w.ed25519) != Some(keys.ed25519.public()) {
+        return Err(AgentError::Charter(format!("it names no witness {:?} with these keys", config.name)));
+    }
+    let store = AgentStore::open(&config.data.join("witness.sqlite"))?;
+    let witness = Witness::new(keys, store)?;
+    let logs = known_logs(&view, &directory.charter().directory_log);
+    let (events, mut heard) = mpsc::channel(64);
+    let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
+    let context = LinkContext {
+        dialer: dialer.clone(),
+        network: directory.network(),
+        witnesses: true,
+        events,
+        shutdown: shutdown.clone(),
+    };
+    let _links = link::start(view.relays().iter().map(relay).collect(), &context);
+    info!(witness = config.name, "serving");
+    ready();
+    loop {
+        let event = tokio::select! {
+            () = shutdown.cancelled() => break,
+            event = heard.recv() => match event {
+                Some(event) => event,
+                None => break,
+            },
+        };
+        let LinkEvent::Stream { stream, .. } = event else { continue };
+        let mut stream = *stream;
+        let Ok(request) = stream.recv_message::<Cosign>().await else { continue };
+        // A relay that went away asks again.
+        witness.answer(stream, request, logs.clone(), clock()).await.ok();
+    }
+    dialer.shutdown(core::time::Duration::from_secs(3)).await.ok();
+    Ok(())
+}

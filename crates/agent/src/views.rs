@@ -1,0 +1,509 @@
+//! What users see: plain values, made from what was verified and from what this node itself signed.
+
+use pouch_control::{
+    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, InboxRow, KeyView,
+    LadderRow, MemberView, NoticeView, OutboxRow, Rung, Selection, StatusView, VerdictView, WitnessView,
+};
+use pouch_crypto::KeyFingerprint;
+use pouch_directory::{Act, Audience, Directory, Mandate, Outcome, SignedStatement, Statement, View};
+use pouch_notice::{
+    Content, Draft, Notice, Signed, Verdict, Verified, preview, printed, printed_own, spoken_check, visible,
+};
+use pouch_store::{ArrivalRow, OutgoingRow};
+use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, Timestamp, encode_hex};
+
+use crate::compose::Waiting;
+use crate::desk::Desk;
+use crate::error::AgentError;
+use crate::inbox::{self, Reading};
+use crate::refusals::{Failed, ambiguous, not_found};
+
+const LIST_DEFAULT: u32 = 50;
+
+fn limit(selection: &Selection) -> u32 {
+    if selection.limit == 0 { LIST_DEFAULT } else { selection.limit.min(10_000) }
+}
+
+/// The one arrival that is called so.
+pub(crate) async fn arrival(wanted: &str, desk: &Desk) -> Result<Option<ArrivalRow>, Failed> {
+    let mut rows = desk.store.find_arrival(wanted).await?;
+    if rows.len() > 1 { Err(ambiguous(wanted).into()) } else { Ok(rows.pop()) }
+}
+
+pub(crate) async fn inbox(selection: &Selection, desk: &Desk) -> Result<Vec<InboxRow>, Failed> {
+    let rows = desk.store.inbox(selection.unacknowledged, limit(selection)).await?;
+    Ok(rows.iter().map(|row| inbox_row(row, desk)).collect::<Result<_, _>>()?)
+}
+
+fn environment(environment: Environment, desk: &Desk) -> String {
+    match environment {
+        Environment::Live => "live".to_owned(),
+        Environment::Exercise(id) => {
+            let directory = desk.directory();
+            let name = directory.now_view().exercise(id).map(|e| visible(&e.name, true));
+            name.unwrap_or_else(|| "unknown exercise".to_owned())
+        }
+    }
+}
+
+pub(crate) fn inbox_row(row: &ArrivalRow, desk: &Desk) -> Result<InboxRow, AgentError> {
+    Ok(match inbox::read(row, desk)? {
+        Reading::Verified(verified) => verified_row(row, &verified, desk),
+        Reading::Refused(verdict) => InboxRow {
+            envelope: row.envelope,
+            notice: None,
+            number: None,
+            sender: row.sender.clone(),
+            notice_type: None,
+            precedence: row.precedence,
+            tlp: None,
+            subject: None,
+            environment: "live".to_owned(),
+            signed_at: row.created,
+            received_at: row.arrived_at,
+            acknowledged_at: None,
+            verdict: verdict_view(&verdict, format!("Claims to be from {}; not believed.", row.sender)),
+        },
+    })
+}
+
+fn verified_row(row: &ArrivalRow, verified: &Verified<Notice>, desk: &Desk) -> InboxRow {
+    let notice = verified.value();
+    InboxRow {
+        envelope: row.envelope,
+        notice: row.notice,
+        number: Some(notice.full_number()),
+        sender: notice.sender.clone(),
+        notice_type: Some(notice.notice_type()),
+        precedence: notice.precedence,
+        tlp: Some(notice.tlp),
+        subject: Some(visible(&notice.subject, true)),
+        environment: environment(notice.environment, desk),
+        signed_at: notice.created,
+        received_at: row.arrived_at,
+        acknowledged_at: row.acknowledged_at,
+        verdict: verdict_view(verified.verdict(), sentence(verified, desk)),
+    }
+}
+
+/// The banner's sentence, from verified fields only.
+fn sentence(verified: &Verified<Notice>, desk: &Desk) -> String {
+    let notice = verified.value();
+    let directory = desk.directory();
+    let view = directory.now_view();
+    let state = view.member(&notice.sender.member).map_or_else(String::new, |m| visible(&m.name, true));
+    let age = (desk.clock)().since(notice.created).as_secs();
+    let officers = verified.release().map_or(0, |r| r.approved_by.len());
+    let approved = if officers == 0 { String::new() } else { format!(", approved by {officers} officers") };
+    let witnesses =
+        format!("Directory witnessed by at least {} of {}", view.quorum(), view.witnesses().len());
+    let reservation = match verified.verdict().decisive() {
+        Some(clause) => format!(" But: {}", clause.words),
+        None => " Nothing missing before it.".to_owned(),
+    };
+    format!(
+        "{state}, {} contact point. Signed {age} s ago{approved}. {witnesses}.{reservation}",
+        notice.sender.office
+    )
+}
+
+fn verdict_view(verdict: &Verdict, sentence: String) -> VerdictView {
+    let decisive = verdict.decisive();
+    VerdictView {
+        colour: verdict.colour().as_str().to_owned(),
+        sentence,
+        code: verdict.code().to_owned(),
+        next: decisive.map(|c| c.next.clone()).unwrap_or_default(),
+        clauses: verdict
+            .clauses
+            .iter()
+            .map(|c| CheckView {
+                clause: c.clause.as_str().to_owned(),
+                state: match c.state {
+                    pouch_notice::State::Holds => "holds",
+                    pouch_notice::State::Unsure => "unsure",
+                    pouch_notice::State::Fails => "fails",
+                }
+                .to_owned(),
+                code: c.code.clone(),
+                words: c.words.clone(),
+            })
+            .collect(),
+        exit: decisive.map_or(0, |c| c.exit),
+    }
+}
+
+pub(crate) async fn show(wanted: &str, desk: &Desk) -> Result<NoticeView, Failed> {
+    if let Some(row) = arrival(wanted, desk).await? {
+        return Ok(received(&row, desk)?);
+    }
+    let (row, own) = own(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
+    let id = Notice::id_of(&own.signed().notice);
+    Ok(NoticeView {
+        direction: "sent".to_owned(),
+        row: None,
+        printed: printed_own(&own, exercise(own.notice(), desk).as_deref(), (desk.clock)()),
+        spoken_check: spoken_check(id),
+        attachments: attachments(own.notice()),
+        ladder: ladder(row.envelope, own.notice(), desk).await?,
+        log_index: None,
+    })
+}
+
+fn exercise(notice: &Notice, desk: &Desk) -> Option<String> {
+    match notice.environment {
+        Environment::Live => None,
+        Environment::Exercise(_) => Some(environment(notice.environment, desk)),
+    }
+}
+
+fn received(row: &ArrivalRow, desk: &Desk) -> Result<NoticeView, AgentError> {
+    let view = inbox_row(row, desk)?;
+    let (text, check, files) = match inbox::read(row, desk)? {
+        Reading::Verified(verified) => {
+            let id = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
+            let exercise = exercise(verified.value(), desk);
+            let text = printed(&verified, exercise.as_deref(), (desk.clock)());
+            (text, spoken_check(id), attachments(verified.value()))
+        }
+        Reading::Refused(_) => (String::new(), String::new(), Vec::new()),
+    };
+    Ok(NoticeView {
+        direction: "received".to_owned(),
+        row: Some(view),
+        printed: text,
+        spoken_check: check,
+        attachments: files,
+        ladder: Vec::new(),
+        log_index: row.log.as_ref().map(|(_, index)| *index),
+    })
+}
+
+fn attachments(notice: &Notice) -> Vec<AttachmentView> {
+    notice
+        .attachments
+        .iter()
+        .map(|a| AttachmentView {
+            name: visible(&a.name, true),
+            media_type: visible(&a.media_type, true),
+            bytes: a.len,
+            sha256: a.digest.to_string(),
+        })
+        .collect()
+}
+
+/// A notice of our own, opened from the node's copy.
+fn reopen_own(row: &OutgoingRow, desk: &Desk) -> Result<Signed, AgentError> {
+    let bytes = desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?;
+    let damaged = || AgentError::Damaged(format!("sent message {}", row.envelope.short()));
+    let Content::Notice { signed, .. } = Content::from_bytes(&bytes)? else { return Err(damaged()) };
+    Signed::kept(signed).map_err(|_| damaged())
+}
+
+async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>, Failed> {
+    let mut rows = desk.store.find_outgoing(wanted).await?;
+    if rows.len() > 1 {
+        return Err(ambiguous(wanted).into());
+    }
+    if let Some(row) = rows.pop() {
+        let signed = reopen_own(&row, desk)?;
+        return Ok(Some((row, signed)));
+    }
+    for row in desk.store.outbox(10_000).await? {
+        let signed = reopen_own(&row, desk)?;
+        if signed.notice().full_number() == wanted {
+            return Ok(Some((row, signed)));
+        }
+    }
+    Ok(None)
+}
+
+/// A notice of our own by number or id.
+pub(crate) async fn own_notice(wanted: &str, desk: &Desk) -> Result<Option<Signed>, Failed> {
+    Ok(own(wanted, desk).await?.map(|(_, signed)| signed))
+}
+
+pub(crate) async fn outbox(selection: &Selection, desk: &Desk) -> Result<Vec<OutboxRow>, Failed> {
+    let mut rows = Vec::new();
+    for row in desk.store.outbox(limit(selection)).await? {
+        let signed = reopen_own(&row, desk)?;
+        rows.push(outbox_row(row.envelope, &signed, desk).await?);
+    }
+    Ok(rows)
+}
+
+pub(crate) async fn outbox_row(
+    envelope: EnvelopeId,
+    signed: &Signed,
+    desk: &Desk,
+) -> Result<OutboxRow, AgentError> {
+    let notice = signed.notice();
+    Ok(OutboxRow {
+        envelope,
+        notice: Notice::id_of(&signed.signed().notice),
+        number: notice.full_number(),
+        notice_type: notice.notice_type(),
+        precedence: notice.precedence,
+        subject: visible(&notice.subject, true),
+        signed_at: notice.created,
+        ladder: ladder(envelope, notice, desk).await?,
+    })
+}
+
+async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Vec<LadderRow>, AgentError> {
+    let now = (desk.clock)();
+    let directory = desk.directory();
+    let rows = desk.store.ladder(envelope).await?;
+    let view = directory.now_view();
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let late = now.since(notice.created) >= notice.precedence.confirm_within();
+            let entry = view.contact_point(&row.recipient, notice.environment);
+            LadderRow {
+                role: if notice.to.has(&row.recipient) { "to" } else { "info" }.to_owned(),
+                rung: rung(row.rung),
+                at: row.at,
+                detail: row.detail.map(|detail| visible(&detail, true)),
+                overdue: late && row.rung < pouch_store::Rung::Verified,
+                telephone: entry.map(|e| visible(&e.telephone, true)),
+                recipient: row.recipient,
+            }
+        })
+        .collect())
+}
+
+const fn rung(rung: pouch_store::Rung) -> Rung {
+    match rung {
+        pouch_store::Rung::Queued => Rung::Queued,
+        pouch_store::Rung::Accepted => Rung::Accepted,
+        pouch_store::Rung::Verified => Rung::Verified,
+        pouch_store::Rung::Acknowledged => Rung::Acknowledged,
+        pouch_store::Rung::Answered => Rung::Answered,
+        pouch_store::Rung::Refused => Rung::Refused,
+    }
+}
+
+pub(crate) fn draft(waiting: &Waiting) -> DraftView {
+    let drafted: &Draft = &waiting.draft;
+    let notice = drafted.notice();
+    let context = pouch_crypto::Context::of(notice.network, notice.environment);
+    DraftView {
+        id: drafted.id(),
+        number: notice.full_number(),
+        preview: preview(drafted.bytes()).map(|p| p.text).unwrap_or_default(),
+        officers_needed: waiting.release.needed,
+        approved_by: waiting.release.approved_by.iter().map(|o| visible(&o.title, true)).collect(),
+        notice_bytes: encode_hex(drafted.bytes()),
+        context: encode_hex(context.as_bytes()),
+        problems: waiting.problems.clone(),
+    }
+}
+
+pub(crate) fn directory(desk: &Desk) -> DirectoryView {
+    let believed = desk.believed.borrow().clone();
+    let directory = believed.directory.clone();
+    let view = directory.now_view();
+    let now = (desk.clock)();
+    DirectoryView {
+        network: desk.network,
+        name: desk.network_name.clone(),
+        size: believed.size.max(directory.size()),
+        cosigned_at: believed.cosigned_at,
+        members: view.members().map(|m| member(m, &view, now)).collect(),
+        relays: view.relays().iter().map(|r| format!("{} at {}", &*r.name, &*r.address)).collect(),
+        witnesses: view.witnesses().iter().map(|w| WitnessView { name: w.name.to_string() }).collect(),
+        quorum: view.quorum(),
+    }
+}
+
+fn member(record: &pouch_directory::MemberRecord, view: &View<'_>, now: Timestamp) -> MemberView {
+    let points = view.contact_points(Environment::Live).filter(|e| e.contact_point.member == record.member);
+    MemberView {
+        member: record.member.clone(),
+        name: visible(&record.name, true),
+        suspended: record.suspended,
+        root: record.root.id(),
+        contact_points: points.map(|e| point(&e.contact_point, view, now)).collect(),
+    }
+}
+
+fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> ContactPointView {
+    let entry = view.contact_point(contact_point, Environment::Live);
+    let history = view.key_history(contact_point, Environment::Live);
+    let since = history.last();
+    let names = entry.map(|e| &*e.display_names).unwrap_or_default();
+    let name = names.iter().find(|n| &*n.language == "en").or_else(|| names.first());
+    let signing_key =
+        entry.map(|e| e.signing.id()).unwrap_or(pouch_wire::KeyId(pouch_wire::Digest::new([0; 32])));
+    ContactPointView {
+        contact_point: contact_point.clone(),
+        name: name.map(|n| visible(&n.name, true)).unwrap_or_default(),
+        signing_key,
+        fingerprint: KeyFingerprint::of(&signing_key).to_string(),
+        since_index: since.map_or(0, |p| p.from_index),
+        since: since.map_or(Timestamp(0), |p| p.from),
+        telephone: entry.map(|e| visible(&e.telephone, true)).unwrap_or_default(),
+        home_relays: entry.map(|e| e.home_relays.iter().map(|r| r.to_string()).collect()).unwrap_or_default(),
+        mandate: entry.map(|e| mandate(&e.mandate)).unwrap_or_default(),
+        live_prekeys: view.prekeys(contact_point, Environment::Live, now).len(),
+        officers: view
+            .officers(contact_point, Environment::Live)
+            .iter()
+            .map(|o| visible(&o.title, true))
+            .collect(),
+    }
+}
+
+fn mandate(mandate: &Mandate) -> String {
+    let all = mandate.types.len() == pouch_wire::NoticeType::ALL.len();
+    let types = if all {
+        "every type of notice".to_owned()
+    } else {
+        mandate.types.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let audience = match &mandate.audience {
+        Audience::Everyone => "everyone".to_owned(),
+        Audience::Members(members) => members.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    format!(
+        "{types}, up to {}, {} to {}, to {audience}",
+        mandate.highest_precedence,
+        mandate.strictest_tlp.label(),
+        mandate.most_open_tlp.label()
+    )
+}
+
+pub(crate) async fn entries(from: u64, count: u32, desk: &Desk) -> Result<Vec<EntryView>, Failed> {
+    let all = desk.store.entries(0, u32::MAX).await?;
+    let mut folded: Option<Directory> = None;
+    let mut views = Vec::new();
+    for (index, bytes) in (0_u64..).zip(all) {
+        let view = match &mut folded {
+            None => {
+                let charter = pouch_directory::SignedCharter::from_bytes(&bytes)?;
+                let directory = Directory::found(&charter).map_err(|e| AgentError::Charter(e.to_string()))?;
+                let words = format!(
+                    "charter of {:?}, signed by {} founders",
+                    &*directory.charter().name,
+                    charter.signatures.len()
+                );
+                let created = Some(directory.charter().created);
+                folded = Some(directory);
+                EntryView { index, words, created, no_effect: None }
+            }
+            Some(directory) => entry(index, &bytes, directory),
+        };
+        if index >= from && views.len() < usize::try_from(count).unwrap_or(usize::MAX) {
+            views.push(view);
+        }
+    }
+    Ok(views)
+}
+
+fn entry(index: u64, bytes: &[u8], directory: &mut Directory) -> EntryView {
+    let statement = SignedStatement::from_bytes(bytes)
+        .ok()
+        .and_then(|signed| Statement::from_bytes(&signed.statement).ok());
+    let no_effect = match directory.apply(index, bytes) {
+        Outcome::Applied => None,
+        Outcome::NoEffect(refused) => Some(format!("{refused} ({})", refused.code())),
+    };
+    let words =
+        statement.as_ref().map_or_else(|| "not a statement".to_owned(), |s| visible(&act(&s.act), true));
+    EntryView { index, words, created: statement.map(|s| s.created), no_effect }
+}
+
+fn act(act: &Act) -> String {
+    match act {
+        Act::AdmitMember { member, name, .. } => format!("admits {member} ({name})"),
+        Act::AuthoriseContactPoint(entry) => {
+            format!("authorises {} with signing key {}", entry.contact_point, entry.signing.id().short())
+        }
+        Act::AuthoriseOfficer(entry) => {
+            format!("authorises an officer of {}: {}", entry.contact_point, &*entry.title)
+        }
+        Act::SetReleaseRules { contact_point, rules } => {
+            format!("sets {} release rules of {contact_point}", rules.len())
+        }
+        Act::PublishPrekeys { contact_point, prekeys, .. } => {
+            format!("publishes {} sealing keys of {contact_point}", prekeys.len())
+        }
+        Act::RotateRoot { member, .. } => format!("rotates the root key of {member}"),
+        Act::RecoverRoot { member, .. } => format!("begins a recovery of the root key of {member}"),
+        Act::VetoRecovery { member, .. } => format!("vetoes the recovery of {member}"),
+        Act::RevokeKey { key, reason, .. } => format!("revokes key {} ({reason:?})", key.short()),
+        Act::OpenExercise { name, .. } => format!("opens exercise {:?}", &**name),
+        Act::CloseExercise { .. } => "closes an exercise".to_owned(),
+        Act::SuspendMember { member, .. } => format!("suspends {member}"),
+        Act::ReinstateMember { member } => format!("reinstates {member}"),
+        Act::ChangeNetwork { relays, witnesses, quorum, .. } => {
+            format!("changes the network: {} relays, {quorum} of {} witnesses", relays.len(), witnesses.len())
+        }
+    }
+}
+
+pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
+    let directory = desk.directory();
+    let view = directory.now_view();
+    let now = (desk.clock)();
+    let history = view.key_history(&desk.me, Environment::Live);
+    let mut keys = Vec::new();
+    let (current, next) = desk.signing_publics();
+    let since = history.iter().rev().find(|p| p.key == current).map(|p| p.from);
+    let named = view.contact_point(&desk.me, Environment::Live).is_some_and(|e| e.signing == current);
+    let state = if named { "current" } else { "not named by the directory" };
+    keys.push(key_view("signing", current.id(), state, since, None));
+    if let Some(next) = next {
+        keys.push(key_view("next signing", next.id(), "waiting for the directory", None, None));
+    }
+    for row in desk.store.prekeys().await? {
+        let published = view.prekey(row.id).is_some();
+        let state = match (row.usable_until <= now, published) {
+            (true, _) => "over; destroyed soon",
+            (false, true) => "published",
+            (false, false) => "not published yet",
+        };
+        keys.push(key_view("sealing", row.id, state, Some(row.usable_from), Some(row.usable_until)));
+    }
+    Ok(keys)
+}
+
+fn key_view(
+    kind: &str,
+    id: pouch_wire::KeyId,
+    state: &str,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> KeyView {
+    let fingerprint = KeyFingerprint::of(&id).to_string();
+    KeyView { kind: kind.to_owned(), id, state: state.to_owned(), from, until, fingerprint }
+}
+
+pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
+    let believed = desk.believed.borrow().clone();
+    let clock = match desk.clock_offset_ms() {
+        None => "not confirmed by a relay".to_owned(),
+        Some(_) if desk.time_is_sure() => "agrees with the relays".to_owned(),
+        Some(offset) => format!("differs from the relays' by {} s", offset / 1000),
+    };
+    let unacknowledged = desk.store.inbox(true, 10_000).await?.len();
+    let mut queued = 0_u64;
+    for row in desk.store.outbox(10_000).await? {
+        let waits =
+            desk.store.ladder(row.envelope).await?.iter().any(|r| r.rung == pouch_store::Rung::Queued);
+        queued = queued.saturating_add(u64::from(waits));
+    }
+    Ok(StatusView {
+        contact_point: desk.me.clone(),
+        network: desk.network_name.clone(),
+        relays: desk.links.all().into_iter().map(|line| (line.relay, line.session.is_some())).collect(),
+        directory_size: believed.size,
+        cosigned_at: believed.cosigned_at,
+        clock,
+        unacknowledged: u64::try_from(unacknowledged).unwrap_or(u64::MAX),
+        queued,
+        alarms: desk.events.alarms(5).await?,
+        version: desk.version.to_owned(),
+    })
+}
