@@ -41,6 +41,6 @@ pub use seal::{Route, SealError, SealTo, SealedOut, seal};
 pub use sequence::{Order, SequenceState};
 pub use spoken::{NotHeard, compare_spoken, spoken_check};
 pub use stanza::StanzaSecret;
-pub use template::{FieldsError, body_from_toml, fields_from_text, template};
+pub use template::{FieldsError, body_from_toml, body_to_toml, fields_from_text, template};
 pub use verdict::{ALL_HOLD, Clause, ClauseResult, Colour, State, Verdict};
 pub use verify::{Facts, Refused, Verified};
