@@ -2,14 +2,15 @@
 //! edit makes another notice, so approvals never cover what was not read.
 
 use pouch_crypto::{Context, Domain, Signature, SigningKey};
+use pouch_directory::View;
 use pouch_wire::{Blob, Canonical as _, EncodeError, KeyId, NoticeId, Set, Timestamp, canonical, limits};
 use serde::{Deserialize, Serialize};
 
+use crate::approval::Approval;
+use crate::form::{DraftError, check_form};
 use crate::notice::Notice;
-
-pub(crate) use crate::approval::Approval;
-pub(crate) use crate::form::{DraftError, check_form};
-pub(crate) use crate::release::{Release, within_mandate};
+use crate::release::{Release, judge_mandate, judge_release};
+use crate::verdict::{Clause, Verdict};
 
 /// A notice with the contact point's signature (domain `notice`) and the officers' approvals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +76,31 @@ impl Draft {
     #[must_use]
     pub fn id(&self) -> NoticeId {
         Notice::id_of(&self.bytes)
+    }
+
+    /// Judges the draft by a directory as its recipients will: whether the key speaks for the office,
+    /// whether the mandate covers it, whether the approvals meet the release rule. The codes are those
+    /// that a recipient would give.
+    #[must_use]
+    pub fn check_against(&self, view: &View<'_>, key: KeyId, approvals: &[Approval]) -> Verdict {
+        let mut verdict = Verdict::default();
+        match view.may_sign(&self.notice.sender, self.notice.environment, key) {
+            Ok(authority) => {
+                verdict.holds(Clause::Binding, format!("The key speaks for {}.", self.notice.sender));
+                judge_mandate(&self.notice, &authority.mandate, &mut verdict);
+            }
+            Err(error) => {
+                let words = format!("The key does not speak for {}: {error}.", self.notice.sender);
+                let next = "look at the node's keys: pouch keys list";
+                verdict.fails(Clause::Binding, error.code(), words, next, 12);
+            }
+        }
+        judge_release(
+            &self.notice,
+            &Release::judge(&self.notice, &self.bytes, approvals, view),
+            &mut verdict,
+        );
+        verdict
     }
 
     /// Takes the officers' approvals.

@@ -1,39 +1,52 @@
 //! The fixed printed form: what is shown is what is signed, in one order, with nothing that the text
 //! could change. Untrusted text stands behind `| ` and is made visible; the rest is ours.
+//!
+//! Whether it is a drill is said from the signed environment, never from what a caller passes; a draft
+//! says on top and at the end that it is one.
 
 use pouch_wire::{Canonical as _, DecodeError, Environment, NetworkId, NoticeId, Timestamp};
 
+use crate::body::Moment;
 use crate::draft::Signed;
 use crate::notice::Notice;
 use crate::safe_text::{visible, wrapped};
 use crate::spoken::spoken_check;
+use crate::verdict::{State, Verdict};
 use crate::verify::Verified;
 
 const WIDTH: usize = 78;
+const LABEL: usize = 16;
 const RULE: &str = "------------------------------------------------------------------------------";
+const DRAFT: &str = "DRAFT - NOT SIGNED, NOT SENT";
 
-/// The printed form of a received notice.
+/// The printed form of a received notice. `exercise` is its exercise's name, for a drill.
 #[must_use]
 pub fn printed(verified: &Verified<Notice>, exercise: Option<&str>, now: Timestamp) -> String {
     let notice = verified.value();
-    let mut out = Form::begin(notice, exercise, Notice::id_of(&signed_bytes(verified)), now);
-    if let Some(release) = verified.release() {
-        for officer in &release.approved_by {
-            out.line("Approved", &officer.title);
-        }
+    let id = verified.signed().map_or_else(|| Notice::id_of(&[]), |signed| Notice::id_of(&signed.notice));
+    let mut form = Form::begin(notice, exercise);
+    form.verdict(verified.verdict());
+    form.head(notice, Some(now));
+    form.text(notice);
+    for officer in verified.release().iter().flat_map(|release| &release.approved_by) {
+        form.line("Approved by", &officer.title);
     }
-    out.finish(notice)
-}
-
-fn signed_bytes(verified: &Verified<Notice>) -> Vec<u8> {
-    verified.signed().map(|signed| signed.notice.to_vec()).unwrap_or_default()
+    form.end(notice, id)
 }
 
 /// The printed form of a notice of our own, as its recipients will read it.
 #[must_use]
 pub fn printed_own(signed: &Signed, exercise: Option<&str>, now: Timestamp) -> String {
     let notice = signed.notice();
-    Form::begin(notice, exercise, Notice::id_of(&signed.signed().notice), now).finish(notice)
+    let mut form = Form::begin(notice, exercise);
+    form.head(notice, Some(now));
+    form.text(notice);
+    match signed.signed().approvals.len() {
+        0 => {}
+        1 => form.line("Approved by", "1 officer's key"),
+        count => form.line("Approved by", &format!("{count} officers' keys")),
+    }
+    form.end(notice, Notice::id_of(&signed.signed().notice))
 }
 
 /// A draft as its recipients will read it, for whoever approves it.
@@ -49,53 +62,74 @@ pub struct Preview {
     pub text: String,
 }
 
-/// Renders the very bytes that an officer is asked to sign.
+/// Renders the very bytes that an officer is asked to sign. The same bytes give the same text on every
+/// machine: no clock has a part in it.
 ///
 /// # Errors
 /// When they are no notice.
 pub fn preview(bytes: &[u8]) -> Result<Preview, DecodeError> {
     let notice = Notice::from_bytes(bytes)?;
     let id = Notice::id_of(bytes);
-    let exercise = matches!(notice.environment, Environment::Exercise(_)).then_some("(see the directory)");
-    let text = Form::begin(&notice, exercise, id, notice.created).finish(&notice);
+    let mut form = Form::begin(&notice, None);
+    form.0.push(DRAFT.to_owned());
+    form.head(&notice, None);
+    form.text(&notice);
+    form.0.push(DRAFT.to_owned());
+    let text = form.end(&notice, id);
     Ok(Preview { id, network: notice.network, environment: notice.environment, text })
 }
 
+/// Lines, each of ours or behind `| `.
 struct Form(Vec<String>);
 
 impl Form {
-    fn begin(notice: &Notice, exercise: Option<&str>, id: NoticeId, now: Timestamp) -> Self {
+    /// Is it a drill? Before everything else.
+    fn begin(notice: &Notice, exercise: Option<&str>) -> Self {
         let mut form = Self(vec![RULE.to_owned()]);
-        match exercise {
-            None => form.0.push("LIVE - THIS IS NOT AN EXERCISE".to_owned()),
-            Some(name) => {
-                form.0.push(format!("EXERCISE EXERCISE EXERCISE - {} - THIS IS A DRILL", visible(name, true)))
+        match notice.environment {
+            Environment::Live => form.0.push("LIVE - THIS IS NOT AN EXERCISE".to_owned()),
+            Environment::Exercise(id) => {
+                form.0.push("EXERCISE EXERCISE EXERCISE - THIS IS A DRILL".to_owned());
+                let name = exercise.map_or_else(|| id.0.to_string(), str::to_owned);
+                form.line("Exercise", &name);
             }
         }
-        form.line("Number", &notice.full_number());
-        form.line("Type", notice.notice_type().as_str());
-        form.line("Precedence", &notice.precedence.as_str().to_uppercase());
-        form.line("From", &notice.sender.to_string());
-        form.line("To (must act)", &joined(notice.to.iter()));
-        if !notice.info.is_empty() {
-            form.line("Info", &joined(notice.info.iter()));
-        }
-        form.line("Signed", &moment(notice.created, now));
-        form.line("Valid until", &utc(notice.not_after));
-        form.line("Sharing", &format!("{}. {}", notice.tlp.label(), notice.tlp.plain_words()));
-        if let Some(concerns) = &notice.concerns {
-            form.line("Concerns", &format!("{concerns} (id {})", concerns.id.short()));
-        }
-        if notice.break_glass {
-            form.line("Released", "by one officer in an emergency");
-        }
-        form.line("Language", &visible(&notice.language, true));
-        form.line("Spoken check", &spoken_check(id));
-        form.0.push(RULE.to_owned());
         form
     }
 
-    fn finish(mut self, notice: &Notice) -> String {
+    /// What is not simply true of a received notice.
+    fn verdict(&mut self, verdict: &Verdict) {
+        if verdict.decisive().is_none() {
+            self.line("Verified", "every clause holds");
+        }
+        for clause in verdict.clauses.iter().filter(|clause| clause.state != State::Holds) {
+            self.line("RESERVATION", &format!("{} {} ({})", clause.words, clause.next, clause.code));
+        }
+    }
+
+    fn head(&mut self, notice: &Notice, now: Option<Timestamp>) {
+        self.line("From", &notice.sender.to_string());
+        self.line("To (must act)", &joined(notice.to.iter()));
+        if !notice.info.is_empty() {
+            self.line("Info", &joined(notice.info.iter()));
+        }
+        self.line("Number", &notice.full_number());
+        self.line("Type", notice.notice_type().as_str());
+        self.line("Precedence", &notice.precedence.as_str().to_uppercase());
+        self.line("Sharing", &format!("{}. {}", notice.tlp.label(), notice.tlp.plain_words()));
+        self.line("Signed", &moment(notice.created, now));
+        self.line("Valid until", &until(notice.not_after, now));
+        if let Some(concerns) = &notice.concerns {
+            self.line("Concerns", &format!("{concerns} (id {})", concerns.id));
+        }
+        if notice.break_glass {
+            self.line("RELEASED", "by one officer in an emergency (break-glass)");
+        }
+        self.line("Language", &notice.language);
+        self.0.push(RULE.to_owned());
+    }
+
+    fn text(&mut self, notice: &Notice) {
         self.untrusted("Subject", &notice.subject);
         for (label, text) in notice.body.fields() {
             self.untrusted(label, &text);
@@ -105,22 +139,30 @@ impl Form {
         }
         for attachment in &notice.attachments {
             let words = format!(
-                "{} ({}, {} bytes, SHA-256 {})",
-                attachment.name, attachment.media_type, attachment.len, attachment.digest
+                "{} ({}, {} bytes)\nSHA-256 {}",
+                visible(&attachment.name, true),
+                visible(&attachment.media_type, true),
+                attachment.len,
+                attachment.digest
             );
             self.untrusted("Attachment", &words);
         }
         self.0.push(RULE.to_owned());
+    }
+
+    /// The number again: whoever does not see it has not got the whole text.
+    fn end(mut self, notice: &Notice, id: NoticeId) -> String {
+        self.line("Spoken check", &spoken_check(id));
         self.0.push(format!("End of {}", notice.full_number()));
         self.0.push(RULE.to_owned());
         self.0.join("\n")
     }
 
-    /// A line of ours.
+    /// A line of ours; what follows on the next lines is indented.
     fn line(&mut self, label: &str, text: &str) {
         let mut label = format!("{label}:");
-        for line in wrapped(&visible(text, true), WIDTH.saturating_sub(16)) {
-            self.0.push(format!("{label:<16}{line}"));
+        for line in wrapped(&visible(text, true), WIDTH.saturating_sub(LABEL)) {
+            self.0.push(format!("{label:<LABEL$}{line}").trim_end().to_owned());
             label.clear();
         }
     }
@@ -132,7 +174,7 @@ impl Form {
         }
         self.0.push(format!("{label}:"));
         for line in wrapped(&visible(text, false), WIDTH.saturating_sub(2)) {
-            self.0.push(format!("| {line}"));
+            self.0.push(format!("| {line}").trim_end().to_owned());
         }
     }
 }
@@ -141,21 +183,27 @@ fn joined<T: ToString>(points: impl Iterator<Item = T>) -> String {
     points.map(|point| point.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn utc(at: Timestamp) -> String {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    match jiff::Timestamp::from_millisecond(millis) {
-        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        Err(_) => format!("{} ms since 1970", at.0),
+fn moment(at: Timestamp, now: Option<Timestamp>) -> String {
+    match now {
+        None => Moment(at).to_string(),
+        Some(now) if at > now => format!("{} ({} ahead of this clock)", Moment(at), span(now, at)),
+        Some(now) => format!("{} ({} ago)", Moment(at), span(at, now)),
     }
 }
 
-fn moment(at: Timestamp, now: Timestamp) -> String {
-    let seconds = now.0.saturating_sub(at.0) / 1000;
-    let age = match seconds {
+fn until(at: Timestamp, now: Option<Timestamp>) -> String {
+    match now {
+        Some(now) if now >= at => format!("{} - EXPIRED {} ago", Moment(at), span(at, now)),
+        Some(_) | None => Moment(at).to_string(),
+    }
+}
+
+fn span(from: Timestamp, to: Timestamp) -> String {
+    let seconds = to.since(from).as_secs();
+    match seconds {
         0..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds / 60),
         7200..=172_799 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86_400),
-    };
-    format!("{} ({age} ago)", utc(at))
+    }
 }

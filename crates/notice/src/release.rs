@@ -9,6 +9,7 @@ use pouch_wire::ContactPoint;
 
 use crate::approval::Approval;
 use crate::notice::Notice;
+use crate::verdict::{Clause, Verdict};
 
 /// Why a mandate does not cover a notice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,4 +104,49 @@ impl Release {
         let have = self.approved_by.len();
         have >= usize::from(self.needed) || (break_glass && self.break_glass_allowed && have >= 1)
     }
+}
+
+/// The clause "the mandate covers it", in the words that sender and recipient both read.
+pub(crate) fn judge_mandate(notice: &Notice, mandate: &Mandate, verdict: &mut Verdict) {
+    match within_mandate(notice, mandate) {
+        Ok(()) => verdict.holds(Clause::Mandate, format!("Its state allows {} to say this.", notice.sender)),
+        Err(error) => {
+            let words = format!("Authentic, but {} is not authorised to say this: {error}.", notice.sender);
+            let next = "do not treat it as the state's word; ask the state's other office";
+            verdict.fails(Clause::Mandate, "POUCH-VER-40", words, next, 11);
+        }
+    }
+}
+
+/// The clause "the sender's release rule is met", in the words that sender and recipient both read.
+pub(crate) fn judge_release(notice: &Notice, release: &Release, verdict: &mut Verdict) {
+    let have = release.approved_by.len();
+    if have >= usize::from(release.needed) {
+        let words = match release.needed {
+            0 => "Its state demands no officer's approval for this.".to_owned(),
+            needed => format!("Approved by {have} officers; its state demands {needed}."),
+        };
+        return verdict.holds(Clause::Release, words);
+    }
+    if release.is_met(notice.break_glass) {
+        let words = "Released by one officer in an emergency, which its state allows and is told of.";
+        return verdict.unsure(
+            Clause::Release,
+            "POUCH-VER-41",
+            words,
+            "ask the state's other office to confirm it",
+            0,
+        );
+    }
+    let words = format!(
+        "Authentic, but not released: approved by {have} officers, its state demands {}.",
+        release.needed
+    );
+    verdict.fails(
+        Clause::Release,
+        "POUCH-VER-42",
+        words,
+        "do not act on it; ask the state's other office",
+        11,
+    );
 }

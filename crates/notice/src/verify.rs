@@ -10,10 +10,12 @@ use pouch_tlog::{Inclusion, LeafHash};
 use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp, limits};
 
 use crate::content::Content;
-use crate::draft::{DraftError, Release, SignedNotice, check_form, within_mandate};
+use crate::draft::SignedNotice;
+use crate::form::{DraftError, check_form};
 use crate::notice::Notice;
 use crate::open::Opened;
 use crate::receipt::RecipientReceipt;
+use crate::release::{Release, judge_mandate, judge_release};
 use crate::sequence::Order;
 use crate::stanza::StanzaSecret;
 use crate::verdict::{Clause, Verdict};
@@ -68,7 +70,6 @@ impl<T> Verified<T> {
     }
 
     /// The message.
-    #[must_use]
     pub const fn arrived(&self) -> &Arrived {
         &self.arrived
     }
@@ -146,18 +147,9 @@ impl Opened {
         };
         let attachments: Vec<Vec<u8>> =
             attachments.into_vec().into_iter().map(pouch_wire::Blob::into_vec).collect();
-        let notice = match Notice::from_bytes(&signed.notice) {
-            Ok(notice) => notice,
-            Err(_) => {
-                verdict.fails(
-                    Clause::Whole,
-                    "POUCH-VER-21",
-                    "It is not a well-formed notice.",
-                    ASK_AGAIN,
-                    10,
-                );
-                return Err(Refused { verdict, arrived: Box::new(arrived) });
-            }
+        let Ok(notice) = Notice::from_bytes(&signed.notice) else {
+            verdict.fails(Clause::Whole, "POUCH-VER-21", "It is not a well-formed notice.", ASK_AGAIN, 10);
+            return Err(Refused { verdict, arrived: Box::new(arrived) });
         };
         let receipt = outside(&arrived, facts, &mut verdict);
         let at = receipt.as_ref().map_or(facts.now, |r| r.at);
@@ -378,14 +370,7 @@ fn inside(
     );
     verdict.holds(Clause::Binding, words);
     key_in_time(facts.directory.now_view().revocation(signed.key), at, verdict);
-    match within_mandate(notice, &authority.mandate) {
-        Ok(()) => verdict.holds(Clause::Mandate, format!("Its state allows {} to say this.", notice.sender)),
-        Err(error) => {
-            let words = format!("Authentic, but {} is not authorised to say this: {error}.", notice.sender);
-            let next = "do not treat it as the state's word; ask the state's other office";
-            verdict.fails(Clause::Mandate, "POUCH-VER-40", words, next, 11);
-        }
-    }
+    judge_mandate(notice, &authority.mandate, verdict);
     Some(authority)
 }
 
@@ -428,38 +413,6 @@ fn whole(notice: &Notice, attachments: &[Vec<u8>], verdict: &mut Verdict) {
         let words = "The attachments are not those that the sender signed.";
         verdict.fails(Clause::Whole, "POUCH-VER-24", words, ASK_AGAIN, 10);
     }
-}
-
-fn judge_release(notice: &Notice, release: &Release, verdict: &mut Verdict) {
-    let have = release.approved_by.len();
-    if have >= usize::from(release.needed) {
-        let words = match release.needed {
-            0 => "Its state demands no officer's approval for this.".to_owned(),
-            needed => format!("Approved by {have} officers; its state demands {needed}."),
-        };
-        return verdict.holds(Clause::Release, words);
-    }
-    if release.is_met(notice.break_glass) {
-        let words = "Released by one officer in an emergency, which its state allows and is told of.";
-        return verdict.unsure(
-            Clause::Release,
-            "POUCH-VER-41",
-            words,
-            "ask the state's other office to confirm it",
-            0,
-        );
-    }
-    let words = format!(
-        "Authentic, but not released: approved by {have} officers, its state demands {}.",
-        release.needed
-    );
-    verdict.fails(
-        Clause::Release,
-        "POUCH-VER-42",
-        words,
-        "do not act on it; ask the state's other office",
-        11,
-    );
 }
 
 fn time(notice: &Notice, facts: &Facts<'_>, verdict: &mut Verdict) {
