@@ -26,7 +26,8 @@ pub struct SequenceState {
 canonical!(SequenceState, "sequence state", 64 * 1024);
 
 /// Where a message stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Order {
     /// Next in line, and what it says stands before it is what came before it.
@@ -137,7 +138,7 @@ mod tests {
     }
 
     fn accept(state: &mut SequenceState, n: u64) -> Order {
-        state.accept(1, n, id(n - 1), id(n))
+        state.accept(1, n, id(n.saturating_sub(1)), id(n))
     }
 
     #[test]

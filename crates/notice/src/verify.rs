@@ -251,7 +251,7 @@ fn outside(arrived: &Arrived, facts: &Facts<'_>, verdict: &mut Verdict) -> Optio
         directory,
         at_acceptance(arrived, facts),
     ) {
-        Ok(()) => verdict.holds(Clause::Signature, format!("The envelope is signed by {}.", header.sender)),
+        Ok(_) => verdict.holds(Clause::Signature, format!("The envelope is signed by {}.", header.sender)),
         Err(error) => sender_refused(&error, verdict),
     }
     let receipt = accepted(arrived, facts.directory);
