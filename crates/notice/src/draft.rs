@@ -217,6 +217,14 @@ impl Approved {
 }
 
 impl Signed {
+    /// A notice of our own, as we kept it.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn kept(signed: SignedNotice) -> Result<Self, pouch_wire::DecodeError> {
+        Ok(Self { notice: Notice::from_bytes(&signed.notice)?, signed })
+    }
+
     /// The notice.
     #[must_use]
     pub const fn notice(&self) -> &Notice {

@@ -85,7 +85,6 @@ pub(crate) fn decrypt(header: &Header, payload: &[u8], secret: &StanzaSecret) ->
 
 impl Opened {
     /// The envelope that it came in.
-    #[must_use]
     pub const fn arrived(&self) -> &Arrived {
         &self.arrived
     }

@@ -40,7 +40,7 @@ fn hidden(c: char) -> bool {
 
 /// Lines of at most `width` characters, broken at spaces where there are any.
 #[must_use]
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         let mut line = String::new();

@@ -26,7 +26,8 @@ pub struct SequenceState {
 canonical!(SequenceState, "sequence state", 64 * 1024);
 
 /// Where a message stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Order {
     /// Next in line, and what it says stands before it is what came before it.

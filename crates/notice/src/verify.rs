@@ -68,7 +68,6 @@ impl<T> Verified<T> {
     }
 
     /// The message.
-    #[must_use]
     pub const fn arrived(&self) -> &Arrived {
         &self.arrived
     }
@@ -146,18 +145,9 @@ impl Opened {
         };
         let attachments: Vec<Vec<u8>> =
             attachments.into_vec().into_iter().map(pouch_wire::Blob::into_vec).collect();
-        let notice = match Notice::from_bytes(&signed.notice) {
-            Ok(notice) => notice,
-            Err(_) => {
-                verdict.fails(
-                    Clause::Whole,
-                    "POUCH-VER-21",
-                    "It is not a well-formed notice.",
-                    ASK_AGAIN,
-                    10,
-                );
-                return Err(Refused { verdict, arrived: Box::new(arrived) });
-            }
+        let Ok(notice) = Notice::from_bytes(&signed.notice) else {
+            verdict.fails(Clause::Whole, "POUCH-VER-21", "It is not a well-formed notice.", ASK_AGAIN, 10);
+            return Err(Refused { verdict, arrived: Box::new(arrived) });
         };
         let receipt = outside(&arrived, facts, &mut verdict);
         let at = receipt.as_ref().map_or(facts.now, |r| r.at);
