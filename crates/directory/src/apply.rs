@@ -114,6 +114,7 @@ impl Directory {
         self.recoveries_due(index, statement.created);
         self.act(index, &statement, &signed, digest)?;
         self.state.seen.insert(digest, index);
+        self.state.drafted.insert(index, statement.created);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod refusal;
 mod sign;
 mod state;
 mod statement;
+mod timing;
 mod view;
 
 pub use apply::Outcome;

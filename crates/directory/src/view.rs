@@ -7,7 +7,7 @@ use pouch_wire::{ContactPoint, Environment, ExerciseId, KeyId, Member, NoticeTyp
 use crate::charter::{Relay, Thresholds, Witness};
 use crate::directory::Directory;
 use crate::mandate::{Mandate, ReleaseRule};
-use crate::state::{Authorised, Exercise, MemberRecord, Network, Revocation};
+use crate::state::{Authorised, Exercise, MemberRecord, Network, Revocation, State};
 use crate::statement::{ContactPointEntry, OfficerEntry, Prekey};
 
 /// The directory as of some size.
@@ -134,6 +134,18 @@ impl<'a> View<'a> {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
+    }
+
+    pub(crate) const fn state(&self) -> &'a State {
+        &self.directory.state
+    }
+
+    pub(crate) fn charter_created(&self) -> Timestamp {
+        self.directory.charter().created
+    }
+
+    pub(crate) const fn of_size(self, size: u64) -> Self {
+        Self { size, ..self }
     }
 
     fn network(&self) -> &'a Network {

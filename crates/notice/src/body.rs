@@ -63,11 +63,11 @@ impl BodyError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Blank(_) => "POUCH-NOT-31",
-            Self::None(_) => "POUCH-NOT-32",
-            Self::AnsweredTwice(_) => "POUCH-NOT-33",
-            Self::Threshold { .. } => "POUCH-NOT-34",
-            Self::DetectedBeforeStart { .. } => "POUCH-NOT-35",
+            Self::Blank(_) => "POUCH-NOT-40",
+            Self::None(_) => "POUCH-NOT-41",
+            Self::AnsweredTwice(_) => "POUCH-NOT-42",
+            Self::Threshold { .. } => "POUCH-NOT-43",
+            Self::DetectedBeforeStart { .. } => "POUCH-NOT-44",
         }
     }
 }

@@ -3,14 +3,18 @@
 //! Each step consumes the one before. What may be shown is a [`Verified`]; nothing else has the words
 //! of a notice in it, and only [`Opened::verify`] makes one.
 
+mod approval;
 pub mod body;
+mod characters;
 mod content;
 mod draft;
 mod evidence;
+mod form;
 mod notice;
 mod open;
 mod printed;
 mod receipt;
+mod release;
 mod safe_text;
 mod seal;
 pub mod sentences;
@@ -21,22 +25,22 @@ mod template;
 mod verdict;
 mod verify;
 
+pub use approval::Approval;
 pub use body::Body;
 pub use content::Content;
-pub use draft::{
-    Approval, Approved, Draft, DraftError, OutOfMandate, Release, Signed, SignedNotice, check_form,
-    usual_life_ms, within_mandate, year_of,
-};
+pub use draft::{Approved, Draft, Signed, SignedNotice, usual_life_ms, year_of};
 pub use evidence::{EvidenceFile, EvidenceRefused, Proven};
+pub use form::{DraftError, check_form};
 pub use notice::{Attachment, NotANumber, Notice, NoticeNumber, Reference};
 pub use open::{OpenError, Opened, open, reopen};
 pub use printed::{Preview, preview, printed, printed_own};
 pub use receipt::{RecipientReceipt, Said};
+pub use release::{OutOfMandate, Release, within_mandate};
 pub use safe_text::visible;
 pub use seal::{Route, SealError, SealTo, SealedOut, seal};
 pub use sequence::{Order, SequenceState};
-pub use spoken::spoken_check;
+pub use spoken::{NotHeard, compare_spoken, spoken_check};
 pub use stanza::StanzaSecret;
-pub use template::{FieldsError, body_from_toml, fields_from_text, template};
+pub use template::{FieldsError, body_from_toml, body_to_toml, fields_from_text, template};
 pub use verdict::{ALL_HOLD, Clause, ClauseResult, Colour, State, Verdict};
 pub use verify::{Facts, Refused, Verified};

@@ -1,7 +1,8 @@
 //! Notices that tell: plain texts, corrections, vulnerabilities, statements of several members.
 
 use pouch_wire::{List, Member, Set};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::vocabulary::Severity;
 use super::{BodyError, Fields, Line, Moment, Prose, filled, push, push_time};
@@ -116,7 +117,16 @@ pub struct Joint {
     /// How many must sign, at least two.
     pub threshold: u8,
     /// Who was invited to sign: the full list.
+    #[serde(deserialize_with = "in_any_order")]
     pub invited: Set<Member, 64>,
+}
+
+/// People list members in any order; on the wire they stand in one.
+fn in_any_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Set<Member, 64>, D::Error> {
+    if !deserializer.is_human_readable() {
+        return Set::deserialize(deserializer);
+    }
+    Set::new(List::<Member, 64>::deserialize(deserializer)?.into_vec()).map_err(D::Error::custom)
 }
 
 impl Joint {
