@@ -79,7 +79,8 @@ impl LogFolder {
     pub(crate) fn read(&self, name: &str, max: u64) -> Result<Vec<u8>, FolderError> {
         let path = self.root.join(name);
         let mut bytes = Vec::new();
-        let opened = File::open(&path).and_then(|file| file.take(max.saturating_add(1)).read_to_end(&mut bytes));
+        let opened =
+            File::open(&path).and_then(|file| file.take(max.saturating_add(1)).read_to_end(&mut bytes));
         match opened {
             Err(source) => Err(FolderError::Io { path, source }),
             Ok(read) if u64::try_from(read).unwrap_or(u64::MAX) > max => Err(FolderError::TooLarge { path }),

@@ -57,6 +57,14 @@ pub struct Finding {
     pub words: String,
 }
 
+impl Finding {
+    /// Whether the file may only be newer than the checkpoint: the log is being written.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.words == BEYOND
+    }
+}
+
 /// A log that holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogReport {
@@ -111,7 +119,12 @@ fn give_entries(folder: &LogFolder, size: u64, entry: &mut impl FnMut(u64, &[u8]
     for coord in pouch_tlog::new_bundles(0, size) {
         let bytes = folder.bundle(coord)?;
         // It was parsed and hashed a moment ago; a folder that changes under our hands is a finding.
-        let changed = || LogError::Findings(vec![Finding { path: coord.to_string(), words: "changed while it was read".into() }]);
+        let changed = || {
+            LogError::Findings(vec![Finding {
+                path: coord.to_string(),
+                words: "changed while it was read".into(),
+            }])
+        };
         let bundle = EntryBundle::parse(coord, &bytes).map_err(|_| changed())?;
         for bytes in bundle.entries() {
             entry(next, bytes);

@@ -32,7 +32,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// The node's configuration file
-    #[arg(long, global = true, value_name = "FILE", default_value = "agent.toml", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "agent.toml",
+        help_heading = "Global options"
+    )]
     pub(crate) config: PathBuf,
     /// Print data as JSON
     #[arg(long, global = true, help_heading = "Global options")]

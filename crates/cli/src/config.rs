@@ -30,12 +30,17 @@ impl NodeFiles {
 fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
     let text = files::read_text(path, CONFIG_BYTES_MAX).map_err(|problem| {
         let exit = Exit::Usage.code();
-        Problem { exit, ..problem }.next("give the node's configuration with --config FILE (`pouch init node` writes one)")
+        Problem { exit, ..problem }
+            .next("give the node's configuration with --config FILE (`pouch init node` writes one)")
     })?;
     toml::from_str(&text).map_err(|error| {
-        Problem::new(Exit::Usage, "POUCH-CFG-02", format!("{}: {}", path.display(), error.to_string().trim_end()))
-            .why("a configuration is taken whole or not at all")
-            .next("mend the line; every key is explained in the file that `init` wrote")
+        Problem::new(
+            Exit::Usage,
+            "POUCH-CFG-02",
+            format!("{}: {}", path.display(), error.to_string().trim_end()),
+        )
+        .why("a configuration is taken whole or not at all")
+        .next("mend the line; every key is explained in the file that `init` wrote")
     })
 }
 

@@ -29,7 +29,9 @@ fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> 
     attempt().map_err(|error| {
         let problem = Problem::file(path, &error);
         if error.kind() == std::io::ErrorKind::AlreadyExists {
-            problem.why("an existing file is never overwritten").next("choose another name, or move the old file away")
+            problem
+                .why("an existing file is never overwritten")
+                .next("choose another name, or move the old file away")
         } else {
             problem
         }
@@ -56,7 +58,11 @@ fn sync_folder_of(path: &Path) -> std::io::Result<()> {
 
 /// Makes a folder that only its owner can enter.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Problem::file(path, &error))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| Problem::file(path, &error))
 }
 
 /// Reads at most `max` bytes; more is an error, not a truncation.

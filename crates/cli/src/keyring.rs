@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pouch_crypto::{MlDsaKey, NoteKey, Passphrase, ScryptCost, SigningKey, keyfile};
+use pouch_crypto::{KeyFileError, MlDsaKey, NoteKey, Passphrase, ScryptCost, SigningKey};
 
 use crate::exit::Exit;
 use crate::files;
@@ -61,34 +61,35 @@ impl KeyRing {
 
     fn pem(&self, name: &str) -> Result<String, Problem> {
         let path = self.path(name);
-        String::from_utf8(files::read_secret(&path, KEY_FILE_BYTES_MAX)?)
-            .map_err(|_| Problem::new(Exit::KeyLocked, "POUCH-KEY-54", format!("{}: not a key file", path.display())))
+        String::from_utf8(files::read_secret(&path, KEY_FILE_BYTES_MAX)?).map_err(|_| {
+            Problem::new(Exit::KeyLocked, "POUCH-KEY-54", format!("{}: not a key file", path.display()))
+        })
     }
 
-    fn locked(&self, name: &str, error: &keyfile::KeyFileError) -> Problem {
+    fn locked(&self, name: &str, error: &KeyFileError) -> Problem {
         Problem::new(Exit::KeyLocked, error.code(), format!("{}: {error}", self.path(name).display()))
             .next("check the passphrase, and that the file is the one that `pouch ... init` wrote")
     }
 
     /// A key that signs in domains.
     pub(crate) fn signing(&self, name: &str) -> Result<SigningKey, Problem> {
-        keyfile::read_signing_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
+        pouch_crypto::read_signing_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
     }
 
     /// A key that signs notes.
     pub(crate) fn note(&self, name: &str) -> Result<NoteKey, Problem> {
-        keyfile::read_note_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
+        pouch_crypto::read_note_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
     }
 
     /// An ML-DSA-44 key.
     pub(crate) fn mldsa(&self, name: &str) -> Result<MlDsaKey, Problem> {
-        keyfile::read_mldsa_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
+        pouch_crypto::read_mldsa_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
     }
 
     /// Makes and stores a key that signs in domains.
     pub(crate) fn make_signing(&self, name: &str) -> Result<SigningKey, Problem> {
         let key = SigningKey::generate(&mut rand::rng());
-        let pem = keyfile::write_signing_key(&key, &self.passphrase, self.cost, &mut rand::rng())
+        let pem = pouch_crypto::write_signing_key(&key, &self.passphrase, self.cost, &mut rand::rng())
             .map_err(|e| self.locked(name, &e))?;
         files::write_secret(&self.path(name), pem.as_bytes())?;
         Ok(key)
@@ -97,7 +98,7 @@ impl KeyRing {
     /// Makes and stores a key that signs notes.
     pub(crate) fn make_note(&self, name: &str) -> Result<NoteKey, Problem> {
         let key = NoteKey::generate(&mut rand::rng());
-        let pem = keyfile::write_note_key(&key, &self.passphrase, self.cost, &mut rand::rng())
+        let pem = pouch_crypto::write_note_key(&key, &self.passphrase, self.cost, &mut rand::rng())
             .map_err(|e| self.locked(name, &e))?;
         files::write_secret(&self.path(name), pem.as_bytes())?;
         Ok(key)
@@ -107,7 +108,7 @@ impl KeyRing {
     pub(crate) fn make_mldsa(&self, name: &str) -> Result<MlDsaKey, Problem> {
         let key = MlDsaKey::generate(&mut rand::rng())
             .map_err(|error| Problem::new(Exit::Internal, "POUCH-KEY-55", error.to_string()))?;
-        let pem = keyfile::write_mldsa_key(&key, &self.passphrase, self.cost, &mut rand::rng())
+        let pem = pouch_crypto::write_mldsa_key(&key, &self.passphrase, self.cost, &mut rand::rng())
             .map_err(|e| self.locked(name, &e))?;
         files::write_secret(&self.path(name), pem.as_bytes())?;
         Ok(key)

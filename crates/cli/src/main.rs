@@ -48,10 +48,7 @@ fn main() -> ExitCode {
 
 /// Runs a command; the code to end with when nothing went wrong.
 async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Problem> {
-    let command = match local(command, global, out).await? {
-        None => return Ok(Exit::Done.code()),
-        Some(command) => command,
-    };
+    let Some(command) = local(command, global, out).await? else { return Ok(Exit::Done.code()) };
     let node = config::node(&global.config)?;
     let client = node.client();
     let source = Source::choose(global.passphrase_file.as_deref(), None)?;
@@ -71,7 +68,9 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Status => messages::status(&client, out).await,
         Command::Keys(command) => keys::keys(command, &node, &source, out).await,
         Command::Directory(command) => directory::directory(command, &client, out).await,
-        Command::Evidence(Evidence::Export { id, output }) => messages::export(&id, &output, &client, out).await,
+        Command::Evidence(Evidence::Export { id, output }) => {
+            messages::export(&id, &output, &client, out).await
+        }
         _ => Err(Problem::new(Exit::Internal, "POUCH-CLI-71", "a command without a home")),
     }?;
     Ok(Exit::Done.code())
@@ -86,7 +85,8 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::Network(command) => network::network(command, &source()?, out)?,
         Command::Relay(RelayCommand::Init { name, address, origin, dir, cost }) => {
             let throw_away = cost.throw_away;
-            let relay = init::NewRelay { name: &name, address: &address, origin: &origin, dir: &dir, throw_away };
+            let relay =
+                init::NewRelay { name: &name, address: &address, origin: &origin, dir: &dir, throw_away };
             init::init_relay(&relay, &source()?, out)?;
         }
         Command::Witness(WitnessCommand::Init { name, dir, cost }) => {
@@ -95,9 +95,11 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::Relay(RelayCommand::Run) => services::relay(global, out).await?,
         Command::Witness(WitnessCommand::Run) => services::witness(global, out).await?,
         Command::Agent(AgentCommand::Run) => services::agent(global, out).await?,
-        Command::Audit(Audit::Log { dir, policy }) => audit::log(&dir, &policy, out)?,
+        Command::Audit(Audit::Log { dir, policy }) => audit::log(&dir, &policy, out).await?,
         Command::Audit(Audit::Evidence { files, charter }) => audit::evidence(&files, &charter, out)?,
-        Command::Directory(args::DirectoryCommand::Verify { dir, charter }) => directory::verify(&dir, &charter, out)?,
+        Command::Directory(args::DirectoryCommand::Verify { dir, charter }) => {
+            directory::verify(&dir, &charter, out)?
+        }
         Command::CheckConfig(check) => {
             services::check_config(check.file.as_deref().unwrap_or(&global.config), out)?;
         }

@@ -32,7 +32,9 @@ impl Source {
         if let Some(text) = argument {
             return Ok(match text.strip_prefix("fd:") {
                 Some(number) => Self::Descriptor(
-                    number.parse().map_err(|_| Problem::usage(format!("--passphrase-file {text}: not a number")))?,
+                    number
+                        .parse()
+                        .map_err(|_| Problem::usage(format!("--passphrase-file {text}: not a number")))?,
                 ),
                 None => Self::File(text.into()),
             });
@@ -66,7 +68,7 @@ impl Source {
     }
 
     /// A passphrase for new keys; on a terminal it is asked twice.
-    pub(crate) fn new(&self, what: &str) -> Result<Passphrase, Problem> {
+    pub(crate) fn fresh(&self, what: &str) -> Result<Passphrase, Problem> {
         let Self::Terminal = self else { return self.existing(what) };
         let first = prompt(&format!("New passphrase for {what}: "))?;
         let second = prompt("The same again: ")?;
@@ -84,8 +86,12 @@ fn ask(text: &str) -> Result<Passphrase, Problem> {
 
 fn prompt(text: &str) -> Result<Zeroizing<String>, Problem> {
     if !std::io::stdin().is_terminal() {
-        return Err(Problem::new(Exit::KeyLocked, "POUCH-KEY-51", "no passphrase, and no terminal to ask on")
-            .next("give --passphrase-file FILE (mode 0600) or --passphrase-file fd:N"));
+        return Err(Problem::new(
+            Exit::KeyLocked,
+            "POUCH-KEY-51",
+            "no passphrase, and no terminal to ask on",
+        )
+        .next("give --passphrase-file FILE (mode 0600) or --passphrase-file fd:N"));
     }
     rpassword::prompt_password(text)
         .map(Zeroizing::new)
@@ -93,11 +99,13 @@ fn prompt(text: &str) -> Result<Zeroizing<String>, Problem> {
 }
 
 fn first_line(bytes: &[u8]) -> Result<Passphrase, Problem> {
-    let text = core::str::from_utf8(bytes)
-        .map_err(|_| Problem::new(Exit::KeyLocked, "POUCH-KEY-52", "the passphrase file is not UTF-8 text"))?;
+    let text = core::str::from_utf8(bytes).map_err(|_| {
+        Problem::new(Exit::KeyLocked, "POUCH-KEY-52", "the passphrase file is not UTF-8 text")
+    })?;
     passphrase(text.lines().next().unwrap_or_default())
 }
 
 fn passphrase(text: &str) -> Result<Passphrase, Problem> {
-    Passphrase::new(text.to_owned()).map_err(|error| Problem::new(Exit::KeyLocked, "POUCH-KEY-53", error.to_string()))
+    Passphrase::new(text.to_owned())
+        .map_err(|error| Problem::new(Exit::KeyLocked, "POUCH-KEY-53", error.to_string()))
 }

@@ -23,7 +23,13 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(exit: Exit, code: &str, what: impl Into<String>) -> Self {
-        Self { code: code.into(), what: what.into(), why: String::new(), next: String::new(), exit: exit.code() }
+        Self {
+            code: code.into(),
+            what: what.into(),
+            why: String::new(),
+            next: String::new(),
+            exit: exit.code(),
+        }
     }
 
     /// The command line or the configuration is wrong.
@@ -33,7 +39,11 @@ impl Problem {
 
     /// A file could not be read or written.
     pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        let exit = if error.kind() == std::io::ErrorKind::PermissionDenied { Exit::AccessDenied } else { Exit::Failed };
+        let exit = if error.kind() == std::io::ErrorKind::PermissionDenied {
+            Exit::AccessDenied
+        } else {
+            Exit::Failed
+        };
         Self::new(exit, "POUCH-CLI-02", format!("{}: {error}", path.display()))
     }
 
@@ -77,7 +87,11 @@ impl From<ClientError> for Problem {
                 let exit = if denied { Exit::AccessDenied } else { Exit::AgentNotRunning };
                 Self::new(exit, if denied { "POUCH-CLI-04" } else { "POUCH-CLI-03" }, error.to_string())
                     .why("commands about messages are answered by the running agent")
-                    .next(if denied { "run the command as the user that runs the agent" } else { "start it: pouch agent run --config FILE" })
+                    .next(if denied {
+                        "run the command as the user that runs the agent"
+                    } else {
+                        "start it: pouch agent run --config FILE"
+                    })
             }
             ClientError::Line(_) | ClientError::HungUp | ClientError::Unexpected => {
                 Self::new(Exit::Failed, "POUCH-CLI-05", error.to_string())

@@ -2,8 +2,8 @@
 //! words and order, and never decides anything.
 
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView, OutboxRow,
-    Rung, StatusView, VerdictView,
+    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
+    OutboxRow, Rung, StatusView, VerdictView,
 };
 use pouch_wire::Timestamp;
 
@@ -40,7 +40,8 @@ pub(crate) fn inbox(rows: &[InboxRow], now: Timestamp) -> String {
 fn inbox_row(row: &InboxRow, now: Timestamp) -> String {
     let mut lines = Vec::new();
     let number = row.number.clone().unwrap_or_else(|| format!("message {}", row.envelope.short()));
-    let exercise = if row.environment == "live" { String::new() } else { format!("EXERCISE {}  ", row.environment) };
+    let exercise =
+        if row.environment == "live" { String::new() } else { format!("EXERCISE {}  ", row.environment) };
     lines.push(format!(
         "{exercise}{}  {number}  {}  {}",
         row.precedence.as_str().to_uppercase(),
@@ -101,7 +102,8 @@ pub(crate) fn notice(view: &NoticeView, every_clause: bool) -> String {
 fn ladder_row(row: &LadderRow) -> String {
     let at = row.at.map(|at| format!(" {}", utc(at))).unwrap_or_default();
     let detail = row.detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default();
-    let mut line = format!("  {:<18} {:<4} {}{detail}{at}", row.recipient.to_string(), row.role, rung(row.rung));
+    let mut line =
+        format!("  {:<18} {:<4} {}{detail}{at}", row.recipient.to_string(), row.role, rung(row.rung));
     if row.overdue {
         let telephone = row.telephone.as_deref().unwrap_or("number in the directory");
         line.push_str(&format!("\n      NO CONFIRMATION in time: use the telephone, {telephone}"));
@@ -134,7 +136,11 @@ pub(crate) fn draft(draft: &DraftView) -> String {
         "  approved by {} of {} officers{}",
         draft.approved_by.len(),
         draft.officers_needed,
-        if draft.approved_by.is_empty() { String::new() } else { format!(": {}", draft.approved_by.join(", ")) }
+        if draft.approved_by.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", draft.approved_by.join(", "))
+        }
     ));
     lines.extend(draft.problems.iter().map(|problem| format!("  would be refused: {problem}")));
     lines.join("\n")
@@ -145,7 +151,13 @@ pub(crate) fn drafts(drafts: &[DraftView]) -> String {
         return "No drafts wait.".into();
     }
     let line = |d: &DraftView| {
-        format!("{}  {}  approved by {} of {} officers", d.id.short(), d.number, d.approved_by.len(), d.officers_needed)
+        format!(
+            "{}  {}  approved by {} of {} officers",
+            d.id.short(),
+            d.number,
+            d.approved_by.len(),
+            d.officers_needed
+        )
     };
     drafts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -188,7 +200,13 @@ pub(crate) fn keys(keys: &[KeyView], now: Timestamp) -> String {
     let line = |key: &KeyView| {
         let from = key.from.map(|at| format!(", since {}", age(at, now))).unwrap_or_default();
         let until = key.until.map(|at| format!(", until {}", utc(at))).unwrap_or_default();
-        format!("{:<13} {}  {}{from}{until}\n              digits {}", key.kind, key.id.short(), key.state, key.fingerprint)
+        format!(
+            "{:<13} {}  {}{from}{until}\n              digits {}",
+            key.kind,
+            key.id.short(),
+            key.state,
+            key.fingerprint
+        )
     };
     keys.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -234,7 +252,8 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
 pub(crate) fn entries(entries: &[EntryView]) -> String {
     let line = |entry: &EntryView| {
         let created = entry.created.map(|at| format!(" {}", utc(at))).unwrap_or_default();
-        let effect = entry.no_effect.as_ref().map(|why| format!("\n      NO EFFECT: {why}")).unwrap_or_default();
+        let effect =
+            entry.no_effect.as_ref().map(|why| format!("\n      NO EFFECT: {why}")).unwrap_or_default();
         format!("{:>5}{created} {}{effect}", entry.index, entry.words)
     };
     entries.iter().map(line).collect::<Vec<_>>().join("\n")

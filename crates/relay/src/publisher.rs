@@ -37,17 +37,10 @@ impl Publisher {
     /// read keeps them, because readers may hold earlier checkpoints; it is called when the relay
     /// stops.
     pub(crate) fn prune(&self, size: u64) -> std::io::Result<()> {
-        let needed = |path: &str| match path.parse::<TileCoord>() {
-            Ok(coord) => {
-                TileCoord::in_tree(coord.level(), coord.index(), size) == Some(coord) || !coord.is_partial()
-            }
-            Err(_) => match path.parse::<BundleCoord>() {
-                Ok(coord) => {
-                    BundleCoord::in_tree(coord.index(), size) == Some(coord)
-                        || coord.tile() == coord.tile().full()
-                }
-                Err(_) => true,
-            },
+        let needed = |path: &str| match (path.parse::<TileCoord>(), path.parse::<BundleCoord>()) {
+            (Ok(coord), _) => TileCoord::in_tree(coord.level(), coord.index(), size) == Some(coord),
+            (_, Ok(coord)) => BundleCoord::in_tree(coord.index(), size) == Some(coord),
+            _ => true,
         };
         prune_below(&self.folder, &self.folder.join("tile"), &needed)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::StoreError;
 
@@ -27,6 +27,7 @@ type Job = Box<dyn FnOnce(&Connection) -> (bool, Answer) + Send>;
 pub(crate) struct Db {
     tx: mpsc::Sender<Job>,
     commits: Arc<AtomicU64>,
+    ended: watch::Receiver<()>,
 }
 
 /// Statements that bring a database from one version to the next, in order.
@@ -55,12 +56,23 @@ impl Db {
         let (tx, rx) = mpsc::channel(WAITING);
         let commits = Arc::new(AtomicU64::new(0));
         let counted = commits.clone();
+        let (alive, ended) = watch::channel(());
         std::thread::spawn(move || {
             serve(&connection, rx, &counted);
             drop(connection);
             drop(lock);
+            drop(alive);
         });
-        Self { tx, commits }
+        Self { tx, commits, ended }
+    }
+
+    /// Ends the database's thread when this is the last handle, and waits until the file is released.
+    pub(crate) async fn close(self) {
+        let Self { tx, ended, .. } = self;
+        drop(tx);
+        // The sender is dropped when the thread has let go of the database and its lock.
+        let mut ended = ended;
+        while ended.changed().await.is_ok() {}
     }
 
     /// How many transactions were committed.

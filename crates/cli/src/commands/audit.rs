@@ -1,6 +1,7 @@
 //! `audit log`, `audit evidence`, `directory verify`: offline, with nothing but files and the charter.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pouch_audit::{LogError, LogFolder, LogReport, verify_log};
 use pouch_directory::{CharterFile, Directory, Outcome};
@@ -41,11 +42,26 @@ fn words(report: &LogReport) -> String {
     )
 }
 
-pub(crate) fn log(dir: &Path, policy: &Path, out: &Output) -> Result<(), Problem> {
+/// A log that is being written may be a moment ahead of its checkpoint.
+const ATTEMPTS: u8 = 10;
+const PAUSE: Duration = Duration::from_millis(400);
+
+pub(crate) async fn log(dir: &Path, policy: &Path, out: &Output) -> Result<(), Problem> {
     let bytes = files::read(policy, POLICY_BYTES_MAX)?;
     let policy = Policy::parse(&bytes)
         .map_err(|error| Problem::new(Exit::Usage, error.code(), format!("{}: {error}", policy.display())))?;
-    let report = verify_log(&LogFolder::new(dir), &policy, |_, _| {}).map_err(|error| failed(&error))?;
+    let folder = LogFolder::new(dir);
+    let mut attempt = 1;
+    let report = loop {
+        match verify_log(&folder, &policy, |_, _| {}) {
+            Ok(report) => break report,
+            Err(LogError::Findings(found)) if attempt < ATTEMPTS && found.iter().all(|f| f.is_ahead()) => {
+                attempt = attempt.saturating_add(1);
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+    };
     out.result("log-verified", &report, &words(&report))
 }
 
@@ -111,8 +127,9 @@ struct Found {
 }
 
 fn one(bytes: &[u8], charter: &CharterFile) -> Result<Found, Problem> {
-    let file = EvidenceFile::from_bytes(bytes)
-        .map_err(|error| Problem::new(Exit::NotAuthentic, "POUCH-EVI-01", format!("not evidence: {error}")))?;
+    let file = EvidenceFile::from_bytes(bytes).map_err(|error| {
+        Problem::new(Exit::NotAuthentic, "POUCH-EVI-01", format!("not evidence: {error}"))
+    })?;
     let verdict = file.verify(&charter.charter).map_err(|refused| {
         Problem::new(Exit::NotAuthentic, refused.code(), refused.to_string())
             .why("whoever made this file changed something, or something is missing")

@@ -98,17 +98,26 @@ async fn wait_for(
     let late = |row: &OutboxRow| {
         let missing: Vec<String> =
             row.ladder.iter().filter(|r| r.rung < wanted).map(|r| r.recipient.to_string()).collect();
-        Problem::new(Exit::NotInTime, "POUCH-CLI-08", format!("not {} in {seconds} s by {}", render::rung(wanted), missing.join(", ")))
-            .why("the notice is kept and will be delivered; silence is not a confirmation")
-            .next("use the telephone, or look again: pouch outbox")
+        Problem::new(
+            Exit::NotInTime,
+            "POUCH-CLI-08",
+            format!("not {} in {seconds} s by {}", render::rung(wanted), missing.join(", ")),
+        )
+        .why("the notice is kept and will be delivered; silence is not a confirmation")
+        .next("use the telephone, or look again: pouch outbox")
     };
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(seconds);
+    let now = tokio::time::Instant::now();
+    let deadline = now.checked_add(Duration::from_secs(seconds)).unwrap_or(now);
     loop {
         row = current(&row, client).await?;
         if let Some(refused) = row.ladder.iter().find(|r| r.rung == Rung::Refused) {
             let detail = refused.detail.clone().unwrap_or_default();
-            return Err(Problem::new(Exit::RefusedByPolicy, &detail, format!("{} refused it", refused.recipient))
-                .next(format!("pouch explain {detail}")));
+            return Err(Problem::new(
+                Exit::RefusedByPolicy,
+                &detail,
+                format!("{} refused it", refused.recipient),
+            )
+            .next(format!("pouch explain {detail}")));
         }
         if row.ladder.iter().all(|r| r.rung >= wanted) {
             return Ok(row);
@@ -128,12 +137,18 @@ async fn wait_for(
 async fn current(row: &OutboxRow, client: &Client) -> Result<OutboxRow, Problem> {
     let selection = pouch_control::Selection { unacknowledged: false, limit: 1000 };
     match client.call(&Call::Outbox(selection)).await? {
-        Answer::Outbox(rows) => Ok(rows.into_iter().find(|r| r.envelope == row.envelope).unwrap_or_else(|| row.clone())),
+        Answer::Outbox(rows) => {
+            Ok(rows.into_iter().find(|r| r.envelope == row.envelope).unwrap_or_else(|| row.clone()))
+        }
         _ => Err(ClientError::Unexpected.into()),
     }
 }
 
-async fn gather(arguments: args::Compose, in_reply_to: Option<String>, client: &Client) -> Result<Compose, Problem> {
+async fn gather(
+    arguments: args::Compose,
+    in_reply_to: Option<String>,
+    client: &Client,
+) -> Result<Compose, Problem> {
     let notice_type = arguments.notice_type.unwrap_or(NoticeType::FreeText);
     if arguments.precedence == Precedence::Flash
         && !arguments.yes
@@ -186,7 +201,8 @@ fn addressees(words: &[String], directory: &DirectoryView) -> Result<Vec<Contact
         }
         let member: Member = word.parse().map_err(|e| Problem::usage(format!("{word:?}: {e}")))?;
         let found = directory.members.iter().find(|m| m.member == member).ok_or_else(|| {
-            Problem::new(Exit::NotFound, "POUCH-CLI-10", format!("no member {member}")).next("pouch directory show")
+            Problem::new(Exit::NotFound, "POUCH-CLI-10", format!("no member {member}"))
+                .next("pouch directory show")
         })?;
         points.extend(found.contact_points.iter().map(|c| c.contact_point.clone()));
     }
@@ -224,7 +240,11 @@ fn attachments(paths: &[std::path::PathBuf]) -> Result<Vec<AttachmentFile>, Prob
             .and_then(|name| name.to_str())
             .ok_or_else(|| Problem::usage(format!("{}: has no name in UTF-8", path.display())))?;
         let bytes = files::read(path, limits::PAYLOAD_BYTES)?;
-        files.push(AttachmentFile { name: name.into(), media_type: media_type(name).into(), bytes: Bytes(bytes) });
+        files.push(AttachmentFile {
+            name: name.into(),
+            media_type: media_type(name).into(),
+            bytes: Bytes(bytes),
+        });
     }
     Ok(files)
 }
@@ -296,11 +316,16 @@ pub(crate) async fn approve(
     let key = KeyRing::open(folder, source.existing("the officer's key")?).signing(file)?;
     let bytes = hex_bytes(&draft.notice_bytes)?;
     // What is signed is what was shown: the officer's program renders the bytes itself.
-    let notice = pouch_notice::preview(&bytes).map_err(|e| Problem::new(Exit::Failed, e.code(), e.to_string()))?;
+    let notice =
+        pouch_notice::preview(&bytes).map_err(|e| Problem::new(Exit::Failed, "POUCH-CLI-12", e.to_string()))?;
     if notice.text != draft.preview || notice.id != draft.id {
-        return Err(Problem::new(Exit::NotAuthentic, "POUCH-CLI-12", "the agent showed another text than the one to sign")
-            .why("an approval must be for what the officer read")
-            .next("do not approve; tell the node's operator"));
+        return Err(Problem::new(
+            Exit::NotAuthentic,
+            "POUCH-CLI-12",
+            "the agent showed another text than the one to sign",
+        )
+        .why("an approval must be for what the officer read")
+        .next("do not approve; tell the node's operator"));
     }
     let context = Context::of(notice.network, notice.environment);
     let signature = key.sign(Domain::Approval, &context, &bytes);

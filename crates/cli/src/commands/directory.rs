@@ -44,7 +44,11 @@ pub(crate) fn verify(dir: &Path, charter: &Path, out: &Output) -> Result<(), Pro
 }
 
 /// Which of the commands needs a running agent.
-pub(crate) async fn directory(command: DirectoryCommand, client: &Client, out: &Output) -> Result<(), Problem> {
+pub(crate) async fn directory(
+    command: DirectoryCommand,
+    client: &Client,
+    out: &Output,
+) -> Result<(), Problem> {
     match command {
         DirectoryCommand::Show { member } => show(member.as_ref(), client, out).await,
         DirectoryCommand::Log { from, count } => log(from, count, client, out).await,

@@ -14,7 +14,8 @@ pub(crate) fn explain(code: &str, out: &Output) -> Result<(), Problem> {
         return Err(Problem::new(Exit::NotFound, "POUCH-CLI-19", format!("no code {wanted}"))
             .next("every code is in docs/ERRORS.md"));
     };
-    let text: Vec<&str> = std::iter::once(head).chain(lines.take_while(|line| !line.starts_with('#'))).collect();
+    let text: Vec<&str> =
+        std::iter::once(head).chain(lines.take_while(|line| !line.starts_with('#'))).collect();
     let text = text.join("\n").replace("### ", "").replace('`', "");
     out.result("explain", &serde_json::json!({ "code": wanted, "text": text }), text.trim_end())
 }

@@ -18,7 +18,9 @@ use crate::requests::{
 
 pub(crate) fn init(command: Init, source: &Source, out: &Output) -> Result<(), Problem> {
     match command {
-        Init::Member { member, name, dir, cost } => init_member(&member, name, &dir, cost.throw_away, source, out),
+        Init::Member { member, name, dir, cost } => {
+            init_member(&member, name, &dir, cost.throw_away, source, out)
+        }
         Init::Node(node) => init_node(node, source, out),
         Init::Officer { contact_point, title, person, dir, cost } => {
             let officer = Officer { contact_point, title, person };
@@ -35,7 +37,7 @@ fn init_member(
     source: &Source,
     out: &Output,
 ) -> Result<(), Problem> {
-    let ring = KeyRing::create(&dir.join("keys"), source.new("the root keys")?, cost(throw_away))?;
+    let ring = KeyRing::create(&dir.join("keys"), source.fresh("the root keys")?, cost(throw_away))?;
     let root = ring.make_signing(name::ROOT)?.public();
     let next_root = ring.make_signing(name::NEXT_ROOT)?.public().id();
     let request = dir.join("founder.toml");
@@ -45,14 +47,17 @@ fn init_member(
          Compare the keys by telephone or at a meeting: trust starts here.",
         &FounderRequest { member: member.clone(), name: display, root, next_root },
     )?;
-    out.say(&format!("Root keys of {member} are in {}. Keep that folder offline.", dir.join("keys").display()));
+    out.say(&format!(
+        "Root keys of {member} are in {}. Keep that folder offline.",
+        dir.join("keys").display()
+    ));
     out.next(&format!("send {} to the secretariat, who runs `pouch network create`", request.display()));
     Ok(())
 }
 
 fn init_node(node: InitNode, source: &Source, out: &Output) -> Result<(), Problem> {
     let InitNode { contact_point, name: display, telephone, relays, witness, dir, cost: hard } = node;
-    let ring = KeyRing::create(&dir.join("keys"), source.new("this node's keys")?, cost(hard.throw_away))?;
+    let ring = KeyRing::create(&dir.join("keys"), source.fresh("this node's keys")?, cost(hard.throw_away))?;
     let signing = ring.make_signing(name::SIGNING)?.public();
     let transport = ring.make_signing(name::TRANSPORT)?.public();
     ring.make_signing(name::VAULT)?;
@@ -73,7 +78,10 @@ fn init_node(node: InitNode, source: &Source, out: &Output) -> Result<(), Proble
     if let Some(witness) = &witness {
         write_witness_request(&ring, &dir, witness, None)?;
     }
-    files::write_new(&dir.join("agent.toml"), agent_toml(&contact_point, witness.as_deref(), source).as_bytes())?;
+    files::write_new(
+        &dir.join("agent.toml"),
+        agent_toml(&contact_point, witness.as_deref(), source).as_bytes(),
+    )?;
     out.say(&format!("The node of {contact_point} is in {}.", dir.display()));
     out.next(&format!(
         "give {} to the holder of the root key (`pouch network sign --request`); put the finished charter at {}; \
@@ -99,7 +107,7 @@ fn init_officer(
     out: &Output,
 ) -> Result<(), Problem> {
     let Officer { contact_point, title, person } = officer;
-    let ring = KeyRing::create(dir, source.new("the officer's key")?, cost(throw_away))?;
+    let ring = KeyRing::create(dir, source.fresh("the officer's key")?, cost(throw_away))?;
     let key = ring.make_signing(name::OFFICER)?.public();
     let request = dir.join("officer.toml");
     requests::write(
@@ -125,7 +133,7 @@ pub(crate) struct NewRelay<'a> {
 
 pub(crate) fn init_relay(relay: &NewRelay<'_>, source: &Source, out: &Output) -> Result<(), Problem> {
     let NewRelay { name: relay_name, address, origin, dir, throw_away } = *relay;
-    let ring = KeyRing::create(&dir.join("keys"), source.new("the relay's keys")?, cost(throw_away))?;
+    let ring = KeyRing::create(&dir.join("keys"), source.fresh("the relay's keys")?, cost(throw_away))?;
     let transport = ring.make_signing(name::TRANSPORT)?.public();
     let receipts = ring.make_signing(name::RECEIPTS)?.public();
     let message_log = LogRequest {
@@ -169,7 +177,7 @@ pub(crate) fn init_witness(
     source: &Source,
     out: &Output,
 ) -> Result<(), Problem> {
-    let ring = KeyRing::create(&dir.join("keys"), source.new("the witness's keys")?, cost(throw_away))?;
+    let ring = KeyRing::create(&dir.join("keys"), source.fresh("the witness's keys")?, cost(throw_away))?;
     let transport = ring.make_signing(name::TRANSPORT)?.public();
     write_witness_request(&ring, dir, witness, Some(transport))?;
     files::write_new(&dir.join("witness.toml"), witness_toml(witness, source).as_bytes())?;

@@ -20,7 +20,12 @@ use crate::passphrase::Source;
 use crate::problem::Problem;
 use crate::render;
 
-pub(crate) async fn keys(command: Keys, node: &NodeFiles, source: &Source, out: &Output) -> Result<(), Problem> {
+pub(crate) async fn keys(
+    command: Keys,
+    node: &NodeFiles,
+    source: &Source,
+    out: &Output,
+) -> Result<(), Problem> {
     let client = node.client();
     match command {
         Keys::List => {
@@ -70,7 +75,8 @@ async fn rotate(
     }
     let (network, entry) = own_entry(&client, &node.config.contact_point).await?;
     let act = Act::AuthoriseContactPoint(Box::new(ContactPointEntry { signing: next.public(), ..entry }));
-    let root = KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
+    let root =
+        KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
     let index = publish(&client, act, network, &root).await?;
     out.say(&format!(
         "The directory's entry {index} authorises the new signing key {} of {}.",
@@ -78,7 +84,9 @@ async fn rotate(
         node.config.contact_point
     ));
     out.line(&format!("digits {}", KeyFingerprint::of(&next.public().id())));
-    out.next("nothing: the node takes it into use by itself; compare the digits by telephone with whom you like");
+    out.next(
+        "nothing: the node takes it into use by itself; compare the digits by telephone with whom you like",
+    );
     Ok(())
 }
 
@@ -151,7 +159,8 @@ async fn revoke(
         return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-15", "nothing was revoked")
             .next("confirm on a terminal, or give --yes"));
     }
-    let root = KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
+    let root =
+        KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
     let index = publish(&client, Act::RevokeKey { key, reason, effective }, view.network, &root).await?;
     out.say(&format!("Revoked by the directory's entry {index}."));
     out.next("authorise another key: pouch keys rotate");
@@ -159,9 +168,9 @@ async fn revoke(
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, Problem> {
-    let time: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| Problem::usage(format!("{text:?} is no time")).next("write it as 2026-11-24T03:00:00Z"))?;
+    let time: jiff::Timestamp = text.parse().map_err(|_| {
+        Problem::usage(format!("{text:?} is no time")).next("write it as 2026-11-24T03:00:00Z")
+    })?;
     u64::try_from(time.as_millisecond())
         .map(Timestamp)
         .map_err(|_| Problem::usage(format!("{text:?} is before 1970")))
@@ -181,7 +190,10 @@ async fn find_key(client: &Client, view: &DirectoryView, beginning: &str) -> Res
         [one] => Ok(*one),
         [] => Err(Problem::new(Exit::NotFound, "POUCH-CLI-16", format!("no key begins with {beginning}"))
             .next("pouch keys list; pouch directory show")),
-        more => Err(Problem::usage(format!("{} keys begin with {beginning}", more.len())).next("give more digits")),
+        more => {
+            Err(Problem::usage(format!("{} keys begin with {beginning}", more.len()))
+                .next("give more digits"))
+        }
     }
 }
 
@@ -200,12 +212,10 @@ async fn fingerprint(
 ) -> Result<(), Problem> {
     let point = point.unwrap_or_else(|| node.config.contact_point.clone());
     let view = directory(&node.client()).await?;
-    let entry = view
-        .members
-        .iter()
-        .flat_map(|m| &m.contact_points)
-        .find(|c| c.contact_point == point)
-        .ok_or_else(|| Problem::new(Exit::NotFound, "POUCH-CLI-17", format!("the directory has no {point}")))?;
+    let entry =
+        view.members.iter().flat_map(|m| &m.contact_points).find(|c| c.contact_point == point).ok_or_else(
+            || Problem::new(Exit::NotFound, "POUCH-CLI-17", format!("the directory has no {point}")),
+        )?;
     let Some(read_aloud) = compare else {
         let value = serde_json::json!({ "contact_point": point, "key": entry.signing_key, "digits": entry.fingerprint });
         out.result("fingerprint", &value, &format!("{point}  {}", entry.fingerprint))?;
@@ -216,7 +226,11 @@ async fn fingerprint(
         out.say(&format!("The digits agree: your directory has the key that {point} has."));
         return Ok(());
     }
-    Err(Problem::new(Exit::NotAuthentic, "POUCH-CLI-18", format!("the digits differ from {point}'s key in your directory"))
-        .why("one of you has another key than the other believes, or somebody mistyped")
-        .next("read all digits again; if they still differ, treat the office's messages as not authentic"))
+    Err(Problem::new(
+        Exit::NotAuthentic,
+        "POUCH-CLI-18",
+        format!("the digits differ from {point}'s key in your directory"),
+    )
+    .why("one of you has another key than the other believes, or somebody mistyped")
+    .next("read all digits again; if they still differ, treat the office's messages as not authentic"))
 }

@@ -48,7 +48,8 @@ pub(crate) async fn show(command: &args::Show, client: &Client, out: &Output) ->
         save(&view, &command.id, folder, client, out).await?;
     }
     let verdict = view.row.as_ref().map(|row| &row.verdict);
-    if let Some(row) = view.row.as_ref().filter(|r| r.acknowledged_at.is_none() && r.verdict.colour != "red") {
+    if let Some(row) = view.row.as_ref().filter(|r| r.acknowledged_at.is_none() && r.verdict.colour != "red")
+    {
         let number = row.number.clone().unwrap_or_default();
         out.next(&format!("acknowledge it: pouch ack '{number}' --officer 'YOUR TITLE'"));
     }
@@ -66,14 +67,25 @@ fn compare(view: &NoticeView, read_aloud: &str, out: &Output) -> Result<(), Prob
         .next("read all thirty digits again; if they still differ, do not act on this notice"))
 }
 
-async fn save(view: &NoticeView, id: &str, folder: &Path, client: &Client, out: &Output) -> Result<(), Problem> {
+async fn save(
+    view: &NoticeView,
+    id: &str,
+    folder: &Path,
+    client: &Client,
+    out: &Output,
+) -> Result<(), Problem> {
     files::make_folder(folder)?;
     for (index, attachment) in view.attachments.iter().enumerate() {
         match client.call(&Call::Attachment { id: id.to_owned(), index }).await? {
             Answer::File { name, bytes, .. } => {
                 let path = folder.join(&name);
                 files::write_secret(&path, &bytes.0)?;
-                out.say(&format!("saved {} ({} bytes, SHA-256 {})", path.display(), attachment.bytes, attachment.sha256));
+                out.say(&format!(
+                    "saved {} ({} bytes, SHA-256 {})",
+                    path.display(),
+                    attachment.bytes,
+                    attachment.sha256
+                ));
             }
             _ => return Err(ClientError::Unexpected.into()),
         }
@@ -82,9 +94,9 @@ async fn save(view: &NoticeView, id: &str, folder: &Path, client: &Client, out: 
 }
 
 pub(crate) async fn ack(command: &args::Ack, client: &Client, out: &Output) -> Result<(), Problem> {
-    let answer_by = command.answer_in.map(|hours| {
-        Timestamp(clock::now().0.saturating_add(hours.saturating_mul(3_600_000)))
-    });
+    let answer_by = command
+        .answer_in
+        .map(|hours| Timestamp(clock::now().0.saturating_add(hours.saturating_mul(3_600_000))));
     let call = Call::Acknowledge {
         id: command.id.clone(),
         officer: command.officer.clone(),
@@ -123,7 +135,8 @@ pub(crate) async fn watch(command: &args::Watch, client: &Client, out: &Output) 
 
 fn rings(event: &Event) -> bool {
     let urgent = matches!(event.precedence, Some(Precedence::Flash | Precedence::Immediate));
-    matches!(event.kind, EventKind::Alarm | EventKind::Overdue) || (event.kind == EventKind::Received && urgent)
+    matches!(event.kind, EventKind::Alarm | EventKind::Overdue)
+        || (event.kind == EventKind::Received && urgent)
 }
 
 pub(crate) async fn status(client: &Client, out: &Output) -> Result<(), Problem> {
@@ -139,7 +152,10 @@ pub(crate) async fn export(id: &str, output: &Path, client: &Client, out: &Outpu
             files::write_new(output, &bytes.0)?;
             out.say(&format!("Evidence of one notice is in {} (SHA-256 {digest}).", output.display()));
             out.say("It discloses this notice's text, and no other's.");
-            out.next(&format!("anyone checks it: pouch audit evidence {} --charter charter.pouch", output.display()));
+            out.next(&format!(
+                "anyone checks it: pouch audit evidence {} --charter charter.pouch",
+                output.display()
+            ));
             Ok(())
         }
         _ => Err(ClientError::Unexpected.into()),

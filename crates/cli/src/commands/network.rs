@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use pouch_crypto::{SigningKey, spoken_digits};
 use pouch_directory::{
     Act, Audience, Charter, CharterFile, CharterSignature, ContactPointEntry, DisplayName, Founder, LogKeys,
-    Mandate, OfficerEntry, Relay, ReleaseRule, SignedCharter, SignedStatement, Statement, Thresholds, Witness,
+    Mandate, OfficerEntry, Relay, ReleaseRule, SignedCharter, SignedStatement, Statement, Thresholds,
+    Witness,
 };
 use pouch_wire::{
-    Blob, Canonical, Digest, Environment, List, Member, NetworkId, NoticeType, OutOfBounds, Precedence, Set, Text,
-    Timestamp, Tlp, canonical, limits,
+    Blob, Canonical, Digest, Environment, List, Member, NetworkId, NoticeType, OutOfBounds, Precedence, Set,
+    Text, Timestamp, Tlp, canonical, limits,
 };
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -72,17 +73,21 @@ fn create(
 
 fn draft(name: &str, parties: &Parties, quorum: Option<u8>) -> Result<Charter, Problem> {
     let founders = parties.founders.iter().map(|path| founder(path)).collect::<Result<Vec<_>, _>>()?;
-    let requests =
-        parties.relays.iter().map(|path| requests::read::<RelayRequest>(path)).collect::<Result<Vec<_>, _>>()?;
+    let requests = parties
+        .relays
+        .iter()
+        .map(|path| requests::read::<RelayRequest>(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let sequencer = requests.first().ok_or_else(|| Problem::usage("a network needs a relay"))?;
     let directory_log = log_keys(&sequencer.directory_log)?;
     let relays = requests.iter().map(relay).collect::<Result<Vec<_>, _>>()?;
     let witnesses = parties.witnesses.iter().map(|path| witness(path)).collect::<Result<Vec<_>, _>>()?;
     let others = |spare: usize| u8::try_from(founders.len().saturating_sub(spare).max(1)).unwrap_or(u8::MAX);
-    let quorum = quorum
-        .unwrap_or_else(|| u8::try_from(witnesses.len().saturating_sub(1).max(1)).unwrap_or(u8::MAX));
+    let quorum =
+        quorum.unwrap_or_else(|| u8::try_from(witnesses.len().saturating_sub(1).max(1)).unwrap_or(u8::MAX));
     let thresholds = Thresholds {
-        admission: others(1).min(others(0) / 2 + 1),
+        // More than half, and never all.
+        admission: others(1).min((others(0) / 2).saturating_add(1)),
         network: others(1),
         recovery: others(2),
         recovery_after_veto: others(2).max(others(1).saturating_sub(1)).max(1),
@@ -152,7 +157,11 @@ fn sign(signing: &Signing, source: &Source, out: &Output) -> Result<(), Problem>
         return Err(Problem::new(
             Exit::RefusedByPolicy,
             "POUCH-CHA-30",
-            format!("{}: does not name {} with this root key as a founder", signing.draft.display(), founder.member),
+            format!(
+                "{}: does not name {} with this root key as a founder",
+                signing.draft.display(),
+                founder.member
+            ),
         )
         .why("a charter that names another key for you would let its holder speak for you")
         .next("ask the secretariat for a draft made from your founder.toml"));
@@ -167,7 +176,10 @@ fn sign(signing: &Signing, source: &Source, out: &Output) -> Result<(), Problem>
     let bytes = signatures.to_bytes().map_err(|e| Problem::usage(e.to_string()))?;
     files::write_new(&signing.output, &bytes)?;
     out.say(&format!("{} signed the charter; its digits are {}.", founder.member, spoken_digits(&network.0)));
-    out.next(&format!("send {} to the secretariat, who runs `pouch network finish`", signing.output.display()));
+    out.next(&format!(
+        "send {} to the secretariat, who runs `pouch network finish`",
+        signing.output.display()
+    ));
     Ok(())
 }
 
@@ -229,7 +241,10 @@ fn contact_point(request: &requests::ContactPointRequest) -> Result<ContactPoint
         transport: request.transport,
         home_relays: bounded(List::new(relays))?,
         telephone: text(&request.telephone)?,
-        display_names: bounded(Set::new([DisplayName { language: text("en")?, name: text(&request.name)? }]))?,
+        display_names: bounded(Set::new([DisplayName {
+            language: text("en")?,
+            name: text(&request.name)?,
+        }]))?,
         mandate: full_mandate()?,
     })
 }
@@ -267,12 +282,18 @@ fn finish(draft: &Path, signatures: &[PathBuf], output: &Path, out: &Output) -> 
     let mut statements = Vec::new();
     for path in signatures {
         let bytes = files::read(path, FounderSignatures::MAX_BYTES)?;
-        let part = FounderSignatures::from_bytes(&bytes).map_err(|e| not_a(path, "founder's signature", &e))?;
+        let part =
+            FounderSignatures::from_bytes(&bytes).map_err(|e| not_a(path, "founder's signature", &e))?;
         if part.network != network {
             return Err(Problem::new(
                 Exit::NotAuthentic,
                 "POUCH-CHA-31",
-                format!("{}: signs another draft ({} instead of {})", path.display(), part.network.short(), network.short()),
+                format!(
+                    "{}: signs another draft ({} instead of {})",
+                    path.display(),
+                    part.network.short(),
+                    network.short()
+                ),
             )
             .next("ask the founder to sign this draft"));
         }
@@ -288,7 +309,12 @@ fn finish(draft: &Path, signatures: &[PathBuf], output: &Path, out: &Output) -> 
     };
     let directory = file.found().map_err(|error| charter_refused(&error.to_string(), error.code()))?;
     files::write_new(output, &file.to_bytes().map_err(|e| Problem::usage(e.to_string()))?)?;
-    out.say(&format!("{:?} is founded: {} entries, network {}.", &*charter.name, directory.size(), network.short()));
+    out.say(&format!(
+        "{:?} is founded: {} entries, network {}.",
+        &*charter.name,
+        directory.size(),
+        network.short()
+    ));
     out.say(&format!("Its digits, to compare by telephone: {}", spoken_digits(&network.0)));
     out.next(&format!("carry {} to every member, relay and witness by hand", output.display()));
     Ok(())
@@ -335,8 +361,12 @@ fn show(path: &Path, out: &Output) -> Result<(), Problem> {
         Ok(draft) => (draft, "a draft, not yet signed by all".to_owned()),
         Err(_) => {
             let file = read_charter(path)?;
-            let charter = Charter::from_bytes(&file.charter.charter).map_err(|e| not_a(path, "charter", &e))?;
-            (charter, format!("signed by all founders, with {} first statements", file.first_statements.len()))
+            let charter =
+                Charter::from_bytes(&file.charter.charter).map_err(|e| not_a(path, "charter", &e))?;
+            (
+                charter,
+                format!("signed by all founders, with {} first statements", file.first_statements.len()),
+            )
         }
     };
     let network = charter.network_id().map_err(|e| Problem::usage(e.to_string()))?;
@@ -347,7 +377,12 @@ fn show(path: &Path, out: &Output) -> Result<(), Problem> {
         format!("  drafted    {}", clock::utc(charter.created)),
     ];
     for founder in &charter.founders {
-        lines.push(format!("  founder    {} {} root {}", founder.member, &*founder.name, founder.root.id().short()));
+        lines.push(format!(
+            "  founder    {} {} root {}",
+            founder.member,
+            &*founder.name,
+            founder.root.id().short()
+        ));
     }
     for relay in &charter.relays {
         lines.push(format!("  relay      {} at {}", &*relay.name, &*relay.address));

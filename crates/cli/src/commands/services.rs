@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use pouch_agent::{KeyKeeper, KeyKeeperError, NodeKeys, WitnessKeys};
+use pouch_agent::{KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessKeys};
 use pouch_crypto::SigningKey;
 use pouch_relay::{LogKeyPair, RelayKeys};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +24,9 @@ use crate::problem::Problem;
 
 fn log(global: &Global) {
     let level = if global.verbose { "debug" } else { "info" };
-    let filter = EnvFilter::new(format!("warn,pouch_agent={level},pouch_relay={level},pouch_net={level},pouch_store={level}"));
+    let filter = EnvFilter::new(format!(
+        "warn,pouch_agent={level},pouch_relay={level},pouch_net={level},pouch_store={level}"
+    ));
     let built = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -38,7 +40,8 @@ fn log(global: &Global) {
 /// Ends the service on SIGTERM or SIGINT.
 fn until_told() -> Result<CancellationToken, Problem> {
     let shutdown = CancellationToken::new();
-    let failed = |error: std::io::Error| Problem::new(Exit::Internal, "POUCH-CLI-72", format!("signals: {error}"));
+    let failed =
+        |error: std::io::Error| Problem::new(Exit::Internal, "POUCH-CLI-72", format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let token = shutdown.clone();
@@ -73,7 +76,10 @@ pub(crate) async fn relay(global: &Global, out: &Output) -> Result<(), Problem> 
     let keys = RelayKeys {
         transport: ring.signing(name::TRANSPORT)?,
         receipts: ring.signing(name::RECEIPTS)?,
-        message_log: LogKeyPair { ed25519: ring.note(name::MESSAGE_LOG)?, mldsa: ring.mldsa(name::MESSAGE_LOG_MLDSA)? },
+        message_log: LogKeyPair {
+            ed25519: ring.note(name::MESSAGE_LOG)?,
+            mldsa: ring.mldsa(name::MESSAGE_LOG_MLDSA)?,
+        },
         directory_log,
     };
     let charter = read_charter(&config.charter)?;
@@ -98,18 +104,20 @@ pub(crate) async fn agent(global: &Global, out: &Output) -> Result<(), Problem> 
         Some(name) => Some(witness_keys(name, &ring)?),
         None => None,
     };
-    let keys = NodeKeys { transport: ring.signing(name::TRANSPORT)?, vault: ring.signing(name::VAULT)?.seed(), witness };
+    let keys = NodeKeys {
+        transport: ring.signing(name::TRANSPORT)?,
+        vault: ring.signing(name::VAULT)?.seed(),
+        witness,
+    };
     let charter = read_charter(&config.charter)?;
     files::make_folder(&config.data)?;
     let shutdown = until_told()?;
     out.say(&format!("node {}: answering on {}", config.contact_point, config.socket.display()));
-    let version = env!("CARGO_PKG_VERSION");
-    pouch_agent::run(config, keys, Box::new(Keeper(ring)), charter, clock::now, version, || ready("agent"), shutdown)
-        .await
-        .map_err(|error| {
-            let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
-            Problem::new(exit, error.code(), error.to_string())
-        })
+    let node = Node { config, keys, charter, clock: clock::now, version: env!("CARGO_PKG_VERSION") };
+    pouch_agent::run(node, Box::new(Keeper(ring)), || ready("agent"), shutdown).await.map_err(|error| {
+        let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
+        Problem::new(exit, error.code(), error.to_string())
+    })
 }
 
 pub(crate) async fn witness(global: &Global, out: &Output) -> Result<(), Problem> {
@@ -176,7 +184,11 @@ pub(crate) fn check_config(path: &Path, out: &Output) -> Result<(), Problem> {
     };
     read_charter(&charter)?;
     if !keys.is_dir() {
-        return Err(Problem::new(Exit::Usage, "POUCH-CFG-03", format!("{}: no folder of keys", keys.display())));
+        return Err(Problem::new(
+            Exit::Usage,
+            "POUCH-CFG-03",
+            format!("{}: no folder of keys", keys.display()),
+        ));
     }
     let value = serde_json::json!({ "kind": kind, "charter": charter, "keys": keys });
     out.result("config", &value, &format!("{}: a good configuration of a {kind}.", path.display()))

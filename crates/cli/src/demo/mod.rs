@@ -4,8 +4,6 @@
 //! types the real commands. It narrates what happens, and leaves logs and evidence that others' tools
 //! can check.
 
-mod cast;
-mod process;
 mod sabotage;
 mod story;
 mod summary;
@@ -17,7 +15,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::output::Output;
 use crate::problem::Problem;
-use cast::Stage;
+use pouch_testkit::stage::{Program, Stage, StageError};
 use summary::Summary;
 
 /// Why the demo could not go on.
@@ -36,6 +34,12 @@ impl core::fmt::Display for DemoError {
     }
 }
 
+impl From<StageError> for DemoError {
+    fn from(error: StageError) -> Self {
+        Self(error.0)
+    }
+}
+
 impl From<Problem> for DemoError {
     fn from(problem: Problem) -> Self {
         Self(problem.to_string())
@@ -45,7 +49,9 @@ impl From<Problem> for DemoError {
 /// Plays the demo.
 pub(crate) async fn demo(command: Demo, out: &Output) -> Result<(), Problem> {
     let (dir, temporary) = folder(command.dir)?;
-    let stage = Stage { dir };
+    let program =
+        Program::current().map_err(|error| Problem::new(Exit::Internal, "POUCH-CLI-20", error.0))?;
+    let stage = Stage::new(program, &dir, story::parties(), 2);
     let mut summary = Summary::new(*out);
     let interrupted = tokio::signal::ctrl_c();
     let told = tokio::select! {

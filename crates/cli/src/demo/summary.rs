@@ -93,6 +93,10 @@ impl Summary {
     /// Says how it went.
     pub(super) fn close(&self) {
         let seconds = self.begun.elapsed().as_secs_f32();
-        self.tell(&format!("\nEvery step held: {} of {} in {seconds:.1} s.", self.steps.len(), self.steps.len()));
+        self.tell(&format!(
+            "\nEvery step held: {} of {} in {seconds:.1} s.",
+            self.steps.len(),
+            self.steps.len()
+        ));
     }
 }
