@@ -114,7 +114,8 @@ impl Directory {
         self.recoveries_due(index, statement.created);
         self.act(index, &statement, &signed, digest)?;
         self.state.seen.insert(digest, index);
-        self.state.drafted.insert(index, statement.created);
+        let before = self.state.logged_from.last_key_value().map_or(statement.created, |(_, from)| *from);
+        self.state.logged_from.insert(index, statement.created.max(before));
         Ok(())
     }
 

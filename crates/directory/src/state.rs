@@ -136,6 +136,6 @@ pub(crate) struct State {
     pub(crate) vetoed: BTreeMap<Member, u64>,
     /// Digests of statements that had an effect: none has it twice.
     pub(crate) seen: BTreeMap<Digest, u64>,
-    /// When the entries that had an effect were drafted.
-    pub(crate) drafted: BTreeMap<u64, Timestamp>,
+    /// For each entry that had an effect, the newest time that it or one before it was drafted.
+    pub(crate) logged_from: BTreeMap<u64, Timestamp>,
 }

@@ -220,7 +220,7 @@ impl<'a> View<'a> {
             since_index: first.from,
             since: first.value.created,
             mandate: current.value.entry.mandate.clone(),
-            superseded: superseded(history.all(), key),
+            superseded: superseded(self.state(), history.all(), key),
         })
     }
 
@@ -412,7 +412,8 @@ impl<'a> View<'a> {
     }
 }
 
-fn superseded(all: &[crate::period::Period<Authorised>], key: KeyId) -> Option<Timestamp> {
+fn superseded(state: &State, all: &[crate::period::Period<Authorised>], key: KeyId) -> Option<Timestamp> {
     let last = all.iter().rposition(|p| p.value.entry.signing.id() == key)?;
-    all.get(last.saturating_add(1)).map(|next| next.value.created)
+    let next = all.get(last.saturating_add(1))?;
+    Some(state.logged_from.get(&next.from).copied().unwrap_or(next.value.created))
 }

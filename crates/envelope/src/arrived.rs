@@ -1,12 +1,15 @@
 //! A message as it reaches its recipient: complete and addressed to us; nothing is known of the author.
 
 use pouch_crypto::{Signature, sha256};
+use pouch_directory::Directory;
 use pouch_wire::session::Deliver;
-use pouch_wire::{Blob, Canonical, ContactPoint, EnvelopeId, Fixed, canonical, limits};
+use pouch_wire::{Blob, Canonical as _, ContactPoint, EnvelopeId, Fixed, canonical, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::header::{Header, Stanza};
-use crate::sealed::{Malformed, header_is, payload_is};
+use crate::malformed::Malformed;
+use crate::receipt::{AcceptedReceipt, ReceiptRefused, SignedReceipt};
+use crate::sealed::{header_is, payload_is};
 
 /// What is kept of an arrival: the sealed bytes, so that it verifies again whenever it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,10 +61,13 @@ impl Arrived {
 
     fn check(stored: StoredArrival) -> Result<Self, Malformed> {
         let header = header_is(&stored.header)?;
-        let stanza = Stanza::from_bytes(&stored.stanza)?;
         let ours = header.recipients.iter().find(|a| a.contact_point == stored.recipient);
         let ours = ours.ok_or_else(|| Malformed::NotForUs(stored.recipient.clone()))?;
-        if ours.stanza != sha256(&stored.stanza) || stanza.contact_point != stored.recipient {
+        if ours.stanza != sha256(&stored.stanza) {
+            return Err(Malformed::Stanzas);
+        }
+        let stanza = Stanza::from_bytes(&stored.stanza)?;
+        if stanza.contact_point != stored.recipient {
             return Err(Malformed::Stanzas);
         }
         payload_is(header.payload_len, header.payload_digest, &stored.payload)?;
@@ -116,6 +122,16 @@ impl Arrived {
     #[must_use]
     pub fn receipt(&self) -> &[u8] {
         &self.stored.receipt
+    }
+
+    /// The relay's receipt, once it is proved to be for this message and by a relay that the network
+    /// has, or had when the message was made.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub fn accepted(&self, directory: &Directory) -> Result<AcceptedReceipt, ReceiptRefused> {
+        let signed = SignedReceipt::from_bytes(&self.stored.receipt)?;
+        signed.of_relay(directory, self.header.directory_size)?.for_message(directory.network(), self.id())
     }
 
     /// The payload.

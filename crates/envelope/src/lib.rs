@@ -2,12 +2,22 @@
 //!
 //! Nothing here can open a message; the key that could is never here.
 
+mod admitted;
 mod arrived;
 mod header;
+mod malformed;
 mod receipt;
+mod record;
+mod refusal;
 mod sealed;
+mod sender;
 
+pub use admitted::{Admitted, AdmittedHead, Parts};
 pub use arrived::Arrived;
 pub use header::{Addressee, Header, Stanza};
+pub use malformed::Malformed;
 pub use receipt::{AcceptedReceipt, MessageLeaf, ReceiptRefused, SignedReceipt};
-pub use sealed::{Admitted, AdmittedHead, Malformed, Parts, Refusal, SealedHead, prove_sender};
+pub use record::SignatureRecord;
+pub use refusal::Refusal;
+pub use sealed::SealedHead;
+pub use sender::{prove_sender, speaks_now};

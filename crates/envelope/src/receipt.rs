@@ -1,9 +1,10 @@
 //! A relay's receipt: it has the message on durable storage, and promises it a place in its log.
 
 use pouch_crypto::{BadSignature, Context, Domain, PublicKey, Signature, SigningKey};
+use pouch_directory::{Directory, Relay};
 use pouch_wire::{
-    Blob, Canonical as _, DecodeError, EncodeError, EnvelopeId, KeyId, NetworkId, Text, Timestamp, canonical,
-    limits,
+    Blob, Canonical as _, DecodeError, EncodeError, EnvelopeId, Environment, KeyId, NetworkId, Text,
+    Timestamp, canonical, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,13 +38,37 @@ canonical!(SignedReceipt, "signed receipt", limits::RECEIPT_BYTES);
 
 /// Why a receipt does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReceiptRefused {
     /// It is not well-formed.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// No relay of the network has this key.
+    #[error("no relay of the network has key {0}")]
+    NoRelay(KeyId),
     /// It is not signed by the key that it should be.
-    #[error(transparent)]
+    #[error("the receipt's signature does not verify")]
     Signature(#[from] BadSignature),
+    /// It names another relay than the one that signed it.
+    #[error("names another relay than the one that signed it")]
+    OtherRelay,
+    /// It is for another message, or of another network.
+    #[error("a receipt for another message")]
+    OtherMessage,
+}
+
+impl ReceiptRefused {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Decode(_) => "POUCH-ADM-40",
+            Self::NoRelay(_) => "POUCH-ADM-41",
+            Self::Signature(_) => "POUCH-ADM-42",
+            Self::OtherRelay => "POUCH-ADM-43",
+            Self::OtherMessage => "POUCH-ADM-44",
+        }
+    }
 }
 
 impl AcceptedReceipt {
@@ -53,6 +78,15 @@ impl AcceptedReceipt {
     /// When it is too large.
     pub fn sign(&self, key: &SigningKey, context: &Context) -> Result<SignedReceipt, EncodeError> {
         SignedReceipt::over(self.to_bytes()?, key, context)
+    }
+
+    /// This receipt, if it is for a message.
+    ///
+    /// # Errors
+    /// When it is for another.
+    pub fn for_message(self, network: NetworkId, envelope: EnvelopeId) -> Result<Self, ReceiptRefused> {
+        let ours = self.network == network && self.envelope == envelope;
+        if ours { Ok(self) } else { Err(ReceiptRefused::OtherMessage) }
     }
 }
 
@@ -86,6 +120,21 @@ impl SignedReceipt {
     pub fn accepted(&self, key: &PublicKey, context: &Context) -> Result<AcceptedReceipt, ReceiptRefused> {
         self.verify(key, context)?;
         Ok(AcceptedReceipt::from_bytes(&self.receipt)?)
+    }
+
+    /// The relay's receipt inside, once it is proved to be by the relay that it names: one that the
+    /// network has, or had when `cited` entries of its directory counted. A relay that was replaced
+    /// since does not take its receipts with it.
+    ///
+    /// # Errors
+    /// When no such relay signed it.
+    pub fn of_relay(&self, directory: &Directory, cited: u64) -> Result<AcceptedReceipt, ReceiptRefused> {
+        let ours = |relay: &&Relay| relay.receipts.id() == self.key;
+        let newest = directory.now_view().relays().iter().find(ours);
+        let relay = newest.or_else(|| directory.as_of(cited).relays().iter().find(ours));
+        let relay = relay.ok_or(ReceiptRefused::NoRelay(self.key))?;
+        let receipt = self.accepted(&relay.receipts, &directory.context(Environment::Live))?;
+        if *receipt.relay == *relay.name { Ok(receipt) } else { Err(ReceiptRefused::OtherRelay) }
     }
 }
 
