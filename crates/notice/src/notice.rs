@@ -37,7 +37,12 @@ impl FromStr for NoticeNumber {
     type Err = NotANumber;
     fn from_str(text: &str) -> Result<Self, NotANumber> {
         let (year, n) = text.split_once('-').ok_or(NotANumber)?;
-        Ok(Self { year: year.parse().map_err(|_| NotANumber)?, n: n.parse().map_err(|_| NotANumber)? })
+        // `parse` alone would take a sign.
+        if year.len() != 4 || !year.bytes().chain(n.bytes()).all(|b| b.is_ascii_digit()) {
+            return Err(NotANumber);
+        }
+        let n = n.parse().ok().filter(|n| *n > 0).ok_or(NotANumber)?;
+        Ok(Self { year: year.parse().map_err(|_| NotANumber)?, n })
     }
 }
 

@@ -120,7 +120,8 @@ impl Form {
         self.line("Signed", &moment(notice.created, now));
         self.line("Valid until", &until(notice.not_after, now));
         if let Some(concerns) = &notice.concerns {
-            self.line("Concerns", &format!("{concerns} (id {})", concerns.id));
+            self.line("Concerns", &concerns.to_string());
+            self.line("", &format!("(its spoken check {})", spoken_check(concerns.id)));
         }
         if notice.break_glass {
             self.line("RELEASED", "by one officer in an emergency (break-glass)");
@@ -160,7 +161,7 @@ impl Form {
 
     /// A line of ours; what follows on the next lines is indented.
     fn line(&mut self, label: &str, text: &str) {
-        let mut label = format!("{label}:");
+        let mut label = if label.is_empty() { String::new() } else { format!("{label}:") };
         for line in wrapped(&visible(text, true), WIDTH.saturating_sub(LABEL)) {
             self.0.push(format!("{label:<LABEL$}{line}").trim_end().to_owned());
             label.clear();
