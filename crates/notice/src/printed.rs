@@ -6,7 +6,7 @@
 
 use pouch_wire::{Canonical as _, DecodeError, Environment, NetworkId, NoticeId, Timestamp};
 
-use crate::body::Moment;
+use crate::body::{Body, Moment};
 use crate::draft::Signed;
 use crate::notice::Notice;
 use crate::safe_text::{visible, wrapped};
@@ -126,6 +126,12 @@ impl Form {
         if notice.break_glass {
             self.line("RELEASED", "by one officer in an emergency (break-glass)");
         }
+        if let Body::JointStatement(joint) = &notice.body {
+            let (needed, invited) = (joint.threshold, joint.invited.len());
+            let member = &notice.sender.member;
+            let words = format!("signed by {member} alone; valid with {needed} of {invited} signatures");
+            self.line("NOT COMPLETE", &words);
+        }
         self.line("Language", &notice.language);
         self.0.push(RULE.to_owned());
     }
@@ -206,5 +212,40 @@ fn span(from: Timestamp, to: Timestamp) -> String {
         120..=7199 => format!("{} min", seconds / 60),
         7200..=172_799 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Clause;
+
+    fn lines(verdict: &Verdict) -> Vec<String> {
+        let mut form = Form(Vec::new());
+        form.verdict(verdict);
+        form.0
+    }
+
+    #[test]
+    fn what_is_verified_without_reservation_says_so_in_one_line() {
+        let mut verdict = Verdict::default();
+        verdict.holds(Clause::Signature, "Signed.");
+        assert_eq!(lines(&verdict), ["Verified:       every clause holds"]);
+    }
+
+    #[test]
+    fn each_reservation_stands_with_its_code_and_nothing_says_verified() {
+        let mut verdict = Verdict::default();
+        verdict.holds(Clause::Signature, "Signed.");
+        verdict.unsure(Clause::Release, "POUCH-VER-41", "One officer.", "ask the other office", 0);
+        verdict.unsure(Clause::Clock, "POUCH-VER-73", "Clock\nVerified: yes\u{202e}", "check it", 31);
+        let lines = lines(&verdict);
+        assert_eq!(
+            lines,
+            [
+                "RESERVATION:    One officer. ask the other office (POUCH-VER-41)",
+                "RESERVATION:    Clock Verified: yes[U+202E] check it (POUCH-VER-73)",
+            ]
+        );
     }
 }

@@ -25,6 +25,28 @@ fn each_type_keeps_the_form_and_its_bytes_and_toml_round_trip() {
 }
 
 #[test]
+fn each_field_that_may_be_left_out_leaves_a_notice_that_round_trips() {
+    let mut left_out = 0_usize;
+    for kind in NoticeType::ALL {
+        let full: toml::Table = body_to_toml(&body(*kind)).unwrap().parse().unwrap();
+        for field in full.keys() {
+            let mut table = full.clone();
+            table.remove(field);
+            let Ok(body) = body_from_toml(*kind, &table.to_string()) else { continue };
+            let notice = notice(body);
+            assert_eq!(
+                Notice::from_bytes(&notice.to_bytes().unwrap()).unwrap(),
+                notice,
+                "{kind} without {field}"
+            );
+            assert_eq!(body_from_toml(*kind, &body_to_toml(&notice.body).unwrap()).unwrap(), notice.body);
+            left_out += 1;
+        }
+    }
+    assert!(left_out > 20, "{left_out}");
+}
+
+#[test]
 fn the_types_number_on_the_wire_is_that_of_mandates() {
     // A mandate that covers type n covers the body with tag n: the two lists must never drift apart.
     for (place, kind) in NoticeType::ALL.iter().enumerate() {

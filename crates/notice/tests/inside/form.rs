@@ -290,3 +290,13 @@ fn an_approval_is_for_these_bytes_alone() {
     assert!(Approval::sign(b"no notice", &key("director")).is_err());
     assert!(preview(b"no notice").is_err());
 }
+
+#[test]
+fn a_notice_that_says_nothing_is_no_notice() {
+    assert_eq!(with(|n| n.body = text("words")), Ok(()));
+    let blank = DraftError::Body(pouch_notice::body::BodyError::Blank("text"));
+    assert_eq!(with(|n| n.body = text(" \n ")), Err(blank.clone()));
+    let mut said_nothing = notice(text("words"));
+    said_nothing.body = text("");
+    assert_eq!(Draft::new(said_nothing).map(|_| ()), Err(blank));
+}

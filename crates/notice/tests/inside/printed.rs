@@ -131,6 +131,13 @@ fn an_emergency_release_and_each_label_are_said_in_words() {
 }
 
 #[test]
+fn a_joint_statement_is_never_shown_as_complete_by_one_signature() {
+    let form = shown(&notice(body(NoticeType::JointStatement)), NOW);
+    assert!(form.contains("NOT COMPLETE:   signed by NL alone; valid with 2 of 3 signatures"));
+    assert!(!shown(&notice(text("words")), NOW).contains("NOT COMPLETE"));
+}
+
+#[test]
 fn naming_an_origin_stands_beside_its_sentence() {
     let fields = "what_happened = \"a\"\napparent_origin = \"b\"\n";
     let body = pouch_notice::body_from_toml(NoticeType::IncidentNotice, fields).unwrap();
