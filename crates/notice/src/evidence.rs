@@ -1,17 +1,23 @@
 //! One file that proves one notice to anybody who has the charter: who said it, that a relay accepted it
-//! and when, and that both stand in witnessed logs. It discloses this one notice and no other.
+//! and when, that both stand in witnessed logs, and what its recipients answered. It discloses this one
+//! notice and no other.
+//!
+//! Checking it runs the very functions that a recipient's node ran. It must never say "valid" of what
+//! its sender did not sign, whoever made the file.
 
 use pouch_directory::{Directory, Outcome, SignedCharter};
-use pouch_envelope::Arrived;
-use pouch_tlog::{AcceptedCheckpoint, KeyName, LeafHash, Note, ProofFile};
-use pouch_wire::{Blob, Canonical as _, List, Timestamp, canonical, limits};
+use pouch_envelope::{Arrived, SignedReceipt};
+use pouch_tlog::{AcceptedCheckpoint, Inclusion, KeyName, LeafHash, Note, ProofFile};
+use pouch_wire::{Blob, Canonical as _, ContactPoint, Environment, List, Timestamp, canonical, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::notice::Notice;
-use crate::open::reopen;
+use crate::open::{Opened, reopen};
+use crate::outside::log_policy;
 use crate::printed::printed;
+use crate::receipt::{RecipientReceipt, Said};
 use crate::stanza::StanzaSecret;
-use crate::verify::{Facts, Refused, Verified};
+use crate::verify::{Facts, Refused, Verified, well_formed};
 
 /// Evidence of one notice.
 ///
@@ -26,6 +32,7 @@ pub struct EvidenceFile {
     arrived: Blob<{ limits::PAYLOAD_BYTES + 128 * 1024 }>,
     secret: StanzaSecret,
     tlog_proof: Blob<{ limits::CHECKPOINT_BYTES }>,
+    receipts: List<SignedReceipt, { limits::RECIPIENTS }>,
 }
 canonical!(EvidenceFile, "evidence", limits::EVIDENCE_BYTES + limits::PAYLOAD_BYTES + 128 * 1024);
 
@@ -51,6 +58,9 @@ pub enum EvidenceRefused {
     /// Its notice does not verify.
     #[error("its notice does not verify ({})", .0.verdict.code())]
     Notice(Box<Refused>),
+    /// A receipt in it is no recipient's of this message.
+    #[error("receipt {0} in it is not one that a recipient gave for this message")]
+    Receipt(usize),
 }
 
 impl EvidenceRefused {
@@ -64,6 +74,7 @@ impl EvidenceRefused {
             Self::Message(_) => "POUCH-EVI-05",
             Self::Log(_) => "POUCH-EVI-06",
             Self::Notice(_) => "POUCH-EVI-07",
+            Self::Receipt(_) => "POUCH-EVI-08",
         }
     }
 }
@@ -74,6 +85,8 @@ pub struct Proven {
     verified: Verified<Notice>,
     cosigned_at: Option<Timestamp>,
     logged_at: Option<Timestamp>,
+    answered: Vec<(ContactPoint, RecipientReceipt)>,
+    exercise: Option<String>,
 }
 
 impl EvidenceFile {
@@ -96,7 +109,17 @@ impl EvidenceFile {
             arrived: Blob::new(verified.arrived().to_bytes()?).map_err(too_large)?,
             secret: verified.secret().clone(),
             tlog_proof: Blob::new(tlog_proof).map_err(too_large)?,
+            receipts: List::default(),
         })
+    }
+
+    /// Adds what recipients answered, in the order given.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn with_receipts(self, receipts: Vec<SignedReceipt>) -> Result<Self, pouch_wire::EncodeError> {
+        let too_many = |_| pouch_wire::EncodeError { name: Self::NAME, max: Self::MAX_BYTES };
+        Ok(Self { receipts: List::new(receipts).map_err(too_many)?, ..self })
     }
 
     /// Checks everything, with the charter alone.
@@ -111,38 +134,63 @@ impl EvidenceFile {
             return Err(EvidenceRefused::Version(self.version));
         }
         let (directory, checkpoint) = self.directory(charter)?;
-        let arrived =
-            Arrived::from_bytes(&self.arrived).map_err(|e| EvidenceRefused::Message(e.to_string()))?;
-        let log = |error: String| EvidenceRefused::Log(error);
-        let proof = ProofFile::parse(&self.tlog_proof).map_err(|e| log(e.to_string()))?;
-        let opened =
-            reopen(arrived, self.secret.clone()).map_err(|e| EvidenceRefused::Message(e.to_string()))?;
-        let receipt = opened.accepted(&directory).ok_or_else(|| log("no relay's receipt".into()))?;
-        let view = directory.now_view();
-        let relay = view.relay(&receipt.relay).ok_or_else(|| log("an unknown relay".into()))?;
-        let leaf = pouch_envelope::MessageLeaf { envelope: receipt.envelope, accepted_at: receipt.at };
-        let leaf = leaf.to_bytes().map_err(|e| log(e.to_string()))?;
-        let inclusion =
-            proof.verify(LeafHash::of(&leaf), &view.message_policy(relay)).map_err(|e| log(e.to_string()))?;
-        let logged_at = inclusion.checkpoint().cosigned_at();
+        let message = |error: String| EvidenceRefused::Message(error);
+        let arrived = Arrived::from_bytes(&self.arrived).map_err(|e| message(e.to_string()))?;
+        let answered = self.answered(&arrived, &directory)?;
+        let opened = reopen(arrived, self.secret.clone()).map_err(|e| message(e.to_string()))?;
+        let (inclusion, at) = self.logged(&opened, &directory).map_err(EvidenceRefused::Log)?;
         let facts = Facts {
             directory: &directory,
             cosigned_at: checkpoint.cosigned_at(),
             time_is_sure: true,
             inclusion: Some(&inclusion),
-            now: receipt.at,
+            now: at,
         };
         let verified = opened.verify(&facts).map_err(|refused| EvidenceRefused::Notice(Box::new(refused)))?;
-        Ok(Proven { verified, cosigned_at: checkpoint.cosigned_at(), logged_at })
+        let exercise = match verified.value().environment {
+            Environment::Live => None,
+            Environment::Exercise(id) => directory.now_view().exercise(id).map(|e| e.name.to_string()),
+        };
+        let (cosigned_at, logged_at) = (checkpoint.cosigned_at(), inclusion.checkpoint().cosigned_at());
+        Ok(Proven { verified, cosigned_at, logged_at, answered, exercise })
+    }
+
+    /// The proof that the message is where its relay promised, and when that relay accepted it.
+    fn logged(&self, opened: &Opened, directory: &Directory) -> Result<(Inclusion, Timestamp), String> {
+        let arrived = opened.arrived();
+        let proof = ProofFile::parse(&self.tlog_proof).map_err(|e| e.to_string())?;
+        let receipt = arrived.accepted(directory).map_err(|e| e.to_string())?;
+        let policy = log_policy(directory, arrived.header().directory_size, &receipt);
+        let policy = policy.ok_or("an unknown relay")?.requiring_both_log_signatures();
+        let leaf = pouch_envelope::MessageLeaf { envelope: receipt.envelope, accepted_at: receipt.at };
+        let leaf = leaf.to_bytes().map_err(|e| e.to_string())?;
+        let inclusion = proof.verify(LeafHash::of(&leaf), &policy).map_err(|e| e.to_string())?;
+        Ok((inclusion, receipt.at))
+    }
+
+    /// The recipients' receipts: each by a key that a recipient had and that was not revoked by then.
+    fn answered(
+        &self,
+        arrived: &Arrived,
+        directory: &Directory,
+    ) -> Result<Vec<(ContactPoint, RecipientReceipt)>, EvidenceRefused> {
+        let numbered = self.receipts.iter().enumerate();
+        let each = numbered.map(|(place, signed)| {
+            let receipt = well_formed(signed, directory).filter(|r| r.envelope == arrived.id());
+            let by = receipt.as_ref().and_then(|receipt| giver(signed, receipt, arrived, directory));
+            by.zip(receipt).ok_or(EvidenceRefused::Receipt(place.saturating_add(1)))
+        });
+        each.collect()
     }
 
     fn directory(&self, charter: &SignedCharter) -> Result<(Directory, AcceptedCheckpoint), EvidenceRefused> {
         let bad = |error: String| EvidenceRefused::Directory(error);
-        let mut directory = Directory::found(charter).map_err(|e| bad(e.to_string()))?;
-        let first = charter.to_bytes().map_err(|e| bad(e.to_string()))?;
-        if self.entries.first().map(|entry| &**entry) != Some(first.as_slice()) {
+        let first = self.entries.first().and_then(|entry| SignedCharter::from_bytes(entry).ok());
+        // The founders' signatures may stand otherwise in the log than in the file that travelled.
+        let Some(first) = first.filter(|first| first.charter == charter.charter) else {
             return Err(EvidenceRefused::OtherCharter);
-        }
+        };
+        let mut directory = Directory::found(&first).map_err(|e| bad(e.to_string()))?;
         let mut frontier = pouch_tlog::Frontier::default();
         for (index, entry) in (0_u64..).zip(&self.entries) {
             frontier.push(LeafHash::of(entry));
@@ -165,9 +213,28 @@ impl EvidenceFile {
     }
 }
 
+/// Which recipient gave a receipt.
+fn giver(
+    signed: &SignedReceipt,
+    receipt: &RecipientReceipt,
+    arrived: &Arrived,
+    directory: &Directory,
+) -> Option<ContactPoint> {
+    let environment = arrived.header().environment;
+    let context = directory.context(environment);
+    let view = directory.now_view();
+    let mut recipients = arrived.header().recipients.iter().map(|recipient| &recipient.contact_point);
+    let signed_by = |point: &&ContactPoint| {
+        view.key_history(point, environment).iter().any(|period| {
+            period.revoked.as_ref().is_none_or(|revoked| receipt.at < revoked.effective)
+                && signed.verify(&period.key, &context).is_ok()
+        })
+    };
+    recipients.find(signed_by).cloned()
+}
+
 impl Proven {
     /// The notice.
-    #[must_use]
     pub const fn verified(&self) -> &Verified<Notice> {
         &self.verified
     }
@@ -193,8 +260,22 @@ impl Proven {
                 clause.words
             ));
         }
-        lines.push(printed(&self.verified, None, receipt.at));
+        for (by, receipt) in &self.answered {
+            let said = match &receipt.said {
+                Said::Verified { .. } => "verified it",
+                Said::Acknowledged { .. } => "acknowledged it (receipt only, no concurrence)",
+                Said::Refused { .. } => "refused it",
+            };
+            lines.push(format!("The recipient {by} {said}."));
+        }
+        lines.push(printed(&self.verified, self.exercise.as_deref(), receipt.at));
         lines.join("\n")
+    }
+
+    /// What recipients answered, with whose keys.
+    #[must_use]
+    pub fn answered(&self) -> &[(ContactPoint, RecipientReceipt)] {
+        &self.answered
     }
 
     /// When the directory's and the log's checkpoints were cosigned.

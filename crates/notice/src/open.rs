@@ -109,6 +109,6 @@ impl Opened {
         &self,
         directory: &pouch_directory::Directory,
     ) -> Option<pouch_envelope::AcceptedReceipt> {
-        crate::verify::accepted(&self.arrived, directory)
+        self.arrived.accepted(directory).ok()
     }
 }

@@ -1,14 +1,15 @@
 //! Sealing: content encrypted once, its key sealed to each recipient's prekey, the outside signed.
 
 use pouch_crypto::{ContentKey, Context, Domain, PrekeyPublic, SealFailed, Signature, SigningKey, sha256};
-use pouch_envelope::{Addressee, Header, Stanza};
-use pouch_wire::session::Submit;
+use pouch_envelope::{Addressee, Arrived, Header, Malformed, Stanza};
+use pouch_wire::session::{Deliver, Submit};
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, Digest, EncodeError, EnvelopeId, Environment, Fixed, KeyId, List,
-    NetworkId, OutOfBounds, Precedence, Set, Timestamp, canonical, limits,
+    Blob, Canonical as _, ContactPoint, DecodeError, Digest, EncodeError, EnvelopeId, Environment, Fixed,
+    KeyId, List, NetworkId, OutOfBounds, Precedence, Set, Timestamp, canonical, limits,
 };
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::content::Content;
 use crate::stanza::{StanzaSecret, content_context, content_salt, info};
@@ -67,6 +68,15 @@ pub enum SealError {
     /// There are too many recipients.
     #[error(transparent)]
     Bounds(#[from] OutOfBounds),
+    /// There is no recipient.
+    #[error("no recipient")]
+    NoRecipient,
+    /// A recipient stands twice.
+    #[error("{0} stands twice among the recipients")]
+    RecipientTwice(ContactPoint),
+    /// A prekey has another id than it should.
+    #[error("the sealing key for {0} is not the one that its id names")]
+    OtherPrekey(ContactPoint),
 }
 
 impl SealError {
@@ -78,6 +88,9 @@ impl SealError {
             Self::Seal(_) => "POUCH-NOT-21",
             Self::Encode(_) => "POUCH-NOT-22",
             Self::Bounds(_) => "POUCH-NOT-23",
+            Self::NoRecipient => "POUCH-NOT-24",
+            Self::RecipientTwice(_) => "POUCH-NOT-25",
+            Self::OtherPrekey(_) => "POUCH-NOT-26",
         }
     }
 }
@@ -123,6 +136,24 @@ impl SealedOut {
         Signature(self.signature)
     }
 
+    /// The message as a recipient gets it, with a relay's signed receipt: what the sender itself needs to
+    /// open and verify it again, with what its stanza holds.
+    ///
+    /// # Errors
+    /// When it is not addressed to that recipient.
+    pub fn as_delivered(&self, recipient: &ContactPoint, receipt: &[u8]) -> Result<Arrived, Malformed> {
+        let header = Header::from_bytes(&self.header)?;
+        let place = header.recipients.iter().position(|a| a.contact_point == *recipient);
+        let stanza = place.and_then(|place| self.stanzas.get(place));
+        let deliver = Deliver {
+            header: self.header.clone(),
+            signature: self.signature,
+            stanza: stanza.ok_or_else(|| Malformed::NotForUs(recipient.clone()))?.clone(),
+            receipt: Blob::new(receipt).map_err(|_| DecodeError::Malformed { name: "signed receipt" })?,
+        };
+        Arrived::parse(recipient, deliver, self.payload.to_vec())
+    }
+
     /// The stanzas' bytes, in the header's order.
     #[must_use]
     pub fn stanzas(&self) -> &[Blob<{ limits::STANZA_BYTES }>] {
@@ -141,34 +172,45 @@ pub fn seal(
     key: &SigningKey,
     rng: &mut impl CryptoRng,
 ) -> Result<SealedOut, SealError> {
+    seal_with_secrets(content, route, recipients, key, rng).map(|(sealed, _)| sealed)
+}
+
+/// As [`seal`], and gives what each recipient's stanza holds, in the header's order: a sender that keeps
+/// one, wrapped, can prove later what it sent.
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_with_secrets(
+    content: &Content,
+    route: &Route,
+    recipients: &[SealTo],
+    key: &SigningKey,
+    rng: &mut impl CryptoRng,
+) -> Result<(SealedOut, Vec<StanzaSecret>), SealError> {
+    let mut sorted: Vec<&SealTo> = recipients.iter().collect();
+    sorted.sort_by(|a, b| a.recipient.cmp(&b.recipient));
+    if sorted.is_empty() {
+        return Err(SealError::NoRecipient);
+    }
+    if let Some([twice, _]) =
+        sorted.windows(2).find(|pair| matches!(pair, [a, b] if a.recipient == b.recipient))
+    {
+        return Err(SealError::RecipientTwice(twice.recipient.clone()));
+    }
     let context = Context::of(route.network, route.environment);
     let mut salt = [0; 32];
     rng.fill_bytes(&mut salt);
     let content_key = ContentKey::generate(rng);
-    let plaintext = pouch_crypto::pad(&content.to_bytes()?).map_err(|_| SealError::TooLarge)?;
-    let bound = content_context(&context, &salt, &route.sender);
-    let payload = pouch_crypto::encrypt(&content_key, content_salt(&salt), &bound, &plaintext)
-        .map_err(|_| SealError::TooLarge)?;
-    let payload = Blob::new(payload).map_err(|_| SealError::TooLarge)?;
-    let mut sorted: Vec<&SealTo> = recipients.iter().collect();
-    sorted.sort_by(|a, b| a.recipient.cmp(&b.recipient));
-    let mut stanzas = Vec::new();
-    let mut addressees = Vec::new();
+    let payload =
+        seal_payload(content, &content_key, &content_context(&context, &salt, &route.sender), &salt)?;
+    let (mut stanzas, mut addressees, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
     for to in sorted {
         let secret = StanzaSecret::new(*content_key.as_bytes(), to.epoch, to.n, to.previous);
         let info = info(&context, &salt, &route.sender, &to.recipient);
-        let plaintext = zeroize::Zeroizing::new(secret.to_bytes()?);
-        let (enc, ciphertext) = pouch_crypto::seal(&to.public, &info, &[], &plaintext, rng)?;
-        let contact_point = to.recipient.clone();
-        let stanza = Stanza {
-            contact_point: contact_point.clone(),
-            prekey: to.prekey,
-            enc,
-            ciphertext: Blob::new(ciphertext)?,
-        };
-        let bytes = stanza.to_bytes()?;
-        addressees.push(Addressee { contact_point, stanza: sha256(&bytes) });
-        stanzas.push(Blob::new(bytes)?);
+        let stanza = seal_stanza(&secret, to, &info, rng)?;
+        addressees.push(Addressee { contact_point: to.recipient.clone(), stanza: sha256(&stanza) });
+        stanzas.push(stanza);
+        secrets.push(secret);
     }
     let header = Header {
         version: 1,
@@ -187,11 +229,36 @@ pub fn seal(
         payload_digest: sha256(&payload),
     };
     let header = header.to_bytes()?;
-    let signature = key.sign(Domain::Envelope, &context, &header);
-    Ok(SealedOut {
-        header: Blob::new(header)?,
-        signature: signature.0,
-        stanzas: List::new(stanzas)?,
-        payload,
-    })
+    let signature = key.sign(Domain::Envelope, &context, &header).0;
+    let (header, stanzas) = (Blob::new(header)?, List::new(stanzas)?);
+    Ok((SealedOut { header, signature, stanzas, payload }, secrets))
+}
+
+fn seal_payload(
+    content: &Content,
+    key: &ContentKey,
+    bound: &[u8],
+    salt: &[u8; 32],
+) -> Result<Blob<{ limits::PAYLOAD_BYTES }>, SealError> {
+    let content = Zeroizing::new(content.to_bytes()?);
+    let plaintext = pouch_crypto::pad(&content).map_err(|_| SealError::TooLarge)?;
+    let payload =
+        pouch_crypto::encrypt(key, content_salt(salt), bound, &plaintext).map_err(|_| SealError::TooLarge)?;
+    Blob::new(payload).map_err(|_| SealError::TooLarge)
+}
+
+fn seal_stanza(
+    secret: &StanzaSecret,
+    to: &SealTo,
+    info: &[u8],
+    rng: &mut impl CryptoRng,
+) -> Result<Blob<{ limits::STANZA_BYTES }>, SealError> {
+    if to.public.id() != to.prekey {
+        return Err(SealError::OtherPrekey(to.recipient.clone()));
+    }
+    let plaintext = Zeroizing::new(secret.to_bytes()?);
+    let (enc, ciphertext) = pouch_crypto::seal(&to.public, info, &[], &plaintext, rng)?;
+    let ciphertext = Blob::new(ciphertext)?;
+    let stanza = Stanza { contact_point: to.recipient.clone(), prekey: to.prekey, enc, ciphertext };
+    Ok(Blob::new(stanza.to_bytes()?)?)
 }

@@ -1,12 +1,15 @@
 //! The order of one sender's messages to us: what is missing, repeated, or contradicts.
 //!
-//! Pure: the inbox keeps the state and hands it in.
+//! Pure: the inbox keeps the state and hands it in. It must never call honest messages that came in
+//! another order a contradiction, and never let two messages in one place pass while it remembers the
+//! place.
 
 use std::collections::BTreeMap;
 
 use pouch_wire::{EnvelopeId, canonical};
 use serde::{Deserialize, Serialize};
 
+use crate::order::Order;
 use crate::stanza::NOTHING_BEFORE;
 
 /// How many of the newest places are remembered with their ids, and how many missing ones at most.
@@ -25,57 +28,48 @@ pub struct SequenceState {
 }
 canonical!(SequenceState, "sequence state", 64 * 1024);
 
-/// Where a message stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Order {
-    /// Next in line, and what it says stands before it is what came before it.
-    InOrder,
-    /// The sender's first message to us.
-    First,
-    /// Messages before it are missing.
-    Gap {
-        /// The first missing number.
-        from: u64,
-        /// The last missing number.
-        to: u64,
-    },
-    /// It was missing; now it is here.
-    Late,
-    /// The sender was restored from a backup and counts anew.
-    NewEpoch,
-    /// Another message stands in this place already, or before it stands another than it says: the
-    /// sender said two things.
-    Contradiction {
-        /// The other message.
-        other: EnvelopeId,
-    },
-    /// It is of an epoch that is over.
-    OldEpoch,
-}
-
 impl SequenceState {
-    /// Places a message; the state moves on unless it is refused.
+    /// Places a message. The state moves on unless the answer is a refusal or a repetition.
     pub fn accept(&mut self, epoch: u64, n: u64, previous: EnvelopeId, id: EnvelopeId) -> Order {
+        if epoch == 0 || n == 0 {
+            return Order::Nowhere;
+        }
         if epoch < self.epoch {
             return Order::OldEpoch;
         }
-        let fresh = self.epoch == 0;
-        let restored = epoch > self.epoch && !fresh;
-        if epoch > self.epoch {
-            *self = Self { epoch, ..Self::default() };
+        let first_ever = self.epoch == 0;
+        let anew = epoch > self.epoch;
+        let mut next = if anew { Self { epoch, ..Self::default() } } else { self.clone() };
+        let order = next.take(n, previous, id);
+        if matches!(order, Order::Contradiction { .. } | Order::Repeated | Order::Forgotten) {
+            return order;
         }
+        *self = next;
+        match order {
+            Order::InOrder if first_ever => Order::First,
+            Order::InOrder if anew => Order::NewEpoch,
+            order => order,
+        }
+    }
+
+    fn take(&mut self, n: u64, previous: EnvelopeId, id: EnvelopeId) -> Order {
         if let Some(other) = self.contradicts(n, previous, id) {
             return Order::Contradiction { other };
         }
-        let order = self.place(n, fresh);
-        self.places.insert(n, id);
-        self.before.insert(n, previous);
-        self.forget();
-        if restored && matches!(order, Order::InOrder | Order::First) { Order::NewEpoch } else { order }
+        if self.places.contains_key(&n) {
+            return Order::Repeated;
+        }
+        let order = self.place(n);
+        if order != Order::Forgotten {
+            self.places.insert(n, id);
+            self.before.insert(n, previous);
+            self.forget();
+        }
+        order
     }
 
+    /// The message that cannot stand beside this one: in its place, in the place before it, or named by
+    /// the one after it.
     fn contradicts(&self, n: u64, previous: EnvelopeId, id: EnvelopeId) -> Option<EnvelopeId> {
         if let Some(other) = self.places.get(&n).filter(|other| **other != id) {
             return Some(*other);
@@ -91,15 +85,18 @@ impl SequenceState {
         Some(*said)
     }
 
-    fn place(&mut self, n: u64, fresh: bool) -> Order {
+    fn place(&mut self, n: u64) -> Order {
         let expected = self.highest.saturating_add(1);
         if n < expected {
-            self.missing.retain(|m| *m != n);
+            let Some(at) = self.missing.iter().position(|missing| *missing == n) else {
+                return Order::Forgotten;
+            };
+            self.missing.remove(at);
             return Order::Late;
         }
         self.highest = n;
         if n == expected {
-            return if n == 1 && fresh { Order::First } else { Order::InOrder };
+            return Order::InOrder;
         }
         let last = n.saturating_sub(1);
         let from = last.saturating_sub(u64::try_from(REMEMBERED).unwrap_or(u64::MAX)).max(expected);
@@ -118,17 +115,23 @@ impl SequenceState {
         self.missing.drain(..over);
     }
 
-    /// Numbers that are missing still, oldest first.
+    /// Numbers that are missing still, oldest first; at most the newest 256 of them.
     #[must_use]
     pub fn missing(&self) -> &[u64] {
         &self.missing
+    }
+
+    /// The sender's epoch and its highest number in it that came; zeros before the first.
+    #[must_use]
+    pub const fn newest(&self) -> (u64, u64) {
+        (self.epoch, self.highest)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pouch_wire::Digest;
+    use pouch_wire::{Canonical as _, Digest};
     use proptest::prelude::*;
 
     fn id(n: u64) -> EnvelopeId {
@@ -139,6 +142,10 @@ mod tests {
 
     fn accept(state: &mut SequenceState, n: u64) -> Order {
         state.accept(1, n, id(n.saturating_sub(1)), id(n))
+    }
+
+    fn kept(state: &SequenceState) -> SequenceState {
+        SequenceState::from_bytes(&state.to_bytes().unwrap()).unwrap()
     }
 
     #[test]
@@ -152,15 +159,53 @@ mod tests {
         assert_eq!(accept(&mut state, 4), Order::Late);
         assert!(state.missing().is_empty());
         assert_eq!(accept(&mut state, 6), Order::InOrder);
+        assert_eq!(state.newest(), (1, 6));
+    }
+
+    #[test]
+    fn a_sender_whose_first_messages_never_came_is_not_in_order() {
+        let mut state = SequenceState::default();
+        assert_eq!(accept(&mut state, 3), Order::Gap { from: 1, to: 2 });
+        assert_eq!(accept(&mut state, 1), Order::Late);
+        assert_eq!(state.missing(), [2]);
     }
 
     #[test]
     fn two_messages_in_one_place_contradict() {
         let mut state = SequenceState::default();
         accept(&mut state, 1);
+        let before = state.clone();
         assert_eq!(state.accept(1, 1, id(0), id(77)), Order::Contradiction { other: id(1) });
         assert_eq!(state.accept(1, 2, id(77), id(2)), Order::Contradiction { other: id(1) });
+        assert_eq!(state, before);
         assert_eq!(accept(&mut state, 2), Order::InOrder);
+    }
+
+    #[test]
+    fn a_message_that_the_next_one_does_not_name_contradicts_it() {
+        let mut state = SequenceState::default();
+        accept(&mut state, 1);
+        accept(&mut state, 3);
+        assert_eq!(state.accept(1, 2, id(1), id(77)), Order::Contradiction { other: id(2) });
+        assert_eq!(accept(&mut state, 2), Order::Late);
+    }
+
+    #[test]
+    fn a_first_message_that_names_one_before_it_contradicts() {
+        let mut state = SequenceState::default();
+        assert_eq!(state.accept(1, 1, id(9), id(1)), Order::Contradiction { other: id(9) });
+        assert_eq!(state, SequenceState::default());
+    }
+
+    #[test]
+    fn the_same_message_again_is_a_repetition_and_changes_nothing() {
+        let mut state = SequenceState::default();
+        accept(&mut state, 1);
+        accept(&mut state, 3);
+        let before = state.clone();
+        assert_eq!(accept(&mut state, 1), Order::Repeated);
+        assert_eq!(accept(&mut state, 3), Order::Repeated);
+        assert_eq!(state, before);
     }
 
     #[test]
@@ -170,6 +215,44 @@ mod tests {
         accept(&mut state, 2);
         assert_eq!(state.accept(2, 1, id(0), id(100)), Order::NewEpoch);
         assert_eq!(accept(&mut state, 3), Order::OldEpoch);
+        assert_eq!(state.accept(2, 2, id(100), id(101)), Order::InOrder);
+    }
+
+    #[test]
+    fn a_refused_message_does_not_begin_an_epoch() {
+        let mut state = SequenceState::default();
+        accept(&mut state, 1);
+        assert!(matches!(state.accept(2, 1, id(5), id(100)), Order::Contradiction { .. }));
+        assert_eq!(accept(&mut state, 2), Order::InOrder);
+    }
+
+    #[test]
+    fn epochs_and_numbers_count_from_one() {
+        let mut state = SequenceState::default();
+        assert_eq!(state.accept(0, 1, id(0), id(1)), Order::Nowhere);
+        assert_eq!(state.accept(1, 0, id(0), id(1)), Order::Nowhere);
+        assert_eq!(accept(&mut state, 1), Order::First);
+    }
+
+    #[test]
+    fn what_lies_before_memory_is_said_to_be_forgotten_not_in_order() {
+        let mut state = SequenceState::default();
+        for n in 1..=600 {
+            accept(&mut state, n);
+        }
+        assert_eq!(accept(&mut state, 1), Order::Forgotten);
+        assert_eq!(state.accept(1, 2, id(1), id(77)), Order::Forgotten);
+        assert_eq!(accept(&mut state, 601), Order::InOrder);
+    }
+
+    #[test]
+    fn no_number_makes_the_state_larger_than_it_may_be() {
+        let mut state = SequenceState::default();
+        for n in [1, 1_000, 1 << 20, 1 << 40, u64::MAX - 1, u64::MAX] {
+            accept(&mut state, n);
+            assert!(state.missing().len() <= REMEMBERED);
+            assert_eq!(kept(&state), state);
+        }
     }
 
     proptest! {
@@ -180,8 +263,58 @@ mod tests {
             let mut state = SequenceState::default();
             for n in order {
                 let placed = accept(&mut state, n);
-                let refused = matches!(placed, Order::Contradiction { .. } | Order::OldEpoch);
-                prop_assert!(!refused);
+                let honest = matches!(placed, Order::First | Order::InOrder | Order::Gap { .. } | Order::Late);
+                prop_assert!(honest, "{placed:?}");
+                state = kept(&state);
+            }
+            prop_assert!(state.missing().is_empty());
+        }
+
+        #[test]
+        fn exactly_what_did_not_come_is_missing(
+            order in Just((1u64..60).collect::<Vec<_>>()).prop_shuffle(),
+            lost in proptest::collection::btree_set(1u64..60, 0..20),
+        ) {
+            let mut state = SequenceState::default();
+            let came: Vec<u64> = order.into_iter().filter(|n| !lost.contains(n)).collect();
+            for n in &came {
+                accept(&mut state, *n);
+            }
+            let highest = came.iter().copied().max().unwrap_or(0);
+            let expected: Vec<u64> = lost.into_iter().filter(|n| *n < highest).collect();
+            let mut missing = state.missing().to_vec();
+            missing.sort_unstable();
+            prop_assert_eq!(missing, expected);
+        }
+
+        #[test]
+        fn two_messages_in_one_place_are_always_flagged(
+            order in Just((1u64..40).chain([100]).collect::<Vec<_>>()).prop_shuffle(),
+            place in 1u64..40,
+        ) {
+            let mut state = SequenceState::default();
+            let mut flagged = false;
+            for n in order {
+                // 100 stands for the twin: another message in the same place, with the same one before.
+                let placed = if n == 100 {
+                    state.accept(1, place, id(place.saturating_sub(1)), id(1000))
+                } else {
+                    accept(&mut state, n)
+                };
+                flagged |= matches!(placed, Order::Contradiction { .. });
+            }
+            prop_assert!(flagged);
+        }
+
+        #[test]
+        fn repetitions_are_told_from_contradictions(
+            order in Just((1u64..30).chain(1u64..30).collect::<Vec<_>>()).prop_shuffle()
+        ) {
+            let mut state = SequenceState::default();
+            let mut seen = std::collections::BTreeSet::new();
+            for n in order {
+                let again = !seen.insert(n);
+                prop_assert_eq!(accept(&mut state, n) == Order::Repeated, again);
             }
             prop_assert!(state.missing().is_empty());
         }

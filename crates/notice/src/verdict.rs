@@ -177,6 +177,11 @@ impl Verdict {
         self.decisive().map_or(ALL_HOLD, |c| &c.code)
     }
 
+    /// The clauses that fail.
+    pub fn failing(&self) -> impl Iterator<Item = &ClauseResult> {
+        self.clauses.iter().filter(|clause| clause.state == State::Fails)
+    }
+
     /// Whether a clause fails.
     #[must_use]
     pub fn is_refusal(&self) -> bool {

@@ -1,0 +1,173 @@
+//! The clauses on the notice itself: whether it is the letter that this envelope was made for, who
+//! signed it, and whether that office was allowed to say it.
+//!
+//! They are judged only once the sender of the outside is proved. When the notice's own signature does
+//! not hold, nothing that it says is judged further.
+
+use pouch_crypto::{Context, Domain, sha256};
+use pouch_directory::{Authority, View};
+use pouch_envelope::Arrived;
+use pouch_wire::{ContactPoint, limits};
+
+use crate::approval::Approval;
+use crate::draft::SignedNotice;
+use crate::form::{DraftError, check_form};
+use crate::in_time::{Anchor, InTime};
+use crate::notice::Notice;
+use crate::outside::ASK_AGAIN;
+use crate::release::{Release, judge_mandate, judge_release};
+use crate::verdict::{Clause, Verdict};
+use crate::verify::Facts;
+
+/// A notice with what its judgment needs.
+pub(crate) struct Inside<'a> {
+    pub(crate) notice: &'a Notice,
+    pub(crate) signed: &'a SignedNotice,
+    pub(crate) attachments: &'a [Vec<u8>],
+    pub(crate) arrived: &'a Arrived,
+    pub(crate) authority: &'a Authority,
+    pub(crate) anchor: Anchor,
+}
+
+impl Inside<'_> {
+    /// Judges the notice; how its release rule is met, once its signature holds.
+    pub(crate) fn judge(&self, facts: &Facts<'_>, verdict: &mut Verdict) -> Option<Release> {
+        let same_letter = self.same_letter(verdict);
+        if !self.is_signed(verdict) || !same_letter {
+            return None;
+        }
+        let header = self.arrived.header();
+        // The sender chose which directory it cites; what its own state replaced a day before binds it.
+        let view = facts.directory.as_of(header.directory_size).caught_up(
+            &header.sender,
+            header.environment,
+            self.anchor.heard_until(),
+        );
+        self.mandate(&view, verdict);
+        let release = self.release(&view, facts, verdict);
+        self.whole(verdict);
+        self.time(facts, verdict);
+        Some(release)
+    }
+
+    /// The outside must say what the inside says: nobody re-seals a letter to somebody else.
+    fn same_letter(&self, verdict: &mut Verdict) -> bool {
+        let Some(what) = self.differs() else {
+            let words = "The envelope is the one that this letter was sealed in.";
+            verdict.holds(Clause::SameLetter, words);
+            return true;
+        };
+        let words = format!("Somebody put this letter into another envelope: the {what} differs.");
+        verdict.fails(Clause::SameLetter, "POUCH-VER-10", words, ASK_AGAIN, 10);
+        false
+    }
+
+    fn differs(&self) -> Option<&'static str> {
+        let (notice, header) = (self.notice, self.arrived.header());
+        let mut inside: Vec<&ContactPoint> = notice.addressees().collect();
+        inside.sort();
+        let outside = header.recipients.iter().map(|recipient| &recipient.contact_point);
+        if notice.sender != header.sender {
+            Some("sender")
+        } else if !inside.into_iter().eq(outside) {
+            Some("list of addressees")
+        } else if notice.network != header.network || notice.environment != header.environment {
+            Some("network or exercise")
+        } else if (notice.created, notice.not_after) != (header.created, header.not_after) {
+            Some("time")
+        } else if notice.precedence != header.precedence {
+            Some("precedence")
+        } else if self.signed.key != header.sender_key {
+            Some("key")
+        } else {
+            None
+        }
+    }
+
+    /// By the key that signed the outside, which [`Inside::same_letter`] compares.
+    fn is_signed(&self, verdict: &mut Verdict) -> bool {
+        let context = Context::of(self.notice.network, self.notice.environment);
+        let SignedNotice { notice, signature, .. } = self.signed;
+        if self.authority.key.verify(Domain::Notice, &context, notice, signature).is_ok() {
+            let words = format!("The notice is signed by {}.", self.arrived.header().sender);
+            verdict.holds(Clause::Signature, words);
+            return true;
+        }
+        let words = format!("The notice is not signed by {}.", self.arrived.header().sender);
+        verdict.fails(Clause::Signature, "POUCH-VER-11", words, ASK_AGAIN, 10);
+        false
+    }
+
+    fn mandate(&self, view: &View<'_>, verdict: &mut Verdict) {
+        let (sender, environment) = (&self.notice.sender, self.notice.environment);
+        let entry = view.contact_point(sender, environment);
+        let mandate = entry.map_or(&self.authority.mandate, |entry| &entry.mandate);
+        // The notice's own date may lie; the relay's does not lie for the sender.
+        if self.anchor.heard_until() >= mandate.until {
+            let words = format!("Authentic, but the mandate of {sender} was over when this was accepted.");
+            let next = "do not treat it as the state's word; ask the state's other office";
+            return verdict.fails(Clause::Mandate, "POUCH-VER-43", words, next, 11);
+        }
+        judge_mandate(self.notice, mandate, verdict);
+    }
+
+    /// An officer whose key was revoked with effect from before counts for nothing; one whose key was
+    /// revoked at about that time counts with a reservation.
+    fn release(&self, view: &View<'_>, facts: &Facts<'_>, verdict: &mut Verdict) -> Release {
+        let newest = facts.directory.now_view();
+        let stands = |approval: &Approval| {
+            newest.revocation(approval.officer).map(|revocation| self.anchor.against(revocation.effective))
+        };
+        let judged = |counts: fn(Option<InTime>) -> bool| {
+            let approvals: Vec<Approval> =
+                self.signed.approvals.iter().filter(|a| counts(stands(a))).cloned().collect();
+            Release::judge(self.notice, &self.signed.notice, &approvals, view)
+        };
+        let sure = judged(|stands| matches!(stands, None | Some(InTime::Before)));
+        let likely = judged(|stands| stands != Some(InTime::After));
+        let doubtful = !sure.is_met(self.notice.break_glass) && likely.is_met(self.notice.break_glass);
+        if doubtful {
+            let words = "Approved, but the key of an officer who approved it was revoked at about that time.";
+            let next = "ask the state's other office to confirm it";
+            verdict.unsure(Clause::Release, "POUCH-VER-44", words, next, 11);
+            return likely;
+        }
+        judge_release(self.notice, &sure, verdict);
+        sure
+    }
+
+    fn whole(&self, verdict: &mut Verdict) {
+        if let Err(error) = check_form(self.notice) {
+            let exit = if matches!(error, DraftError::NotOurs(_)) { 11 } else { 10 };
+            let words = format!("It breaks a rule of notices: {error}.");
+            return verdict.fails(Clause::Whole, error.code(), words, ASK_AGAIN, exit);
+        }
+        let same = self.notice.attachments.len() == self.attachments.len()
+            && self.notice.attachments.iter().zip(self.attachments).all(|(named, bytes)| {
+                u64::try_from(bytes.len()) == Ok(named.len) && sha256(bytes) == named.digest
+            });
+        if same {
+            verdict.holds(Clause::Whole, "Nothing was added, altered or cut off.");
+        } else {
+            let words = "The attachments are not those that the sender signed.";
+            verdict.fails(Clause::Whole, "POUCH-VER-24", words, ASK_AGAIN, 10);
+        }
+    }
+
+    /// Nobody accepts what has expired. What expired since is kept for the record.
+    fn time(&self, facts: &Facts<'_>, verdict: &mut Verdict) {
+        let ahead = self.notice.created.0.saturating_sub(facts.now.0);
+        if ahead > limits::CLOCK_SKEW_MS_MAX {
+            let words = "It is dated in the future.";
+            verdict.fails(Clause::Time, "POUCH-VER-50", words, "check this node's clock", 31);
+        } else if self.anchor.against(self.notice.not_after) == InTime::After {
+            let words = "It had expired before a relay accepted it.";
+            verdict.fails(Clause::Time, "POUCH-VER-52", words, "ask the office whether it still holds", 13);
+        } else if facts.now >= self.notice.not_after {
+            let words = "It has expired: it is kept for the record and not to be acted on.";
+            verdict.unsure(Clause::Time, "POUCH-VER-51", words, "ask the office whether it still holds", 13);
+        } else {
+            verdict.holds(Clause::Time, "It is current.");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The clauses on a message's outside: its environment, its sender, the relay's promise, the log, and
+//! how sure this node is of its own directory and clock.
+
+use pouch_directory::{Authority, Directory, NotInRole, Relay};
+use pouch_envelope::{AcceptedReceipt, Arrived, MessageLeaf, ReceiptRefused, Refusal, prove_sender};
+use pouch_tlog::{Inclusion, LeafHash, Policy};
+use pouch_wire::{Canonical as _, Environment};
+
+use crate::in_time::{Anchor, InTime};
+use crate::verdict::{Clause, Verdict};
+use crate::verify::Facts;
+
+pub(crate) const ASK_AGAIN: &str = "do not act on it; ask the office by telephone whether it sent this";
+const WAIT: &str = "wait until the node has caught up, or ask the office by telephone";
+const CONFIRM: &str = "ask the office to confirm it";
+
+/// How old cosignatures may be before the verdict is amber, and before nothing should rest on it.
+const AMBER_MS: u64 = 3600 * 1000;
+const RED_MS: u64 = 24 * 3600 * 1000;
+
+/// What the outside shows.
+pub(crate) struct Outside {
+    /// The key that signed it, if it is proved.
+    pub(crate) sender: Option<Authority>,
+    /// The relay's promise, or why it is none.
+    pub(crate) receipt: Result<AcceptedReceipt, ReceiptRefused>,
+    /// When it came.
+    pub(crate) anchor: Anchor,
+}
+
+/// Judges environment, address and sender.
+pub(crate) fn judge_outside(arrived: &Arrived, facts: &Facts<'_>, verdict: &mut Verdict) -> Outside {
+    let header = arrived.header();
+    let receipt = arrived.accepted(facts.directory);
+    let anchor = Anchor {
+        at: receipt.as_ref().map_or(facts.now, |receipt| receipt.at),
+        witnessed: receipt.as_ref().ok().and_then(|receipt| witnessed(arrived, receipt, facts)),
+    };
+    environment(header.environment, facts, &anchor, verdict);
+    verdict.holds(Clause::Addressed, format!("Addressed to {}.", arrived.recipient()));
+    let signature = arrived.signature();
+    let sender = match prove_sender(header, arrived.header_bytes(), &signature, facts.directory, anchor.at) {
+        Ok(authority) => {
+            verdict.holds(Clause::Signature, format!("The envelope is signed by {}.", header.sender));
+            let words = format!(
+                "The key has spoken for {} since entry {} of the witnessed directory.",
+                header.sender, authority.since_index
+            );
+            verdict.holds(Clause::Binding, words);
+            Some(authority)
+        }
+        Err(error) => {
+            sender_refused(&error, verdict);
+            None
+        }
+    };
+    if sender.is_some() {
+        key_in_time(arrived, facts, &anchor, verdict);
+    }
+    Outside { sender, receipt, anchor }
+}
+
+/// By when witnesses had seen this very message in this relay's log.
+fn witnessed(
+    arrived: &Arrived,
+    receipt: &AcceptedReceipt,
+    facts: &Facts<'_>,
+) -> Option<pouch_wire::Timestamp> {
+    let inclusion =
+        facts.inclusion.filter(|inclusion| proves(inclusion, arrived, receipt, facts.directory))?;
+    inclusion.checkpoint().cosigned_at()
+}
+
+/// Whether a proof is of this message, at the promised place, in the log of the relay that promised it.
+fn proves(
+    inclusion: &Inclusion,
+    arrived: &Arrived,
+    receipt: &AcceptedReceipt,
+    directory: &Directory,
+) -> bool {
+    let leaf = MessageLeaf { envelope: arrived.id(), accepted_at: receipt.at }.to_bytes();
+    let relay = relay_of(directory, arrived.header().directory_size, receipt);
+    leaf.is_ok_and(|leaf| *inclusion.leaf() == LeafHash::of(&leaf))
+        && inclusion.index() == receipt.index
+        && relay.is_some_and(|relay| *relay.message_log.origin == *inclusion.checkpoint().origin())
+}
+
+/// The relay that gave a receipt: one that the network has, or had when the message was made.
+fn relay_of<'a>(directory: &'a Directory, cited: u64, receipt: &AcceptedReceipt) -> Option<&'a Relay> {
+    directory.now_view().relay(&receipt.relay).or_else(|| directory.as_of(cited).relay(&receipt.relay))
+}
+
+/// Which checkpoints count of the log in which a message was promised a place.
+pub(crate) fn log_policy(directory: &Directory, cited: u64, receipt: &AcceptedReceipt) -> Option<Policy> {
+    let newest = directory.now_view();
+    if let Some(relay) = newest.relay(&receipt.relay) {
+        return Some(newest.message_policy(relay));
+    }
+    let then = directory.as_of(cited);
+    then.relay(&receipt.relay).map(|relay| then.message_policy(relay))
+}
+
+fn environment(environment: Environment, facts: &Facts<'_>, anchor: &Anchor, verdict: &mut Verdict) {
+    let Environment::Exercise(id) = environment else {
+        return verdict.holds(Clause::Environment, "Live: this is not an exercise.");
+    };
+    let view = facts.directory.now_view();
+    let Some((exercise, over)) = view.exercise(id).zip(view.exercise_over(id)) else {
+        let words = "It belongs to an exercise that the directory does not know.";
+        return verdict.fails(Clause::Environment, "POUCH-VER-01", words, ASK_AGAIN, 15);
+    };
+    if anchor.against(over) == InTime::After {
+        let words = format!("It belongs to exercise {}, which was over when it came.", &*exercise.name);
+        return verdict.fails(Clause::Environment, "POUCH-VER-02", words, ASK_AGAIN, 15);
+    }
+    verdict.holds(Clause::Environment, format!("EXERCISE {}: this is a drill.", &*exercise.name));
+}
+
+fn sender_refused(error: &Refusal, verdict: &mut Verdict) {
+    let words = format!("The sender is not proved: {error}.");
+    match error {
+        Refusal::DirectoryAhead { .. } => {
+            verdict.unsure(Clause::Binding, error.code(), words.clone(), WAIT, 14);
+            verdict.fails(Clause::Directory, "POUCH-VER-70", words, WAIT, 14);
+        }
+        Refusal::OtherNetwork => verdict.fails(Clause::Addressed, error.code(), words, ASK_AGAIN, 15),
+        Refusal::NotInRole(NotInRole::Suspended(_) | NotInRole::ExerciseClosed) => {
+            verdict.fails(Clause::Binding, error.code(), words, ASK_AGAIN, 11);
+        }
+        Refusal::NotInRole(_) | Refusal::LongSuperseded { .. } => {
+            verdict.fails(Clause::Binding, error.code(), words, ASK_AGAIN, 12);
+        }
+        _ => verdict.fails(Clause::Signature, error.code(), words, ASK_AGAIN, 10),
+    }
+}
+
+/// Revocation with effect from a time, and suspension: before it fine, after it refused, else doubtful.
+fn key_in_time(arrived: &Arrived, facts: &Facts<'_>, anchor: &Anchor, verdict: &mut Verdict) {
+    let header = arrived.header();
+    let newest = facts.directory.now_view();
+    match newest.revocation(header.sender_key).map(|revocation| anchor.against(revocation.effective)) {
+        None => verdict.holds(Clause::KeyInTime, "The key is not revoked."),
+        Some(InTime::Before) => {
+            let words = "The key was revoked later; this was logged before that took effect.";
+            verdict.holds(Clause::KeyInTime, words);
+        }
+        Some(InTime::After) => {
+            let words = "The key was revoked with effect from a time before this was accepted.";
+            verdict.fails(Clause::KeyInTime, "POUCH-VER-30", words, ASK_AGAIN, 12);
+        }
+        Some(InTime::About) => {
+            let words = "The key was revoked with effect from about the time that this was accepted.";
+            verdict.unsure(Clause::KeyInTime, "POUCH-VER-31", words, CONFIRM, 12);
+        }
+        Some(InTime::ByWord) => {
+            let words = "The key was revoked later; that this came before rests on the relay's word alone.";
+            verdict.unsure(Clause::KeyInTime, "POUCH-VER-32", words, CONFIRM, 12);
+        }
+    }
+    match newest.suspended_since(&header.sender.member).map(|since| anchor.against(since)) {
+        None => {}
+        Some(InTime::Before) => {
+            verdict
+                .holds(Clause::Binding, "The sender's member was suspended later; this was logged before.");
+        }
+        Some(InTime::After) => {
+            let words =
+                "The sender's member was suspended before this was accepted: its offices speak for nobody.";
+            verdict.fails(Clause::Binding, "POUCH-VER-33", words, ASK_AGAIN, 11);
+        }
+        Some(InTime::About | InTime::ByWord) => {
+            let words = "The sender's member was suspended since; that this came before is not witnessed.";
+            verdict.unsure(Clause::Binding, "POUCH-VER-34", words, CONFIRM, 11);
+        }
+    }
+}
+
+/// Judges the relay's promise and the log, the directory's freshness, and the clock.
+pub(crate) fn judge_surroundings(
+    arrived: &Arrived,
+    receipt: &Result<AcceptedReceipt, ReceiptRefused>,
+    facts: &Facts<'_>,
+    verdict: &mut Verdict,
+) {
+    match receipt {
+        Ok(receipt) => log(arrived, receipt, facts, verdict),
+        Err(error) => {
+            let words = format!("No relay of the network vouches for having accepted it: {error}.");
+            verdict.fails(Clause::Log, "POUCH-VER-60", words, ASK_AGAIN, 14);
+        }
+    }
+    freshness(facts, verdict);
+    if facts.time_is_sure {
+        verdict.holds(Clause::Clock, "This node's clock agrees with the relays'.");
+    } else {
+        let words = "This node's clock is not confirmed by a relay.";
+        verdict.unsure(Clause::Clock, "POUCH-VER-73", words, "check the clock; pouch status", 31);
+    }
+}
+
+fn log(arrived: &Arrived, receipt: &AcceptedReceipt, facts: &Facts<'_>, verdict: &mut Verdict) {
+    let (relay, index) = (&*receipt.relay, receipt.index);
+    match facts.inclusion {
+        Some(inclusion) if proves(inclusion, arrived, receipt, facts.directory) => {
+            verdict.holds(Clause::Log, format!("Logged: entry {index} of {relay}'s witnessed log."));
+        }
+        Some(_) => {
+            let words = "The proof that it is logged is of another message, place or log.";
+            verdict.fails(Clause::Log, "POUCH-VER-61", words, ASK_AGAIN, 16);
+        }
+        None => verdict
+            .holds(Clause::Log, format!("{relay} promised it entry {index} of its log; the proof follows.")),
+    }
+}
+
+fn freshness(facts: &Facts<'_>, verdict: &mut Verdict) {
+    match facts.cosigned_at.map(|at| facts.now.0.saturating_sub(at.0)) {
+        Some(age) if age <= AMBER_MS => {
+            verdict.holds(Clause::Directory, "The directory was witnessed within the hour.");
+        }
+        Some(age) if age <= RED_MS => {
+            let words = format!("The directory was witnessed {} hours ago.", age / AMBER_MS);
+            let next = "check the node's connection; pouch status";
+            verdict.unsure(Clause::Directory, "POUCH-VER-71", words, next, 14);
+        }
+        Some(_) | None => {
+            let words =
+                "The directory was not witnessed for more than a day: a key may have been revoked since.";
+            let next = "confirm by telephone before acting";
+            verdict.unsure(Clause::Directory, "POUCH-VER-72", words, next, 14);
+        }
+    }
+}

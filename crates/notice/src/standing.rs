@@ -1,0 +1,116 @@
+//! What became of a notice: whether what came later corrects or withdraws it.
+//!
+//! Pure: the inbox keeps the notices and hands them in. Nobody but the member that said something takes
+//! it back, and a later notice that names an earlier one wrongly does nothing to it.
+
+use pouch_wire::{NoticeId, NoticeType};
+
+use crate::notice::{Notice, Reference};
+use crate::verify::Verified;
+
+/// What a later notice does to the one that it concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// It says what is right instead.
+    Corrects,
+    /// It withdraws it.
+    Cancels,
+    /// It answers it.
+    Answers,
+    /// It adds to it, ends it, or only mentions it.
+    Follows,
+}
+
+/// Why a later notice does nothing to the one whose id it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misquote {
+    /// It names another sender or number than that notice has.
+    #[error("it names a notice by its id, and another number or sender with it")]
+    OtherNumber,
+    /// It is of another network or exercise.
+    #[error("it concerns a notice of another network or exercise")]
+    OtherEnvironment,
+    /// Only the member that said something takes it back.
+    #[error("it corrects or cancels what another member said")]
+    NotTheirs,
+}
+
+impl Misquote {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::OtherNumber => "POUCH-NOT-50",
+            Self::OtherEnvironment => "POUCH-NOT-51",
+            Self::NotTheirs => "POUCH-NOT-52",
+        }
+    }
+}
+
+/// What a later notice does to an earlier one; `None` when it concerns another, or none.
+///
+/// # Errors
+/// When it names the earlier one, and may not or not so.
+pub fn effect(
+    later: &Verified<Notice>,
+    earlier: &Notice,
+    earlier_id: NoticeId,
+) -> Result<Option<Effect>, Misquote> {
+    let later = later.value();
+    let Some(named) = later.concerns.as_ref().filter(|named| named.id == earlier_id) else {
+        return Ok(None);
+    };
+    if (&named.sender, named.number) != (&earlier.sender, earlier.number) {
+        return Err(Misquote::OtherNumber);
+    }
+    if (later.network, later.environment) != (earlier.network, earlier.environment) {
+        return Err(Misquote::OtherEnvironment);
+    }
+    let theirs = later.sender.member == earlier.sender.member;
+    match later.notice_type() {
+        NoticeType::Correction | NoticeType::Cancellation if !theirs => Err(Misquote::NotTheirs),
+        NoticeType::Correction => Ok(Some(Effect::Corrects)),
+        NoticeType::Cancellation => Ok(Some(Effect::Cancels)),
+        NoticeType::Response => Ok(Some(Effect::Answers)),
+        _ => Ok(Some(Effect::Follows)),
+    }
+}
+
+/// What became of a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The notice that withdrew it first.
+    pub cancelled_by: Option<Reference>,
+    /// The notices that correct it, in the order given.
+    pub corrected_by: Vec<Reference>,
+    /// The notices that answer it, in the order given.
+    pub answered_by: Vec<Reference>,
+}
+
+/// What became of a notice through those that came later.
+#[must_use]
+pub fn standing<'a>(
+    earlier: &Notice,
+    earlier_id: NoticeId,
+    later: impl IntoIterator<Item = &'a Verified<Notice>>,
+) -> Standing {
+    let mut standing = Standing::default();
+    for verified in later {
+        let by = || Reference {
+            sender: verified.value().sender.clone(),
+            number: verified.value().number,
+            id: verified.notice_id(),
+        };
+        match effect(verified, earlier, earlier_id) {
+            Ok(Some(Effect::Cancels)) => {
+                standing.cancelled_by.get_or_insert_with(by);
+            }
+            Ok(Some(Effect::Corrects)) => standing.corrected_by.push(by()),
+            Ok(Some(Effect::Answers)) => standing.answered_by.push(by()),
+            Ok(Some(Effect::Follows) | None) | Err(_) => {}
+        }
+    }
+    standing
+}
