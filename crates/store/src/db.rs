@@ -1,232 +1,182 @@
 //! One database, one thread that owns it, and group commit.
+//!
+//! A request is answered only after the transaction that holds it reached the disk. After a commit
+//! that failed nothing is answered with success ever again. Requests wait in a bounded channel.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+mod batch;
+mod column;
+mod open;
+
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot, watch};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use column::{int, kept, point, precedence, uint};
+pub(crate) use open::Kind;
 
 use crate::error::StoreError;
+use batch::{Job, Request};
 
-/// Requests that may wait.
+/// Requests that may wait; whoever comes later waits before the channel.
 const WAITING: usize = 4096;
 /// Requests committed together at most.
 const TOGETHER: usize = 512;
-/// SQLite versions before this one have a bug in the write-ahead log.
-const SQLITE_MIN: i32 = 3_051_003;
 
-/// Answers with the request's own result, or with what undid it.
-type Answer = Box<dyn FnOnce(Option<StoreError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> (bool, Answer) + Send>;
+enum Message {
+    Job(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
 
 /// Reaches the thread that owns a database.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Db {
-    tx: mpsc::Sender<Job>,
-    commits: Arc<AtomicU64>,
-    ended: watch::Receiver<()>,
+    tx: mpsc::Sender<Message>,
+    shared: Arc<Shared>,
 }
 
-/// Statements that bring a database from one version to the next, in order.
-pub(crate) type Migrations = &'static [&'static str];
+/// What the thread tells everybody.
+#[derive(Default)]
+struct Shared {
+    /// Transactions that wrote; each was one wait for the disk.
+    commits: AtomicU64,
+    /// Why the thread ended.
+    ended: OnceLock<StoreError>,
+}
+
+impl core::fmt::Debug for Db {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Db").field("commits", &self.commits()).finish_non_exhaustive()
+    }
+}
 
 impl Db {
-    /// Opens a database, or makes it. Must be called within a tokio runtime's thread or outside of one.
-    pub(crate) fn open(path: &Path, migrations: Migrations) -> Result<Self, StoreError> {
-        if rusqlite::version_number() < SQLITE_MIN {
-            return Err(StoreError::OldSqlite(rusqlite::version().to_owned()));
-        }
-        let lock = lock(path)?;
-        prepare_file(path)?;
-        refuse_newer(path, migrations)?;
-        let connection = Connection::open(path)?;
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864; PRAGMA busy_timeout = 0;",
-        )?;
-        migrate(&connection, migrations)?;
-        sync_folder(path)?;
-        Ok(Self::start(connection, Some(lock)))
+    /// Opens a database, or makes it.
+    pub(crate) fn open(path: &Path, kind: &Kind) -> Result<Self, StoreError> {
+        let (connection, lock) = open::file(path, kind)?;
+        Self::start(connection, Some(lock))
     }
 
-    fn start(connection: Connection, lock: Option<File>) -> Self {
+    /// A database that is gone when the last handle is.
+    pub(crate) fn in_memory(kind: &Kind) -> Result<Self, StoreError> {
+        Self::start(open::memory(kind)?, None)
+    }
+
+    fn start(connection: Connection, lock: Option<std::fs::File>) -> Result<Self, StoreError> {
         let (tx, rx) = mpsc::channel(WAITING);
-        let commits = Arc::new(AtomicU64::new(0));
-        let counted = commits.clone();
-        let (alive, ended) = watch::channel(());
-        std::thread::spawn(move || {
-            serve(&connection, rx, &counted);
+        let shared = Arc::new(Shared::default());
+        let told = shared.clone();
+        std::thread::Builder::new().name("pouch-store".into()).spawn(move || {
+            let closed = serve(&connection, rx, &told);
             drop(connection);
+            // Only now may another process open it.
             drop(lock);
-            drop(alive);
-        });
-        Self { tx, commits, ended }
+            if let Some(closed) = closed {
+                // Who closed the store may not wait for the end.
+                closed.send(()).ok();
+            }
+        })?;
+        Ok(Self { tx, shared })
     }
 
-    /// Ends the database's thread when this is the last handle, and waits until the file is released.
-    pub(crate) async fn close(self) {
-        let Self { tx, ended, .. } = self;
-        drop(tx);
-        // The sender is dropped when the thread has let go of the database and its lock.
-        let mut ended = ended;
-        while ended.changed().await.is_ok() {}
-    }
-
-    /// How many transactions were committed.
+    /// How many transactions that wrote something were committed.
     pub(crate) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.shared.commits.load(Ordering::Relaxed)
     }
 
-    /// Runs a request; the answer comes when what it did is on the disk.
+    /// Runs a request; the answer comes when what it did is on the disk. It may be run twice, when the
+    /// transaction that it was in with others was undone; only the last run counts.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
-        request: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let gone = || StoreError::Fatal("the store has ended".into());
+        self.ask(request, false).await
+    }
+
+    /// Like [`Db::call`] for what must not be found on the disk afterwards: the write-ahead log, which
+    /// may hold older pages, is emptied before the answer.
+    pub(crate) async fn erase<T: Send + 'static>(
+        &self,
+        request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(request, true).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+        erases: bool,
+    ) -> Result<T, StoreError> {
+        let (answer, rx) = oneshot::channel();
+        let job = Box::new(Request { work, result: None, answer, erases });
+        self.tx.send(Message::Job(job)).await.map_err(|_| self.ended())?;
+        rx.await.map_err(|_| self.ended())?
+    }
+
+    /// Ends the thread after what waits; returns when file and lock are released.
+    pub(crate) async fn close(self) -> Result<(), StoreError> {
         let (tx, rx) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let result = request(connection);
-            let good = result.is_ok();
-            // Who asked may have gone; what was done stands.
-            let answer: Answer = Box::new(move |undone| drop(tx.send(undone.map_or(result, Err))));
-            (good, answer)
-        });
-        self.tx.send(job).await.map_err(|_| gone())?;
-        rx.await.map_err(|_| gone())?
-    }
-}
-
-fn serve(connection: &Connection, mut rx: mpsc::Receiver<Job>, commits: &AtomicU64) {
-    while let Some(first) = rx.blocking_recv() {
-        let mut jobs = vec![first];
-        while jobs.len() < TOGETHER
-            && let Ok(next) = rx.try_recv()
-        {
-            jobs.push(next);
+        if self.tx.send(Message::Close(tx)).await.is_ok() {
+            // An error says that the thread ended by itself meanwhile.
+            rx.await.ok();
         }
-        // A failed commit is fatal: whoever waits hears that the store has ended.
-        let Ok((answers, undone)) = run(connection, jobs) else { return };
-        commits.fetch_add(1, Ordering::Relaxed);
-        for answer in answers {
-            answer(undone.clone());
+        match self.ended() {
+            StoreError::Closed => Ok(()),
+            failed => Err(failed),
         }
     }
+
+    fn ended(&self) -> StoreError {
+        self.shared
+            .ended
+            .get()
+            .cloned()
+            .unwrap_or_else(|| StoreError::Fatal("the store's thread ended".into()))
+    }
 }
 
-/// Runs requests in one transaction, each undone alone when it fails. SQLite undoes the whole
-/// transaction by itself when the disk is full; then none of them was done.
-fn run(connection: &Connection, jobs: Vec<Job>) -> rusqlite::Result<(Vec<Answer>, Option<StoreError>)> {
-    let mut answers = Vec::new();
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    for job in jobs {
-        if connection.is_autocommit() {
-            // The transaction is gone; what comes now is not even tried.
-            connection.execute_batch("BEGIN IMMEDIATE")?;
-            let (_, answer) = job(connection);
-            connection.execute_batch("ROLLBACK")?;
-            answers.push(answer);
-            continue;
+/// Takes what waits, commits it together, answers; until all handles are gone, the store is closed, or
+/// a commit fails.
+fn serve(
+    connection: &Connection,
+    mut rx: mpsc::Receiver<Message>,
+    shared: &Shared,
+) -> Option<oneshot::Sender<()>> {
+    loop {
+        let first = rx.blocking_recv()?;
+        let (mut jobs, closed) = drain(first, &mut rx);
+        if let Err(error) = batch::commit_each(connection, &mut jobs, &shared.commits) {
+            tracing::error!(code = error.code(), %error, "the store ends");
+            // Whoever waits, and whoever comes, hears why: the jobs are dropped unanswered.
+            shared.ended.set(error).ok();
+            return closed;
         }
-        connection.execute_batch("SAVEPOINT request")?;
-        let (good, answer) = job(connection);
-        answers.push(answer);
-        if !connection.is_autocommit() {
-            connection.execute_batch(if good {
-                "RELEASE request"
-            } else {
-                "ROLLBACK TO request; RELEASE request"
-            })?;
+        for job in jobs {
+            job.answer();
+        }
+        if closed.is_some() {
+            shared.ended.set(StoreError::Closed).ok();
+            return closed;
         }
     }
-    if connection.is_autocommit() {
-        return Ok((answers, Some(StoreError::Full)));
-    }
-    match connection.execute_batch("COMMIT") {
-        Ok(()) => Ok((answers, None)),
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
-            if !connection.is_autocommit() {
-                connection.execute_batch("ROLLBACK")?;
-            }
-            Ok((answers, Some(StoreError::Full)))
+}
+
+fn drain(
+    first: Message,
+    rx: &mut mpsc::Receiver<Message>,
+) -> (Vec<Box<dyn Job>>, Option<oneshot::Sender<()>>) {
+    let mut jobs = Vec::new();
+    let mut next = Some(first);
+    while let Some(message) = next.take() {
+        match message {
+            Message::Job(job) => jobs.push(job),
+            Message::Close(closed) => return (jobs, Some(closed)),
         }
-        Err(error) => Err(error),
+        if jobs.len() < TOGETHER {
+            next = rx.try_recv().ok();
+        }
     }
-}
-
-fn fatal(error: &std::io::Error) -> StoreError {
-    StoreError::Fatal(error.to_string())
-}
-
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let lock = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path.with_extension("lock"))
-        .map_err(|error| fatal(&error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(fatal(&error)),
-    }
-}
-
-fn prepare_file(path: &Path) -> Result<(), StoreError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| fatal(&error))?;
-    let mode = file.metadata().map_err(|error| fatal(&error))?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(StoreError::LooseMode { path: path.to_owned(), mode });
-    }
-    Ok(())
-}
-
-fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| fatal(&error))
-}
-
-fn known(migrations: Migrations) -> i64 {
-    i64::try_from(migrations.len()).unwrap_or(i64::MAX)
-}
-
-/// Looks without writing, so that a newer program's data stays as it is.
-fn refuse_newer(path: &Path, migrations: Migrations) -> Result<(), StoreError> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > known(migrations) {
-        Err(StoreError::Newer { found, known: known(migrations) })
-    } else {
-        Ok(())
-    }
-}
-
-fn migrate(connection: &Connection, migrations: Migrations) -> Result<(), StoreError> {
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let done = usize::try_from(found).unwrap_or(usize::MAX);
-    for (place, statements) in migrations.iter().enumerate().skip(done) {
-        let next = place.saturating_add(1);
-        connection
-            .execute_batch(&format!("BEGIN IMMEDIATE; {statements}; PRAGMA user_version = {next}; COMMIT"))?;
-    }
-    Ok(())
-}
-
-/// SQLite's integers are signed; ours are not, and never that large.
-pub(crate) fn int(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// Back again.
-pub(crate) fn uint(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
+    (jobs, None)
 }

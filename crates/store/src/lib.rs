@@ -6,14 +6,17 @@
 
 mod agent;
 mod db;
+mod entries;
 mod error;
 mod relay;
 mod rows;
+mod witness;
 
 pub use agent::AgentStore;
 pub use error::StoreError;
 pub use relay::RelayStore;
 pub use rows::{
-    AcceptedRow, Arrival, ArrivalRow, Draft, EventRow, Expired, NewEvent, NewMessage, NewRefusal, Outgoing,
-    OutgoingRow, Parcel, Pending, PrekeyRow, PublishedRow, Rung, RungRow, Sequence, TakenIn, Usage,
+    AcceptedCheckpoint, AcceptedRow, Arrival, ArrivalRow, Carriage, Draft, EventRow, Expired, ForkRow,
+    NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending, PrekeyRow,
+    PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, StepRow, TakenIn, Usage,
 };

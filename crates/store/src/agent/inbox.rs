@@ -1,0 +1,274 @@
+//! What arrived, verified or refused: the row, the sender's sequence and the receipt in one transaction.
+//!
+//! A row is never deleted, so a message is taken in as new at most once, for ever. The sealed bytes are
+//! kept, and what is shown is verified from them again.
+
+use pouch_crypto::sha256;
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, NoticeId, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+
+use crate::agent::AgentStore;
+use crate::agent::{ladder, outbox};
+use crate::db::{int, kept, point, precedence, uint};
+use crate::error::StoreError;
+use crate::rows::{Arrival, ArrivalRow, NewRefusal, Outgoing, TakenIn};
+
+impl AgentStore {
+    /// Keeps a verified arrival: the row, the sender's sequence, whose rung it moves and the receipt to
+    /// send, all or nothing.
+    ///
+    /// # Errors
+    /// When the receipt's place in its sequence was taken meanwhile, or storage failed.
+    pub async fn take_in(&self, arrival: Arrival) -> Result<TakenIn, StoreError> {
+        self.0.call(move |db| take_in(db, &arrival)).await
+    }
+
+    /// Keeps a refused arrival and why.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn refuse_in(&self, refusal: NewRefusal) -> Result<TakenIn, StoreError> {
+        self.0.call(move |db| refuse_in(db, &refusal)).await
+    }
+
+    /// Whether a message arrived before.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn has_arrived(&self, envelope: EnvelopeId) -> Result<bool, StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "SELECT 1 FROM inbox WHERE envelope = ?1";
+                Ok(db.prepare_cached(sql)?.exists([envelope.as_bytes()])?)
+            })
+            .await
+    }
+
+    /// One arrival: notice, receipt or refusal.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn arrival(&self, envelope: EnvelopeId) -> Result<Option<ArrivalRow>, StoreError> {
+        let sql = format!("SELECT {ARRIVAL} FROM inbox WHERE envelope = ?1");
+        self.0.call(move |db| Ok(arrival_rows(db, &sql, params![envelope.as_bytes()])?.pop())).await
+    }
+
+    /// Received notices and refusals, newest first.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn inbox(&self, unacknowledged: bool, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
+        let only = if unacknowledged { "AND acknowledged_at IS NULL AND refused IS NULL" } else { "" };
+        let sql = format!(
+            "SELECT {ARRIVAL} FROM inbox WHERE (notice IS NOT NULL OR refused IS NOT NULL) {only}
+            ORDER BY arrived_at DESC, rowid DESC LIMIT ?1"
+        );
+        self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
+    }
+
+    /// How many received notices no officer acknowledged yet.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn unacknowledged_count(&self) -> Result<u64, StoreError> {
+        self.0
+            .call(|db| {
+                let sql = "SELECT count(*) FROM inbox
+                    WHERE (notice IS NOT NULL OR refused IS NOT NULL) AND acknowledged_at IS NULL AND refused IS NULL";
+                Ok(db.prepare_cached(sql)?.query_row([], |row| Ok(uint(row.get(0)?)))?)
+            })
+            .await
+    }
+
+    /// An officer acknowledged a notice: the mark and the receipt to send, both or neither.
+    ///
+    /// # Errors
+    /// When there is no such notice, the receipt's place was taken meanwhile, or storage failed.
+    pub async fn acknowledge(
+        &self,
+        envelope: EnvelopeId,
+        at: Timestamp,
+        receipt: Outgoing,
+    ) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "UPDATE inbox SET acknowledged_at = coalesce(acknowledged_at, ?2)
+                    WHERE envelope = ?1 AND notice IS NOT NULL";
+                one(db.prepare_cached(sql)?.execute(params![envelope.as_bytes(), int(at.0)])?)?;
+                outbox::enqueue(db, &receipt)
+            })
+            .await
+    }
+
+    /// Arrivals whose place in a relay's log is promised and not proved, longest promised first.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn unproven(&self, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
+        let sql = format!(
+            "SELECT {ARRIVAL} FROM inbox WHERE proof IS NULL AND notice IS NOT NULL
+            AND log_relay IS NOT NULL ORDER BY arrived_at LIMIT ?1"
+        );
+        self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
+    }
+
+    /// Keeps the proof that an arrival is logged.
+    ///
+    /// # Errors
+    /// When there is no such arrival, or storage failed.
+    pub async fn put_proof(&self, envelope: EnvelopeId, proof: Vec<u8>) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "UPDATE inbox SET proof = ?2 WHERE envelope = ?1";
+                one(db.prepare_cached(sql)?.execute(params![envelope.as_bytes(), proof])?)
+            })
+            .await
+    }
+
+    /// Destroys what could open an arrival: its wrapped key and its sealed bytes are overwritten, in the
+    /// database and its log. The row stays, so that the message cannot come as new again.
+    ///
+    /// # Errors
+    /// When there is no such arrival, or storage failed. After [`StoreError::Full`] ask again: old pages
+    /// may not be overwritten yet.
+    pub async fn expunge(&self, envelope: EnvelopeId, at: Timestamp) -> Result<(), StoreError> {
+        self.0
+            .erase(move |db| {
+                let sql = "UPDATE inbox SET wrapped = x'', stored = x'', digest = ?3,
+                    expunged_at = coalesce(expunged_at, ?2) WHERE envelope = ?1";
+                let digest = sha256(&[]);
+                let values = params![envelope.as_bytes(), int(at.0), digest.as_bytes()];
+                one(db.prepare_cached(sql)?.execute(values)?)
+            })
+            .await
+    }
+
+    /// What is known of the order of a sender's messages.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn sequence_in(&self, sender: &ContactPoint) -> Result<Option<Vec<u8>>, StoreError> {
+        let sender = sender.to_string();
+        self.0
+            .call(move |db| {
+                let sql = "SELECT state FROM sequence_in WHERE sender = ?1";
+                Ok(db.prepare_cached(sql)?.query_row([&sender], |row| row.get(0)).optional()?)
+            })
+            .await
+    }
+}
+
+pub(super) const ARRIVAL: &str =
+    "envelope, notice, number, sender, precedence, created, arrived_at, acknowledged_at, refused,
+    order_words, stored, wrapped, proof, log_relay, log_index, expunged_at, digest";
+
+fn one(changed: usize) -> Result<(), StoreError> {
+    if changed == 0 { Err(StoreError::Conflict("no such arrival")) } else { Ok(()) }
+}
+
+fn take_in(db: &Connection, arrival: &Arrival) -> Result<TakenIn, StoreError> {
+    if put_arrival(db, arrival)? == 0 {
+        return Ok(TakenIn::Duplicate);
+    }
+    db.prepare_cached(
+        "INSERT INTO sequence_in (sender, state) VALUES (?1, ?2) ON CONFLICT (sender) DO UPDATE SET state = ?2",
+    )?
+    .execute(params![arrival.sender.to_string(), arrival.sequence])?;
+    if let Some((envelope, row)) = &arrival.progress {
+        ladder::climb(db, *envelope, row, Some(arrival.envelope))?;
+    }
+    if let Some(receipt) = &arrival.receipt {
+        outbox::enqueue(db, receipt)?;
+    }
+    Ok(TakenIn::New)
+}
+
+fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> {
+    let (relay, index) = match &arrival.log {
+        Some((relay, index)) => (Some(relay), Some(int(*index))),
+        None => (None, None),
+    };
+    Ok(db
+        .prepare_cached(
+            "INSERT INTO inbox (envelope, notice, number, sender, precedence, created, arrived_at, order_words,
+             stored, digest, wrapped, log_relay, log_index)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (envelope) DO NOTHING",
+        )?
+        .execute(params![
+            arrival.envelope.as_bytes(),
+            arrival.notice.as_ref().map(NoticeId::as_bytes),
+            arrival.number,
+            arrival.sender.to_string(),
+            arrival.precedence.rank(),
+            int(arrival.created.0),
+            int(arrival.arrived_at.0),
+            arrival.order,
+            arrival.stored,
+            sha256(&arrival.stored).as_bytes(),
+            arrival.wrapped,
+            relay,
+            index
+        ])?)
+}
+
+fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<TakenIn, StoreError> {
+    let new = db
+        .prepare_cached(
+            "INSERT INTO inbox (envelope, sender, precedence, created, arrived_at, refused, order_words, stored,
+             digest, wrapped) VALUES (?1, ?2, ?3, ?4, ?5, ?6, '', ?7, ?8, x'') ON CONFLICT (envelope) DO NOTHING",
+        )?
+        .execute(params![
+            refusal.envelope.as_bytes(),
+            refusal.sender.to_string(),
+            refusal.precedence.rank(),
+            int(refusal.created.0),
+            int(refusal.arrived_at.0),
+            refusal.verdict,
+            refusal.stored,
+            sha256(&refusal.stored).as_bytes()
+        ])?;
+    Ok(if new > 0 { TakenIn::New } else { TakenIn::Duplicate })
+}
+
+pub(super) fn arrival_rows(
+    db: &Connection,
+    sql: &str,
+    values: &[&dyn ToSql],
+) -> Result<Vec<ArrivalRow>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(kept(arrival_row(row), "inbox")?);
+    }
+    Ok(found)
+}
+
+fn arrival_row(row: &Row<'_>) -> Result<ArrivalRow, StoreError> {
+    let envelope = EnvelopeId(Digest::new(row.get(0)?));
+    let mut stored: Vec<u8> = row.get(10)?;
+    let damaged = sha256(&stored) != Digest::new(row.get(16)?);
+    if damaged {
+        tracing::error!(%envelope, "a message in the inbox is damaged");
+        stored.clear();
+    }
+    let index: Option<i64> = row.get(14)?;
+    Ok(ArrivalRow {
+        envelope,
+        notice: row.get::<_, Option<[u8; 32]>>(1)?.map(|id| NoticeId(Digest::new(id))),
+        number: row.get(2)?,
+        sender: point(&row.get::<_, String>(3)?)?,
+        precedence: precedence(row.get(4)?)?,
+        created: Timestamp(uint(row.get(5)?)),
+        arrived_at: Timestamp(uint(row.get(6)?)),
+        acknowledged_at: row.get::<_, Option<i64>>(7)?.map(|at| Timestamp(uint(at))),
+        refused: row.get(8)?,
+        order: row.get(9)?,
+        stored,
+        wrapped: row.get(11)?,
+        proof: row.get(12)?,
+        log: row.get::<_, Option<String>>(13)?.zip(index.map(uint)),
+        expunged_at: row.get::<_, Option<i64>>(15)?.map(|at| Timestamp(uint(at))),
+        damaged,
+    })
+}

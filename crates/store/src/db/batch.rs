@@ -1,0 +1,148 @@
+//! Many requests, one transaction, one wait for the disk.
+//!
+//! Each request runs in a savepoint, so that one that fails undoes only itself. When SQLite undoes the
+//! whole transaction (the disk is full), each request is run again alone, so that one that is too large
+//! does not take its neighbours with it. Nothing is answered here: that comes after the commit.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use crate::error::StoreError;
+
+/// A request with its place for the result.
+pub(super) trait Job: Send {
+    /// Runs it; whether what it did shall stand.
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
+    /// Puts an error in the place of the result: what it did was undone.
+    fn undo(&mut self, error: StoreError);
+    /// Whether the write-ahead log must be emptied after the commit.
+    fn erases(&self) -> bool;
+    /// Hands out the result.
+    fn answer(self: Box<Self>);
+}
+
+/// A request of one result type.
+pub(super) struct Request<T, W> {
+    pub(super) work: W,
+    pub(super) result: Option<Result<T, StoreError>>,
+    pub(super) answer: oneshot::Sender<Result<T, StoreError>>,
+    pub(super) erases: bool,
+}
+
+impl<T, W> Job for Request<T, W>
+where
+    T: Send,
+    W: Fn(&Connection) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let result = (self.work)(connection);
+        let stands = result.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.result = Some(result);
+        stands
+    }
+
+    fn undo(&mut self, error: StoreError) {
+        self.result = Some(Err(error));
+    }
+
+    fn erases(&self) -> bool {
+        self.erases
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(result) = self.result {
+            // Who asked may have gone; what was done stands.
+            self.answer.send(result).ok();
+        }
+    }
+}
+
+/// How a transaction ended, short of a failing disk.
+enum Ended {
+    /// It is on the disk.
+    Committed,
+    /// There was no room for it; nothing of it stands.
+    Undone,
+}
+
+/// Runs and commits all; afterwards each has its result. Counts the transactions that wrote something.
+///
+/// # Errors
+/// When the disk failed: nothing may be answered with success any more.
+pub(super) fn commit_each(
+    connection: &Connection,
+    jobs: &mut [Box<dyn Job>],
+    commits: &AtomicU64,
+) -> Result<(), StoreError> {
+    if let Ended::Undone = commit_together(connection, jobs, commits)? {
+        for job in jobs.iter_mut() {
+            let alone = std::slice::from_mut(job);
+            if let Ended::Undone = commit_together(connection, alone, commits)? {
+                job.undo(StoreError::Full);
+            }
+        }
+    }
+    if jobs.iter().any(|job| job.erases()) {
+        empty_log(connection, jobs)?;
+    }
+    Ok(())
+}
+
+fn commit_together(
+    connection: &Connection,
+    jobs: &mut [Box<dyn Job>],
+    commits: &AtomicU64,
+) -> Result<Ended, StoreError> {
+    let before = connection.total_changes();
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(fatal)?;
+    for job in jobs {
+        connection.execute_batch("SAVEPOINT request").map_err(fatal)?;
+        let ran = job.run(connection);
+        if let Err(error @ StoreError::Fatal(_)) = ran {
+            return Err(error);
+        }
+        if connection.is_autocommit() {
+            return Ok(Ended::Undone);
+        }
+        let close = if ran.is_ok() { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" };
+        connection.execute_batch(close).map_err(fatal)?;
+    }
+    match connection.execute_batch("COMMIT") {
+        Ok(()) => {
+            if connection.total_changes() != before {
+                commits.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(Ended::Committed)
+        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            if !connection.is_autocommit() {
+                connection.execute_batch("ROLLBACK").map_err(fatal)?;
+            }
+            Ok(Ended::Undone)
+        }
+        Err(error) => Err(fatal(error)),
+    }
+}
+
+/// Copies the log into the database and cuts it to nothing. When there is no room for that, who asked
+/// hears so: the rows are gone, their old pages may not be; asking again tries again.
+fn empty_log(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    match busy {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(StoreError::Fatal("somebody else reads the database".into())),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            for job in jobs.iter_mut().filter(|job| job.erases()) {
+                job.undo(StoreError::Full);
+            }
+            Ok(())
+        }
+        Err(error) => Err(fatal(error)),
+    }
+}
+
+fn fatal(error: rusqlite::Error) -> StoreError {
+    StoreError::Fatal(error.to_string())
+}

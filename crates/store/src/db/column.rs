@@ -1,0 +1,40 @@
+//! Between columns and domain values. What does not fit is damage, said by name, never guessed at.
+
+use pouch_wire::{ContactPoint, Precedence};
+
+use crate::error::StoreError;
+
+/// SQLite's integers are signed; ours are not, and never that large.
+pub(crate) fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Back again.
+pub(crate) fn uint(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A contact point from its column.
+pub(crate) fn point(text: &str) -> Result<ContactPoint, StoreError> {
+    text.parse().map_err(|_| StoreError::Damaged("contact point".into()))
+}
+
+/// A precedence from its column.
+pub(crate) fn precedence(rank: i64) -> Result<Precedence, StoreError> {
+    u8::try_from(rank)
+        .ok()
+        .and_then(Precedence::from_rank)
+        .ok_or_else(|| StoreError::Damaged("precedence".into()))
+}
+
+/// A row of a list, unless it is damaged: that is logged, and the others are served.
+pub(crate) fn kept<T>(row: Result<T, StoreError>, table: &'static str) -> Result<Option<T>, StoreError> {
+    match row {
+        Ok(row) => Ok(Some(row)),
+        Err(error @ StoreError::Damaged(_)) => {
+            tracing::error!(code = error.code(), table, %error, "row left out");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,101 @@
+//! What the log's keys signed, and what is published, per log.
+//!
+//! A signed checkpoint is remembered before anybody sees it, so that a relay that crashed cannot sign
+//! another of the same size. Neither ever goes back.
+
+use pouch_wire::Digest;
+use pouch_wire::session::LogName;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::db::{int, uint};
+use crate::error::StoreError;
+use crate::relay::RelayStore;
+use crate::rows::{PublishedRow, SignedRow};
+
+impl RelayStore {
+    /// Remembers what the log's keys signed, before anybody sees it.
+    ///
+    /// # Errors
+    /// When it would go back, or give one size a second root.
+    pub async fn put_signed(
+        &self,
+        log: LogName,
+        size: u64,
+        root: Digest,
+        note: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                match signed(db, log)? {
+                    Some(known) if known.size > size => {
+                        return Err(StoreError::Conflict("a larger log was signed"));
+                    }
+                    Some(known) if known.size == size && known.root != root => {
+                        return Err(StoreError::Conflict("another root was signed for this size"));
+                    }
+                    _ => {}
+                }
+                let sql =
+                    "INSERT INTO checkpoint (log, signed_size, signed_root, signed) VALUES (?1, ?2, ?3, ?4)
+                    ON CONFLICT (log) DO UPDATE SET signed_size = ?2, signed_root = ?3, signed = ?4";
+                db.prepare_cached(sql)?.execute(params![number(log), int(size), root.as_bytes(), note])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// What the log's keys signed last.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn signed(&self, log: LogName) -> Result<Option<SignedRow>, StoreError> {
+        self.0.call(move |db| signed(db, log)).await
+    }
+
+    /// Remembers what is published. The same size again stands for fresher cosignatures.
+    ///
+    /// # Errors
+    /// When nothing of this size was signed, or it would go back.
+    pub async fn put_published(&self, log: LogName, size: u64, note: Vec<u8>) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "UPDATE checkpoint SET published_size = ?2, published = ?3
+                    WHERE log = ?1 AND signed_size >= ?2 AND coalesce(published_size, 0) <= ?2";
+                match db.prepare_cached(sql)?.execute(params![number(log), int(size), note])? {
+                    0 => Err(StoreError::Conflict("not signed yet, or a larger log is published")),
+                    _ => Ok(()),
+                }
+            })
+            .await
+    }
+
+    /// What is published.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn published(&self, log: LogName) -> Result<Option<PublishedRow>, StoreError> {
+        self.0
+            .call(move |db| {
+                let sql =
+                    "SELECT published_size, published FROM checkpoint WHERE log = ?1 AND published IS NOT NULL";
+                let row = |row: &Row<'_>| Ok(PublishedRow { size: uint(row.get(0)?), note: row.get(1)? });
+                Ok(db.prepare_cached(sql)?.query_row([number(log)], row).optional()?)
+            })
+            .await
+    }
+}
+
+fn signed(db: &Connection, log: LogName) -> Result<Option<SignedRow>, StoreError> {
+    let sql = "SELECT signed_size, signed_root, signed FROM checkpoint WHERE log = ?1";
+    let row = |row: &Row<'_>| {
+        Ok(SignedRow { size: uint(row.get(0)?), root: Digest::new(row.get(1)?), note: row.get(2)? })
+    };
+    Ok(db.prepare_cached(sql)?.query_row([number(log)], row).optional()?)
+}
+
+const fn number(log: LogName) -> i64 {
+    match log {
+        LogName::Directory => 0,
+        LogName::Messages => 1,
+    }
+}

@@ -1,0 +1,49 @@
+//! The directory log's entries, in full, for the relay that sequences it.
+//!
+//! Entries are only ever added at the end.
+
+use rusqlite::{Connection, params};
+
+use crate::db::{int, uint};
+use crate::entries::run_of;
+use crate::error::StoreError;
+use crate::relay::RelayStore;
+
+impl RelayStore {
+    /// Puts an entry at the end of the directory log; its index.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn append_entry(&self, entry: Vec<u8>) -> Result<u64, StoreError> {
+        self.0
+            .call(move |db| {
+                let next = count(db)?;
+                let sql = "INSERT INTO directory_log (idx, entry) VALUES (?1, ?2)";
+                db.prepare_cached(sql)?.execute(params![int(next), entry])?;
+                Ok(next)
+            })
+            .await
+    }
+
+    /// Entries of the directory log, from an index on.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn entries(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        let sql = "SELECT idx, entry FROM directory_log WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
+        self.0.call(move |db| run_of(db, sql, from, count)).await
+    }
+
+    /// How many entries the directory log has.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn entry_count(&self) -> Result<u64, StoreError> {
+        self.0.call(count).await
+    }
+}
+
+fn count(db: &Connection) -> Result<u64, StoreError> {
+    let sql = "SELECT coalesce(max(idx) + 1, 0) FROM directory_log";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| Ok(uint(row.get(0)?)))?)
+}

@@ -1,0 +1,249 @@
+//! Messages that wait for their recipients: payload once, a row and a stanza for each.
+//!
+//! Accepting writes mailboxes, log and signature record in one transaction, or nothing. A payload goes
+//! with its last recipient; what expires is named, never dropped in silence.
+
+use pouch_crypto::sha256;
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Precedence, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+
+use crate::db::{int, kept, point, precedence, uint};
+use crate::error::StoreError;
+use crate::relay::{RelayStore, message_log};
+use crate::rows::{AcceptedRow, Expired, NewMessage, Parcel, Pending, Usage};
+
+impl RelayStore {
+    /// Keeps a message: payload once, a row per recipient, its leaf and signature in the log. The same
+    /// message again changes nothing and gets the first answer.
+    ///
+    /// # Errors
+    /// When the disk is full or storage failed; then nothing was accepted.
+    pub async fn accept(&self, message: NewMessage) -> Result<AcceptedRow, StoreError> {
+        self.0.call(move |db| accept(db, &message)).await
+    }
+
+    /// What a sender has stored and not yet delivered.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn usage(&self, sender: &ContactPoint) -> Result<Usage, StoreError> {
+        let sender = sender.to_string();
+        self.0
+            .call(move |db| {
+                let sql = "SELECT bytes, messages FROM usage WHERE sender = ?1";
+                let usage =
+                    |row: &Row<'_>| Ok(Usage { bytes: uint(row.get(0)?), messages: uint(row.get(1)?) });
+                Ok(db.prepare_cached(sql)?.query_row([&sender], usage).optional()?.unwrap_or_default())
+            })
+            .await
+    }
+
+    /// Messages that wait for a recipient, most urgent first, then in the order that they came.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn pending(&self, recipient: &ContactPoint, limit: u32) -> Result<Vec<Pending>, StoreError> {
+        let recipient = recipient.to_string();
+        let sql = "SELECT m.envelope, p.sender, m.precedence, m.idx, p.len, p.not_after
+            FROM mailbox m JOIN payload p USING (envelope) WHERE m.recipient = ?1
+            ORDER BY m.precedence, m.idx LIMIT ?2";
+        self.0.call(move |db| pending(db, sql, params![recipient, limit])).await
+    }
+
+    /// The same from behind one message on, for a queue that is longer than one page.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn pending_after(
+        &self,
+        recipient: &ContactPoint,
+        after: (Precedence, u64),
+        limit: u32,
+    ) -> Result<Vec<Pending>, StoreError> {
+        let recipient = recipient.to_string();
+        let sql = "SELECT m.envelope, p.sender, m.precedence, m.idx, p.len, p.not_after
+            FROM mailbox m JOIN payload p USING (envelope)
+            WHERE m.recipient = ?1 AND (m.precedence, m.idx) > (?3, ?4)
+            ORDER BY m.precedence, m.idx LIMIT ?2";
+        let (rank, index) = (after.0.rank(), int(after.1));
+        self.0.call(move |db| pending(db, sql, params![recipient, limit, rank, index])).await
+    }
+
+    /// Everybody for whom something waits.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn recipients_with_pending(&self) -> Result<Vec<ContactPoint>, StoreError> {
+        self.0.call(recipients).await
+    }
+
+    /// What a recipient gets of a message; `None` when nothing waits for it.
+    ///
+    /// # Errors
+    /// When the stored message is damaged, or storage failed.
+    pub async fn load(
+        &self,
+        envelope: EnvelopeId,
+        recipient: &ContactPoint,
+    ) -> Result<Option<Parcel>, StoreError> {
+        let recipient = recipient.to_string();
+        self.0.call(move |db| load(db, envelope, &recipient)).await
+    }
+
+    /// The recipient has it: forget its row, and the payload with the last one.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn taken(&self, envelope: EnvelopeId, recipient: &ContactPoint) -> Result<(), StoreError> {
+        let recipient = recipient.to_string();
+        self.0
+            .call(move |db| {
+                db.prepare_cached("DELETE FROM mailbox WHERE envelope = ?1 AND recipient = ?2")?
+                    .execute(params![envelope.as_bytes(), recipient])?;
+                db.prepare_cached(
+                    "DELETE FROM payload WHERE envelope = ?1
+                     AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.envelope = payload.envelope)",
+                )?
+                .execute([envelope.as_bytes()])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Drops what nobody may act on any more, and says what was not taken. At `not_after` itself it
+    /// is too late.
+    ///
+    /// # Errors
+    /// When storage failed; then nothing was dropped.
+    pub async fn expire(&self, now: Timestamp) -> Result<Vec<Expired>, StoreError> {
+        self.0.call(move |db| expire(db, now)).await
+    }
+}
+
+fn accept(db: &Connection, new: &NewMessage) -> Result<AcceptedRow, StoreError> {
+    if let Some((index, accepted_at)) = message_log::place_of(db, new.envelope)? {
+        return Ok(AcceptedRow { index, accepted_at, fresh: false });
+    }
+    let index = message_log::append(db, new)?;
+    if !new.stanzas.is_empty() {
+        put_payload(db, new, index)?;
+    }
+    let mut mailbox = db.prepare_cached(
+        "INSERT INTO mailbox (recipient, precedence, idx, envelope, stanza) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (recipient, stanza) in &new.stanzas {
+        mailbox.execute(params![
+            recipient.to_string(),
+            new.precedence.rank(),
+            int(index),
+            new.envelope.as_bytes(),
+            stanza
+        ])?;
+    }
+    Ok(AcceptedRow { index, accepted_at: new.accepted_at, fresh: true })
+}
+
+fn put_payload(db: &Connection, new: &NewMessage, index: u64) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO payload (envelope, sender, precedence, idx, not_after, len, digest, payload)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        new.envelope.as_bytes(),
+        new.sender.to_string(),
+        new.precedence.rank(),
+        int(index),
+        int(new.not_after.0),
+        i64::try_from(new.payload.len()).unwrap_or(i64::MAX),
+        sha256(&new.payload).as_bytes(),
+        new.payload
+    ])?;
+    Ok(())
+}
+
+fn pending(db: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<Pending>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(kept(pending_row(row), "mailbox")?);
+    }
+    Ok(found)
+}
+
+fn pending_row(row: &Row<'_>) -> Result<Pending, StoreError> {
+    Ok(Pending {
+        envelope: EnvelopeId(Digest::new(row.get(0)?)),
+        sender: point(&row.get::<_, String>(1)?)?,
+        precedence: precedence(row.get(2)?)?,
+        index: uint(row.get(3)?),
+        payload_len: uint(row.get(4)?),
+        not_after: Timestamp(uint(row.get(5)?)),
+    })
+}
+
+/// Jumps from one recipient to the next in the index, without reading what waits for each.
+fn recipients(db: &Connection) -> Result<Vec<ContactPoint>, StoreError> {
+    let sql = "WITH RECURSIVE waiting (recipient) AS (
+            SELECT min(recipient) FROM mailbox
+            UNION ALL
+            SELECT (SELECT min(recipient) FROM mailbox WHERE recipient > waiting.recipient)
+            FROM waiting WHERE waiting.recipient IS NOT NULL)
+        SELECT recipient FROM waiting WHERE recipient IS NOT NULL";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(kept(point(&row.get::<_, String>(0)?), "mailbox")?);
+    }
+    Ok(found)
+}
+
+fn load(db: &Connection, envelope: EnvelopeId, recipient: &str) -> Result<Option<Parcel>, StoreError> {
+    let sql = "SELECT l.header, l.signature, m.stanza, p.payload, l.idx, l.accepted_at, p.digest, l.digest
+        FROM mailbox m JOIN payload p USING (envelope) JOIN message_log l USING (envelope)
+        WHERE m.envelope = ?1 AND m.recipient = ?2";
+    let found = db
+        .prepare_cached(sql)?
+        .query_row(params![envelope.as_bytes(), recipient], |row| {
+            let parcel = Parcel {
+                header: row.get(0)?,
+                signature: row.get(1)?,
+                stanza: row.get(2)?,
+                payload: row.get(3)?,
+                index: uint(row.get(4)?),
+                accepted_at: Timestamp(uint(row.get(5)?)),
+            };
+            Ok((parcel, Digest::new(row.get(6)?), Digest::new(row.get(7)?)))
+        })
+        .optional()?;
+    let Some((parcel, payload, record)) = found else { return Ok(None) };
+    let whole = sha256(&parcel.payload) == payload
+        && message_log::record_digest(&parcel.header, &parcel.signature) == record;
+    if whole { Ok(Some(parcel)) } else { Err(StoreError::Damaged(format!("message {envelope}"))) }
+}
+
+fn expire(db: &Connection, now: Timestamp) -> Result<Vec<Expired>, StoreError> {
+    let sql = "SELECT m.envelope, m.recipient, p.sender FROM payload p JOIN mailbox m USING (envelope)
+        WHERE p.not_after <= ?1 ORDER BY p.idx, m.recipient";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([int(now.0)])?;
+    let mut gone = Vec::new();
+    while let Some(row) = rows.next()? {
+        gone.extend(kept(expired_row(row), "mailbox")?);
+    }
+    db.prepare_cached(
+        "DELETE FROM mailbox WHERE envelope IN (SELECT envelope FROM payload WHERE not_after <= ?1)",
+    )?
+    .execute([int(now.0)])?;
+    db.prepare_cached("DELETE FROM payload WHERE not_after <= ?1")?.execute([int(now.0)])?;
+    Ok(gone)
+}
+
+fn expired_row(row: &Row<'_>) -> Result<Expired, StoreError> {
+    Ok(Expired {
+        envelope: EnvelopeId(Digest::new(row.get(0)?)),
+        recipient: point(&row.get::<_, String>(1)?)?,
+        sender: point(&row.get::<_, String>(2)?)?,
+    })
+}

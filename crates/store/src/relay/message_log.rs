@@ -1,0 +1,119 @@
+//! The message log's leaves, and the signature records that auditors read.
+//!
+//! They stay when the message is gone; nothing here is ever deleted.
+
+use pouch_crypto::sha256;
+use pouch_wire::{Digest, EnvelopeId, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::db::{int, uint};
+use crate::entries::run_of;
+use crate::error::StoreError;
+use crate::relay::RelayStore;
+use crate::rows::{NewMessage, SignatureRow};
+
+impl RelayStore {
+    /// Entries of the message log, from an index on.
+    ///
+    /// # Errors
+    /// When storage failed, or an entry is missing.
+    pub async fn leaves(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        let sql = "SELECT idx, leaf FROM message_log WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
+        self.0.call(move |db| run_of(db, sql, from, count)).await
+    }
+
+    /// How many entries the message log has.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn leaf_count(&self) -> Result<u64, StoreError> {
+        self.0.call(leaf_count).await
+    }
+
+    /// Where a message stands in the message log; `None` when it was never accepted here.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn leaf_index(&self, envelope: EnvelopeId) -> Result<Option<u64>, StoreError> {
+        self.0.call(move |db| Ok(place_of(db, envelope)?.map(|(index, _)| index))).await
+    }
+
+    /// Header and signature of accepted messages, from an index on, for auditors.
+    ///
+    /// # Errors
+    /// When storage failed, or a record is damaged (its index is said).
+    pub async fn signature_records(&self, from: u64, count: u32) -> Result<Vec<SignatureRow>, StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "SELECT idx, envelope, header, signature, accepted_at, digest FROM message_log
+                    WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
+                let mut statement = db.prepare_cached(sql)?;
+                let mut rows = statement.query(params![int(from), count])?;
+                let mut records = Vec::new();
+                while let Some(row) = rows.next()? {
+                    records.push(record(row)?);
+                }
+                Ok(records)
+            })
+            .await
+    }
+}
+
+fn record(row: &Row<'_>) -> Result<SignatureRow, StoreError> {
+    let index = uint(row.get(0)?);
+    let damaged = || StoreError::Damaged(format!("signature record {index}"));
+    let header: Vec<u8> = row.get(2)?;
+    let signature: [u8; 64] = row.get(3).map_err(|_| damaged())?;
+    let digest: [u8; 32] = row.get(5).map_err(|_| damaged())?;
+    if record_digest(&header, &signature) != Digest::new(digest) {
+        return Err(damaged());
+    }
+    Ok(SignatureRow {
+        index,
+        envelope: EnvelopeId(Digest::new(row.get(1).map_err(|_| damaged())?)),
+        header,
+        signature,
+        accepted_at: Timestamp(uint(row.get(4)?)),
+    })
+}
+
+/// The checksum of a record: SHA-256 over SHA-256 of the header, and the signature.
+pub(super) fn record_digest(header: &[u8], signature: &[u8; 64]) -> Digest {
+    let mut bytes = sha256(header).as_bytes().to_vec();
+    bytes.extend_from_slice(signature);
+    sha256(&bytes)
+}
+
+pub(super) fn leaf_count(db: &Connection) -> Result<u64, StoreError> {
+    let sql = "SELECT coalesce(max(idx) + 1, 0) FROM message_log";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| Ok(uint(row.get(0)?)))?)
+}
+
+/// Index and time of an accepted message.
+pub(super) fn place_of(
+    db: &Connection,
+    envelope: EnvelopeId,
+) -> Result<Option<(u64, Timestamp)>, StoreError> {
+    let sql = "SELECT idx, accepted_at FROM message_log WHERE envelope = ?1";
+    let place = |row: &Row<'_>| Ok((uint(row.get(0)?), Timestamp(uint(row.get(1)?))));
+    Ok(db.prepare_cached(sql)?.query_row([envelope.as_bytes()], place).optional()?)
+}
+
+/// Puts a message's leaf and signature at the end; its index.
+pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<u64, StoreError> {
+    let index = leaf_count(db)?;
+    db.prepare_cached(
+        "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        int(index),
+        new.envelope.as_bytes(),
+        new.leaf,
+        new.header,
+        new.signature,
+        int(new.accepted_at.0),
+        record_digest(&new.header, &new.signature).as_bytes()
+    ])?;
+    Ok(index)
+}

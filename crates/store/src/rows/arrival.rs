@@ -1,0 +1,103 @@
+//! What a node keeps of messages that came. Sealed bytes and wrapped keys only, never what they say.
+
+use pouch_wire::{ContactPoint, EnvelopeId, NoticeId, Precedence, Timestamp};
+
+use super::outgoing::{Outgoing, RungRow};
+
+/// A verified arrival to keep.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Its id.
+    pub envelope: EnvelopeId,
+    /// The notice inside; `None` for a receipt.
+    pub notice: Option<NoticeId>,
+    /// The number that the sender gave the notice, as printed.
+    pub number: Option<String>,
+    /// Who sent it.
+    pub sender: ContactPoint,
+    /// How urgent.
+    pub precedence: Precedence,
+    /// When it was signed.
+    pub created: Timestamp,
+    /// When it came.
+    pub arrived_at: Timestamp,
+    /// The sealed bytes.
+    pub stored: Vec<u8>,
+    /// The content key and the place in the sequence, wrapped.
+    pub wrapped: Vec<u8>,
+    /// What is known of the order of the sender's messages from now on.
+    pub sequence: Vec<u8>,
+    /// What the order said of this one, kept to be shown.
+    pub order: String,
+    /// What a receipt says of a message that we sent: whose rung, how far, in which words.
+    pub progress: Option<(EnvelopeId, RungRow)>,
+    /// The receipt to send.
+    pub receipt: Option<Outgoing>,
+    /// Its index in the relay's message log.
+    pub log: Option<(String, u64)>,
+}
+
+/// A refused arrival to keep.
+#[derive(Debug, Clone)]
+pub struct NewRefusal {
+    /// Its id.
+    pub envelope: EnvelopeId,
+    /// Who it claims to be from.
+    pub sender: ContactPoint,
+    /// How urgent it claims to be.
+    pub precedence: Precedence,
+    /// When it claims to be signed.
+    pub created: Timestamp,
+    /// When it came.
+    pub arrived_at: Timestamp,
+    /// The verdict, as the agent writes it.
+    pub verdict: String,
+    /// The sealed bytes, as evidence.
+    pub stored: Vec<u8>,
+}
+
+/// Whether an arrival was new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenIn {
+    /// It was not there before.
+    New,
+    /// It was; nothing changed.
+    Duplicate,
+}
+
+/// An arrival as it is kept.
+#[derive(Debug, Clone)]
+pub struct ArrivalRow {
+    /// Its id.
+    pub envelope: EnvelopeId,
+    /// The notice inside.
+    pub notice: Option<NoticeId>,
+    /// Its number.
+    pub number: Option<String>,
+    /// Who sent it, or claims to have.
+    pub sender: ContactPoint,
+    /// How urgent.
+    pub precedence: Precedence,
+    /// When it was, or claims to be, signed.
+    pub created: Timestamp,
+    /// When it came.
+    pub arrived_at: Timestamp,
+    /// When an officer acknowledged it.
+    pub acknowledged_at: Option<Timestamp>,
+    /// The verdict of a refusal.
+    pub refused: Option<String>,
+    /// What the order said.
+    pub order: String,
+    /// The sealed bytes.
+    pub stored: Vec<u8>,
+    /// The wrapped content key.
+    pub wrapped: Vec<u8>,
+    /// The proof that it is logged.
+    pub proof: Option<Vec<u8>>,
+    /// The relay and the index that its receipt promises.
+    pub log: Option<(String, u64)>,
+    /// When what could open it was destroyed; then `stored` and `wrapped` are empty.
+    pub expunged_at: Option<Timestamp>,
+    /// The sealed bytes are not those that were stored; nothing of them may be shown.
+    pub damaged: bool,
+}
