@@ -28,7 +28,9 @@ pub(crate) fn errors(root: &Path, check: bool) -> Result<String, Trouble> {
     let path = root.join(PAGE);
     if check {
         if fs::read_to_string(&path).unwrap_or_default() != text {
-            return Err(Trouble::failed(format!("{PAGE} is not what the code says; run: cargo xtask errors")));
+            return Err(Trouble::failed(format!(
+                "{PAGE} is not what the code says; run: cargo xtask errors"
+            )));
         }
         return Ok(format!("{PAGE} has the {} codes of the source", index.codes.len()));
     }

@@ -71,7 +71,9 @@ fn pem_blocks(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("-----BEGIN ") {
         let Some(rest) = text.get(at..) else { continue };
-        let Some((label, body)) = rest.trim_start_matches("-----BEGIN ").split_once("-----") else { continue };
+        let Some((label, body)) = rest.trim_start_matches("-----BEGIN ").split_once("-----") else {
+            continue;
+        };
         if label.len() > 40 || !label.contains(header) {
             continue;
         }
@@ -91,7 +93,8 @@ fn marked(text: &str) -> Vec<String> {
         let mark = format!("{first}{second}");
         for (at, _) in text.match_indices(&mark) {
             let after = text.get(at.saturating_add(mark.len())..).unwrap_or_default();
-            let body = after.chars().take_while(|c| c.is_ascii_alphanumeric() || "+/=._-".contains(*c)).count();
+            let body =
+                after.chars().take_while(|c| c.is_ascii_alphanumeric() || "+/=._-".contains(*c)).count();
             if body >= signs && !allowed(text, at) {
                 found.push(format!("line {}: {mark}", line_of(text, at)));
             }
@@ -108,7 +111,8 @@ fn jwk(text: &str) -> Option<String> {
 
 /// Whether this line or the one above says that it is allowed, and why.
 fn allowed(text: &str, at: usize) -> bool {
-    let end = text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |len| at.saturating_add(len));
+    let end =
+        text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |len| at.saturating_add(len));
     let until = text.get(..end).unwrap_or_default();
     until.lines().rev().take(2).any(|line| {
         let reason = line.split_once(ALLOW).and_then(|(_, rest)| rest.strip_prefix(':'));
@@ -136,7 +140,11 @@ mod tests {
             let block = pem(&format!("{label} KEY"));
             assert_eq!(secrets("docs/a.md", block.as_bytes()).len(), 1, "{label}");
             let quoted = block.replace('\n', "\\n");
-            assert_eq!(secrets("a.rs", format!("const A: &str = \"{quoted}\";").as_bytes()).len(), 1, "{label}");
+            assert_eq!(
+                secrets("a.rs", format!("const A: &str = \"{quoted}\";").as_bytes()).len(),
+                1,
+                "{label}"
+            );
         }
         assert_eq!(secrets("a.asc", pem(concat!("PGP PRIVATE", " KEY BLOCK")).as_bytes()).len(), 1);
     }

@@ -70,7 +70,8 @@ pub(crate) fn without_tests(tokens: &[Token]) -> Vec<Token> {
     let mut kept = Vec::new();
     let mut rest = tokens;
     while let Some((first, after)) = rest.split_first() {
-        let marked = rest.len() >= MARK.len() && rest.iter().zip(MARK).all(|(token, text)| token.text == text);
+        let marked =
+            rest.len() >= MARK.len() && rest.iter().zip(MARK).all(|(token, text)| token.text == text);
         if marked {
             rest = after_item(rest.get(MARK.len()..).unwrap_or_default());
         } else {

@@ -73,17 +73,20 @@ impl KeyRing {
 
     /// A key that signs in domains.
     pub(crate) fn signing(&self, name: &str) -> Result<SigningKey, Problem> {
-        pouch_crypto::read_signing_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
+        pouch_crypto::read_signing_key(&self.pem(name)?, &self.passphrase, None)
+            .map_err(|e| self.locked(name, &e))
     }
 
     /// A key that signs notes.
     pub(crate) fn note(&self, name: &str) -> Result<NoteKey, Problem> {
-        pouch_crypto::read_note_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
+        pouch_crypto::read_note_key(&self.pem(name)?, &self.passphrase, None)
+            .map_err(|e| self.locked(name, &e))
     }
 
     /// An ML-DSA-44 key.
     pub(crate) fn mldsa(&self, name: &str) -> Result<MlDsaKey, Problem> {
-        pouch_crypto::read_mldsa_key(&self.pem(name)?, &self.passphrase, None).map_err(|e| self.locked(name, &e))
+        pouch_crypto::read_mldsa_key(&self.pem(name)?, &self.passphrase, None)
+            .map_err(|e| self.locked(name, &e))
     }
 
     /// Makes and stores a key that signs in domains.

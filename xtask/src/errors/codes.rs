@@ -58,7 +58,8 @@ impl Index {
             if token.kind != Kind::Quoted || !is_code(&token.text) {
                 continue;
             }
-            let (before, after) = (file.tokens.get(..at).unwrap_or_default(), file.tokens.get(at..).unwrap_or_default());
+            let (before, after) =
+                (file.tokens.get(..at).unwrap_or_default(), file.tokens.get(at..).unwrap_or_default());
             match place(before, after) {
                 Place::Reference => {}
                 Place::Arm(patterns) => {
@@ -97,7 +98,8 @@ impl Index {
         let name = variant.map_or_else(|| owner.to_owned(), |variant| format!("{owner}::{variant}"));
         let stated = code_of(&above.message);
         if stated.is_some_and(|stated| stated != code) {
-            self.conflicts.push(format!("{name} has {code}, and its text says {}", stated.unwrap_or_default()));
+            self.conflicts
+                .push(format!("{name} has {code}, and its text says {}", stated.unwrap_or_default()));
         }
         let messages = message(&above.message).into_iter().collect();
         let meaning = Meaning { name: Some(name), krate, messages, doc: above.doc };
@@ -128,12 +130,17 @@ impl Index {
     /// Texts of errors that begin with a code which nothing else gives.
     fn texts(&mut self, known: &BTreeMap<(String, String), Type>) {
         for ((krate, name), found) in known {
-            let variants = found.variants.iter().map(|(variant, above)| (format!("{name}::{variant}"), above));
+            let variants =
+                found.variants.iter().map(|(variant, above)| (format!("{name}::{variant}"), above));
             for (name, above) in variants.chain([(name.clone(), &found.above)]) {
                 let Some(code) = code_of(&above.message) else { continue };
                 let messages = message(&above.message).into_iter().collect();
-                let meaning =
-                    Meaning { name: Some(name.clone()), krate: krate.clone(), messages, doc: above.doc.clone() };
+                let meaning = Meaning {
+                    name: Some(name.clone()),
+                    krate: krate.clone(),
+                    messages,
+                    doc: above.doc.clone(),
+                };
                 let other = self.codes.entry(code.to_owned()).or_insert(meaning);
                 if other.name.as_ref().is_some_and(|other| *other != name) {
                     let other = other.name.clone().unwrap_or_default();
@@ -161,11 +168,17 @@ fn place<'a>(before: &'a [Token], after: &[Token]) -> Place<'a> {
     match before {
         [.., equal, second] if equal.is_sign("=") && second.is_sign("=") => Place::Reference,
         [.., not, equal] if not.is_sign("!") && equal.is_sign("=") => Place::Reference,
-        [pattern @ .., equal, arrow] if equal.is_sign("=") && arrow.is_sign(">") => Place::Arm(patterns(pattern)),
-        [pattern @ .., equal, arrow, paren] if equal.is_sign("=") && arrow.is_sign(">") && paren.is_sign("(") => {
+        [pattern @ .., equal, arrow] if equal.is_sign("=") && arrow.is_sign(">") => {
             Place::Arm(patterns(pattern))
         }
-        [.., brace] if brace.is_sign("{") && after.get(1).is_some_and(|token| token.is_sign("}")) => Place::Body,
+        [pattern @ .., equal, arrow, paren]
+            if equal.is_sign("=") && arrow.is_sign(">") && paren.is_sign("(") =>
+        {
+            Place::Arm(patterns(pattern))
+        }
+        [.., brace] if brace.is_sign("{") && after.get(1).is_some_and(|token| token.is_sign("}")) => {
+            Place::Body
+        }
         _ if after.get(1).zip(after.get(2)).is_some_and(|(a, b)| a.is_sign("=") && b.is_sign(">")) => {
             Place::Reference
         }
@@ -224,7 +237,8 @@ fn implementing(before: &[Token]) -> Option<String> {
             depth = depth.saturating_sub(1);
         } else if token.is_sign("{") {
             let head = before.get(..at).unwrap_or_default();
-            let start = head.iter().rposition(|token| token.is_sign("}") || token.is_sign(";") || token.is_sign("{"));
+            let start =
+                head.iter().rposition(|token| token.is_sign("}") || token.is_sign(";") || token.is_sign("{"));
             let head = head.get(start.map_or(0, |start| start.saturating_add(1))..).unwrap_or_default();
             if let Some(at) = head.iter().position(|token| token.is_word("impl")) {
                 let arguments = head.iter().any(|token| token.is_word("fn"));

@@ -133,6 +133,9 @@ mod tests {
         let found = types(&tokens(
             "/// Empty.\n#[derive(thiserror::Error)]\n#[error(\"POUCH-KEY-10 empty\")]\npub(crate) struct Empty;\nfn a() {}",
         ));
-        assert_eq!(found["Empty"].above, Above { doc: "Empty.".into(), message: "POUCH-KEY-10 empty".into() });
+        assert_eq!(
+            found["Empty"].above,
+            Above { doc: "Empty.".into(), message: "POUCH-KEY-10 empty".into() }
+        );
     }
 }

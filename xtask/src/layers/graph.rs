@@ -91,7 +91,8 @@ impl Graph {
                     return Some(format!("{krate} -> {name}: floor 1 takes randomness as an argument"));
                 }
                 let short = name.strip_prefix("pouch-")?;
-                (!FLOOR_1.contains(&short)).then(|| format!("{krate} -> {name}: floor 1 depends on floor 1 only"))
+                (!FLOOR_1.contains(&short))
+                    .then(|| format!("{krate} -> {name}: floor 1 depends on floor 1 only"))
             })
             .collect()
     }
@@ -111,7 +112,8 @@ impl Graph {
         for krate in self.members.keys() {
             for name in self.direct(krate) {
                 let owner = RESERVED.iter().find(|(library, _)| *library == name);
-                if let Some((library, owners)) = owner.filter(|(_, owners)| !owners.contains(&krate.as_str())) {
+                if let Some((library, owners)) = owner.filter(|(_, owners)| !owners.contains(&krate.as_str()))
+                {
                     broken.push(format!("{krate} -> {library}: only {} may name it", owners.join(", ")));
                 }
             }
@@ -248,9 +250,14 @@ mod tests {
 
     #[test]
     fn libraries_that_know_bytes_tables_or_sockets_stay_in_their_crate() {
-        for (krate, library) in [("tlog", "bincode"), ("agent", "rusqlite"), ("relay", "quinn"), ("cli", "socket2")] {
+        for (krate, library) in
+            [("tlog", "bincode"), ("agent", "rusqlite"), ("relay", "quinn"), ("cli", "socket2")]
+        {
             let broken = workspace(&[(&format!("pouch-{krate}"), library)]);
-            assert!(broken.iter().any(|line| line.starts_with(&format!("{krate} -> {library}: only "))), "{broken:?}");
+            assert!(
+                broken.iter().any(|line| line.starts_with(&format!("{krate} -> {library}: only "))),
+                "{broken:?}"
+            );
         }
     }
 

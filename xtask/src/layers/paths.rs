@@ -78,12 +78,10 @@ mod tests {
 
     #[test]
     fn groups_are_taken_apart() {
-        assert_eq!(names("use std::{fs, net::{self, UdpSocket}};"), [
-            "use",
-            "std::fs",
-            "std::net::self",
-            "std::net::UdpSocket"
-        ]);
+        assert_eq!(
+            names("use std::{fs, net::{self, UdpSocket}};"),
+            ["use", "std::fs", "std::net::self", "std::net::UdpSocket"]
+        );
     }
 
     #[test]

@@ -81,7 +81,8 @@ fn tables(file: &SourceFile, broken: &mut Vec<String>) {
 /// Whether a text reads like a statement of SQL, in the capitals that such statements are written in.
 fn is_sql(text: &str) -> bool {
     let text = text.trim();
-    let begins = |word: &str| text.strip_prefix(word).is_some_and(|rest| rest.starts_with(char::is_whitespace));
+    let begins =
+        |word: &str| text.strip_prefix(word).is_some_and(|rest| rest.starts_with(char::is_whitespace));
     let holds = |word: &str| text.split_whitespace().any(|other| other == word);
     (begins("SELECT") && holds("FROM"))
         || (begins("UPDATE") && holds("SET"))
@@ -118,7 +119,10 @@ mod tests {
     fn the_same_is_allowed_above_in_tests_and_in_words() {
         assert_eq!(broken("agent", "fn a() { std::fs::read(b); }"), Vec::<String>::new());
         assert_eq!(broken("tlog", "#[cfg(test)] mod tests { use std::fs; }"), Vec::<String>::new());
-        assert_eq!(broken("tlog", "// std::fs\n/// std::net\nfn a() -> &str { \"SystemTime\" }"), Vec::<String>::new());
+        assert_eq!(
+            broken("tlog", "// std::fs\n/// std::net\nfn a() -> &str { \"SystemTime\" }"),
+            Vec::<String>::new()
+        );
         assert_eq!(broken("tlog", "fn a(rng: &mut impl rand::CryptoRng) {}"), Vec::<String>::new());
     }
 
@@ -140,7 +144,10 @@ mod tests {
     #[test]
     fn sql_is_known_by_store_alone() {
         let source = "fn a() { run(\"SELECT id\n FROM inbox\"); }";
-        assert_eq!(broken("agent", source), ["src/a.rs:1: \"SELECT id\\n FROM inbox\": only store may know SQL"]);
+        assert_eq!(
+            broken("agent", source),
+            ["src/a.rs:1: \"SELECT id\\n FROM inbox\": only store may know SQL"]
+        );
         assert_eq!(broken("store", source), Vec::<String>::new());
         assert_eq!(broken("cli", "fn a() { say(\"UPDATE of the notice\"); }"), Vec::<String>::new());
         assert_eq!(broken("agent", "const A: &str = \"PRAGMA journal_mode\";").len(), 1);

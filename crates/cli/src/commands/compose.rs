@@ -316,8 +316,8 @@ pub(crate) async fn approve(
     let key = KeyRing::open(folder, source.existing("the officer's key")?).signing(file)?;
     let bytes = hex_bytes(&draft.notice_bytes)?;
     // What is signed is what was shown: the officer's program renders the bytes itself.
-    let notice =
-        pouch_notice::preview(&bytes).map_err(|e| Problem::new(Exit::Failed, "POUCH-CLI-12", e.to_string()))?;
+    let notice = pouch_notice::preview(&bytes)
+        .map_err(|e| Problem::new(Exit::Failed, "POUCH-CLI-12", e.to_string()))?;
     if notice.text != draft.preview || notice.id != draft.id {
         return Err(Problem::new(
             Exit::NotAuthentic,

@@ -51,7 +51,9 @@ fn one_code_for_two_variants_is_a_conflict() {
         r#"Self::Expired { .. } => "POUCH-NET-01", Self::NoKey(_) => "POUCH-NET-01","#,
         r#"Self::Expired { .. } | Self::NoKey(_) => "POUCH-NET-01","#,
     ] {
-        let found = index(&format!("{REFUSAL} impl Refusal {{ fn code(&self) -> &str {{ match self {{ {arms} }} }} }}"));
+        let found = index(&format!(
+            "{REFUSAL} impl Refusal {{ fn code(&self) -> &str {{ match self {{ {arms} }} }} }}"
+        ));
         assert_eq!(found.conflicts.len(), 1, "{arms}: {:?}", found.codes);
     }
 }

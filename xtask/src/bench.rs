@@ -1,0 +1,12 @@
+//! `cargo xtask bench`: the measured cost of the pure crates. No timing decides a test.
+
+use std::path::Path;
+
+use crate::run::{cargo, run};
+use crate::trouble::Trouble;
+
+/// Runs the benchmarks whose name holds a filter, or all of them.
+pub(crate) fn bench(root: &Path, filter: &[&str]) -> Result<String, Trouble> {
+    run(cargo(root).args(["bench", "--locked", "--workspace", "--bench", "*", "--"]).args(filter))?;
+    Ok("measured; figures and plots are below target/criterion".to_owned())
+}
