@@ -105,7 +105,7 @@ fn marked(text: &str) -> Vec<String> {
 
 /// A JSON Web Key with its private member.
 fn jwk(text: &str) -> Option<String> {
-    let member = |name: &str| text.contains(&format!("\"{name}\""));
+    let member = |name: &str| text.contains(&format!("\"{name}\":"));
     (member("kty") && member("crv") && member("d")).then(|| "a JSON Web Key with its private part".to_owned())
 }
 
@@ -178,7 +178,7 @@ mod tests {
             assert_eq!(secrets("notes.txt", key.as_bytes()).len(), 1);
             assert_eq!(secrets("notes.txt", format!("{first}{second} is its beginning").as_bytes()).len(), 0);
         }
-        assert_eq!(secrets("a.json", br#"{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}"#).len(), 1);
+        assert_eq!(secrets("a.json", concat!(r#"{"kty":"OKP","crv":"Ed25519","x":"AA","d"#, r#"":"AA"}"#).as_bytes()).len(), 1);
         assert_eq!(secrets("a.json", br#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#).len(), 0);
     }
 

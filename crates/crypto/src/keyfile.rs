@@ -318,12 +318,14 @@ mod tests {
         let der = SecretDocument::try_from(to_der(&ML_DSA_44, &seed).unwrap().to_vec()).unwrap();
         assert_eq!(
             der.to_pem("PRIVATE KEY", LineEnding::LF).unwrap().as_str(),
+            // keys: allow: published in RFC 9881, appendix C
             "-----BEGIN PRIVATE KEY-----\n\
              MDQCAQAwCwYJYIZIAWUDBAMRBCKAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ\n\
              GhscHR4f\n\
              -----END PRIVATE KEY-----\n"
         );
 
+        // keys: allow: published in RFC 8410, section 10.3
         let pem = "-----BEGIN PRIVATE KEY-----\n\
                    MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
                    -----END PRIVATE KEY-----\n";

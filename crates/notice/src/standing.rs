@@ -42,9 +42,9 @@ impl Misquote {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::OtherNumber => "POUCH-NOT-50",
-            Self::OtherEnvironment => "POUCH-NOT-51",
-            Self::NotTheirs => "POUCH-NOT-52",
+            Self::OtherNumber => "POUCH-NOT-55",
+            Self::OtherEnvironment => "POUCH-NOT-56",
+            Self::NotTheirs => "POUCH-NOT-57",
         }
     }
 }

