@@ -3,5 +3,15 @@
 //! Nothing here sleeps or looks at a clock to decide: every wait is for an event, with a deadline
 //! that only a failure reaches.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
 mod life;
 mod network;

@@ -10,7 +10,7 @@ use crate::setup;
 use crate::trouble::Trouble;
 
 /// The version that is installed when there is none.
-const CARGO_TARPAULIN: &str = "0.35.4";
+const CARGO_TARPAULIN: &str = "0.37.5";
 
 /// Runs every test under tarpaulin; writes `target/coverage`.
 pub(crate) fn coverage(root: &Path) -> Result<String, Trouble> {

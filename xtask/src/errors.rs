@@ -1,10 +1,12 @@
-//! `docs/ERRORS.md`: every stable code, out of the code that uses it, so that it cannot go stale.
+//! `docs/ERRORS.md`: every stable code, out of the code that uses it and `docs/errors.toml`, so that
+//! it cannot go stale.
 //!
 //! A code names one thing for ever. Two variants with one code are refused, and so is a page that
 //! is not what the code says.
 
 mod codes;
 mod page;
+mod remedies;
 mod types;
 
 use std::fs;
@@ -24,7 +26,7 @@ pub(crate) fn errors(root: &Path, check: bool) -> Result<String, Trouble> {
         let conflicts = index.conflicts.join("\n  ");
         return Err(Trouble::failed(format!("a code names one thing only\n  {conflicts}")));
     }
-    let text = page::page(&index);
+    let text = page::page(&index, &remedies::remedies(root, &index)?);
     let path = root.join(PAGE);
     if check {
         if fs::read_to_string(&path).unwrap_or_default() != text {

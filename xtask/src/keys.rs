@@ -178,7 +178,14 @@ mod tests {
             assert_eq!(secrets("notes.txt", key.as_bytes()).len(), 1);
             assert_eq!(secrets("notes.txt", format!("{first}{second} is its beginning").as_bytes()).len(), 0);
         }
-        assert_eq!(secrets("a.json", concat!(r#"{"kty":"OKP","crv":"Ed25519","x":"AA","d"#, r#"":"AA"}"#).as_bytes()).len(), 1);
+        assert_eq!(
+            secrets(
+                "a.json",
+                concat!(r#"{"kty":"OKP","crv":"Ed25519","x":"AA","d"#, r#"":"AA"}"#).as_bytes()
+            )
+            .len(),
+            1
+        );
         assert_eq!(secrets("a.json", br#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#).len(), 0);
     }
 

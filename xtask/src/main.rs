@@ -29,8 +29,10 @@ cargo xtask TASK
 
 Every day
   test [FILTER]              install what tests need, run every test; FILTER as for cargo test
-  check [--advisories DIR]   formatting, lints, documentation, layers, keys, error index, licences;
-                             DIR holds a copy of the advisory database, for machines without a network
+  check [--quick] [--advisories DIR]
+                             formatting, lints, documentation, layers, keys, error index, licences and
+                             advisories; --quick leaves the last two out; DIR holds a copy of the
+                             advisory database, for machines without a network
 Assurance
   prove HARNESS [--quick] [--json]   run an assurance harness against the real binary
   fuzz [TARGET] [--seconds N]        fuzz every target, or one (default: 60 s each)

@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 
 use super::codes::{Index, Meaning};
+use super::remedies::{Remedies, Remedy};
 
 /// What the three letters of a code say, in the order of the page.
 const AREAS: [(&str, &str); 14] = [
@@ -30,7 +31,7 @@ Words in braces stand for what the program fills in.
 ";
 
 /// The whole page.
-pub(super) fn page(index: &Index) -> String {
+pub(super) fn page(index: &Index, remedies: &Remedies) -> String {
     let mut text = HEAD.to_owned();
     let area = |code: &str| code.split('-').nth(1).unwrap_or_default().to_owned();
     let others = index.codes.keys().map(|code| area(code));
@@ -46,21 +47,26 @@ pub(super) fn page(index: &Index) -> String {
         let heading = if says.is_empty() { name.clone() } else { format!("{name}: {says}") };
         write_to(&mut text, format_args!("\n## {heading}\n"));
         for (code, meaning) in codes {
-            entry(&mut text, code, meaning);
+            entry(&mut text, code, meaning, remedies.get(code));
         }
         done.push(name);
     }
     text
 }
 
-fn entry(text: &mut String, code: &str, meaning: &Meaning) {
+fn entry(text: &mut String, code: &str, meaning: &Meaning, remedy: Option<&Remedy>) {
     write_to(text, format_args!("\n### {code}\n\n"));
     for message in &meaning.messages {
         write_to(text, format_args!("> {}\n\n", quoted(message)));
     }
     let doc = meaning.doc.trim();
-    if !doc.is_empty() {
-        write_to(text, format_args!("{}\n\n", without_links(doc)));
+    let means = remedy.and_then(|remedy| remedy.means.as_deref());
+    if let Some(says) = means.or((!doc.is_empty()).then_some(doc)) {
+        write_to(text, format_args!("{}\n\n", without_links(says)));
+    }
+    if let Some(remedy) = remedy {
+        let who = &remedy.who;
+        write_to(text, format_args!("Who acts: {who}. What to do: {}\n\n", remedy.next));
     }
     match &meaning.name {
         Some(name) => write_to(text, format_args!("`{name}` in `crates/{}`\n", meaning.krate)),
@@ -107,20 +113,23 @@ mod tests {
         let source = "enum E { /// Held back, see [`crate::late`](x). The sender acts.\n#[error(\"late by <{0}> s\")] Late(u64) }
             impl E { fn code(&self) -> &str { match self { Self::Late(_) => \"POUCH-ADM-03\" } } }
             fn a() { say(\"POUCH-CLI-04\", \"not so\"); }";
-        let text = page(&Index::of(&[SourceFile::new("envelope", "a.rs", source)]));
+        let remedy = Remedy { means: None, who: "member".into(), next: "Ask.".into() };
+        let remedies = Remedies::from([("POUCH-ADM-03".into(), remedy)]);
+        let text = page(&Index::of(&[SourceFile::new("envelope", "a.rs", source)]), &remedies);
         let body = text.strip_prefix(HEAD).unwrap();
         assert_eq!(
             body,
             "\n## CLI: the command line\n\n### POUCH-CLI-04\n\n> not so\n\nSaid by `crates/envelope`.\n\
              \n## ADM: what a relay admits\n\n### POUCH-ADM-03\n\n> late by &lt;{0}> s\n\n\
-             Held back, see `crate::late`. The sender acts.\n\n`E::Late` in `crates/envelope`\n"
+             Held back, see `crate::late`. The sender acts.\n\n\
+             Who acts: member. What to do: Ask.\n\n`E::Late` in `crates/envelope`\n"
         );
     }
 
     #[test]
     fn an_area_that_has_no_name_yet_is_not_lost() {
         let source = "fn a() { say(\"POUCH-ZZZ-01\", \"new\"); }";
-        let text = page(&Index::of(&[SourceFile::new("cli", "a.rs", source)]));
+        let text = page(&Index::of(&[SourceFile::new("cli", "a.rs", source)]), &Remedies::new());
         assert!(text.contains("\n## ZZZ\n\n### POUCH-ZZZ-01\n"));
     }
 }
