@@ -148,7 +148,7 @@ impl LogSigner {
 
     /// Signs a checkpoint with both keys, at a time in whole seconds.
     ///
-    /// The caller has reread and rehashed the tree ([`crate::self_check`]), and has never signed
+    /// The caller has reread and rehashed the tree ([`self_check`](fn@crate::self_check)), and has never signed
     /// another that this one does not extend.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use pouch_testkit::stage::{Node, Officer, PATIENCE, Party, Service, Stage, is, word};
+use pouch_wire::Timestamp;
 
 use super::DemoError;
 use super::sabotage;
@@ -119,10 +120,18 @@ struct Flash {
     envelope: String,
 }
 
+const MINUTE_MS: u64 = 60_000;
+
+/// The fields of a notice about something that began half an hour ago.
+fn incident() -> String {
+    let ago = |minutes: u64| {
+        clock::utc(Timestamp(clock::now().0.saturating_sub(minutes.saturating_mul(MINUTE_MS))))
+    };
+    format!("started = \"{}\"\ndetected = \"{}\"\n{INCIDENT}", ago(30), ago(19))
+}
+
 const INCIDENT: &str = "\
-what_happened = \"Destructive malware is active in the control systems of three regional electricity operators. Two substations were switched off at 02:41 UTC; hospitals run on emergency power.\"
-started = \"2026-11-24T02:30:00Z\"
-detected = \"2026-11-24T02:41:00Z\"
+what_happened = \"Destructive malware is active in the control systems of three regional electricity operators. Two substations are switched off; hospitals run on emergency power.\"
 sectors = [\"energy\", \"health\"]
 critical_infrastructure = true
 measures_taken = \"Remote access of the operators is cut. Emergency teams are on site.\"
@@ -141,9 +150,10 @@ certainty = \"observed\"
 ";
 
 async fn send_flash(stage: &Stage, summary: &mut Summary, cast: &mut Cast) -> Result<Flash, DemoError> {
-    summary.step("03:00. The Netherlands sends a flash notice to Moldova and Bosnia, with an attachment");
+    summary
+        .step("In the night, the Netherlands sends a flash notice to Moldova and Bosnia, with an attachment");
     let notice = stage.path("notice.toml");
-    files::write_new(notice.as_ref(), INCIDENT.as_bytes())?;
+    files::write_new(notice.as_ref(), incident().as_bytes())?;
     let attachment = stage.path("indicators.csv");
     files::write_new(attachment.as_ref(), indicators().as_bytes())?;
     let compose = [
