@@ -17,6 +17,7 @@ use pouch_wire::{
 use rand::Rng as _;
 use tokio::sync::{Mutex, mpsc, watch};
 
+use crate::caught_up::CaughtUp;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::keys::KeyKeeper;
@@ -57,8 +58,8 @@ pub(crate) struct Desk {
     pub(crate) wake_mirror: mpsc::Sender<()>,
     /// What the relays' clocks said, against ours, in milliseconds (theirs less ours).
     pub(crate) offsets: RwLock<HashMap<String, i64>>,
-    /// When this node last had everything from all its home relays.
-    pub(crate) caught_up: RwLock<Timestamp>,
+    /// Whether this node has everything from all its home relays.
+    pub(crate) caught_up: RwLock<CaughtUp>,
 }
 
 impl core::fmt::Debug for Desk {
@@ -177,7 +178,16 @@ impl Desk {
 
     /// Whether this node had everything from its home relays at some time after `moment`.
     pub(crate) fn caught_up_since(&self, moment: Timestamp) -> bool {
-        *self.caught_up.read().unwrap_or_else(PoisonError::into_inner) > moment
+        let directory = self.directory();
+        let home = directory.now_view().home_relays(&self.me);
+        let home: Vec<&str> = home.iter().map(|relay| relay.name.as_str()).collect();
+        let state = self.caught_up.read().unwrap_or_else(PoisonError::into_inner);
+        state.since(moment, &home, (self.clock)())
+    }
+
+    /// Notes what happens on the sessions.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut CaughtUp)) {
+        change(&mut self.caught_up.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Signs bytes with the key in use.

@@ -9,12 +9,13 @@ use pouch_directory::{CharterFile, Directory};
 use pouch_net::{Dialer, Limits, TransportIdentity};
 use pouch_store::AgentStore;
 use pouch_wire::session::{Cosign, Deliver};
-use pouch_wire::{Environment, FrameKind, Timestamp};
+use pouch_wire::{Environment, FrameKind};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::caught_up::CaughtUp;
 use crate::config::{AgentConfig, WitnessConfig};
 use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
@@ -88,7 +89,7 @@ pub async fn run(
         wake_outbox,
         wake_mirror,
         offsets: RwLock::new(HashMap::new()),
-        caught_up: RwLock::new(Timestamp::default()),
+        caught_up: RwLock::default(),
     });
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
@@ -195,9 +196,11 @@ async fn hear(
         match event {
             LinkEvent::Up { relay, relay_now } => {
                 desk.heard_clock(&relay, relay_now);
+                desk.note(|state| state.up(&relay, (desk.clock)()));
                 desk.tell(Happening::new(EventKind::Link, "", format!("connected to {relay}"))).await?;
             }
             LinkEvent::Down { relay, code } => {
+                desk.note(|state| state.down(&relay));
                 desk.tell(Happening::new(EventKind::Link, code, format!("the session with {relay} ended")))
                     .await?;
             }
@@ -223,7 +226,12 @@ async fn answer(
     let Ok(Some(frame)) = stream.recv().await else { return Ok(()) };
     match (frame.kind(), witness) {
         (FrameKind::Deliver, _) => match frame.read::<Deliver>() {
-            Ok(deliver) => inbox::delivery(stream, deliver, &relay, &desk).await,
+            Ok(deliver) => {
+                desk.note(CaughtUp::begins);
+                let done = inbox::delivery(stream, deliver, &relay, &desk).await;
+                desk.note(|state| state.ends((desk.clock)()));
+                done
+            }
             Err(error) => {
                 stream.refuse(&pouch_net::refusal("POUCH-NET-41", &error, None)).await.ok();
                 Ok(())
