@@ -8,6 +8,7 @@ use crate::answers::{Authority, KeyPeriod, NotInRole, OfficerAuthority, Transpor
 use crate::charter::{Relay, Thresholds, Witness};
 use crate::directory::Directory;
 use crate::mandate::ReleaseRule;
+use crate::period::History;
 use crate::state::{Authorised, Exercise, MemberRecord, Network, Revocation, State};
 use crate::statement::{ContactPointEntry, OfficerEntry, Prekey};
 
@@ -98,8 +99,7 @@ impl<'a> View<'a> {
         if self.member(&point.member).is_some_and(|record| record.suspended) {
             return Err(NotInRole::Suspended(point.member.clone()));
         }
-        let history = self.directory.state.points.get(&(point.clone(), environment));
-        let history = history.ok_or_else(|| NotInRole::NoContactPoint(point.clone()))?;
+        let history = self.office(point, environment)?;
         let mut bound =
             history.all().iter().filter(|p| p.from < self.size && p.value.entry.signing.id() == key);
         let first = bound.next().ok_or_else(|| NotInRole::Unknown { contact_point: point.clone(), key })?;
@@ -115,6 +115,17 @@ impl<'a> View<'a> {
             mandate: current.value.entry.mandate.clone(),
             superseded: superseded(self.state(), history.all(), key),
         })
+    }
+
+    /// What the office was, if an entry that counts here made it.
+    fn office(
+        &self,
+        point: &ContactPoint,
+        environment: Environment,
+    ) -> Result<&'a History<Authorised>, NotInRole> {
+        let history = self.directory.state.points.get(&(point.clone(), environment));
+        let begun = history.filter(|h| h.all().first().is_some_and(|period| period.from < self.size));
+        begun.ok_or_else(|| NotInRole::NoContactPoint(point.clone()))
     }
 
     fn open(&self, environment: Environment) -> Result<(), NotInRole> {
@@ -134,9 +145,10 @@ impl<'a> View<'a> {
         key: KeyId,
     ) -> Result<OfficerAuthority, NotInRole> {
         self.open(environment)?;
-        if !self.speaks(&point.member) {
+        if self.member(&point.member).is_some_and(|record| record.suspended) {
             return Err(NotInRole::Suspended(point.member.clone()));
         }
+        self.office(point, environment)?;
         if let Some(revocation) = self.revocation(key) {
             return Err(NotInRole::Revoked { key, index: revocation.index });
         }
