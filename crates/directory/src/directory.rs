@@ -6,12 +6,12 @@ use std::sync::Arc;
 use pouch_crypto::{Context, Domain, sha256};
 use pouch_wire::{Canonical as _, Digest, Environment, KeyId, NetworkId};
 
-use crate::apply::{NetworkRules, Outcome, quorum, thresholds};
+use crate::apply::{NetworkRules, Outcome, log_services, quorum, services, thresholds};
 use crate::charter::{Charter, CharterFile, SignedCharter};
 use crate::confusable::confusable;
 use crate::policies::policies;
 use crate::refusal::CharterRefused as Refused;
-use crate::state::{MemberRecord, Network, Role, State};
+use crate::state::{MemberRecord, Network, Service, State};
 use crate::view::View;
 
 /// Who is a member, which key speaks for which office with which mandate, and since when.
@@ -59,9 +59,7 @@ impl Directory {
 
     fn begin(&mut self) {
         let charter = self.charter.clone();
-        for id in service_keys(&charter) {
-            self.state.roles.insert(id, Role::Service);
-        }
+        self.bind_services(charter_services(&charter));
         for founder in &charter.founders {
             self.put_member(
                 0,
@@ -163,24 +161,16 @@ fn check_network(charter: &Charter) -> Result<(), Refused> {
     rules.check(&charter.directory_log).map_err(Refused::Names)
 }
 
-fn service_keys(charter: &Charter) -> Vec<KeyId> {
-    let log = |log: &crate::charter::LogKeys| [log.ed25519.id(), log.mldsa.id()];
-    let mut keys: Vec<KeyId> = log(&charter.directory_log).into();
-    for relay in &charter.relays {
-        keys.extend([relay.transport.id(), relay.receipts.id()]);
-        keys.extend(log(&relay.message_log));
-    }
-    for witness in &charter.witnesses {
-        keys.extend([witness.ed25519.id(), witness.mldsa.id()]);
-        keys.extend(witness.transport.map(|key| key.id()));
-    }
+fn charter_services(charter: &Charter) -> Vec<(KeyId, Service)> {
+    let mut keys = services(&charter.relays, &charter.witnesses);
+    keys.extend(log_services(&charter.directory_log));
     keys
 }
 
 fn check_keys(charter: &Charter) -> Result<(), Refused> {
     let mut seen = BTreeSet::new();
     let founders = charter.founders.iter().flat_map(|f| [f.root.id(), f.next_root]);
-    for key in service_keys(charter).into_iter().chain(founders) {
+    for key in charter_services(charter).into_iter().map(|(key, _)| key).chain(founders) {
         if !seen.insert(key) {
             return Err(Refused::KeyTwice(key));
         }

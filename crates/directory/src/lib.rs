@@ -4,6 +4,7 @@
 //! log. Folding the log is pure: the same entries give everyone the same directory, and an entry that
 //! breaks a rule has no effect anywhere. Nothing here has a clock, a file or a socket.
 
+mod answers;
 mod apply;
 mod charter;
 mod confusable;
@@ -18,6 +19,7 @@ mod statement;
 mod timing;
 mod view;
 
+pub use answers::{Authority, KeyPeriod, NotInRole, OfficerAuthority, TransportOwner};
 pub use apply::Outcome;
 pub use charter::{
     Charter, CharterFile, CharterSignature, Founder, LogKeys, Relay, SignedCharter, Thresholds, Witness,
@@ -30,4 +32,4 @@ pub use statement::{
     Act, ContactPointEntry, DisplayName, OfficerEntry, Prekey, RevocationReason, SignedStatement, Statement,
     StatementSignature,
 };
-pub use view::{Authority, KeyPeriod, NotInRole, OfficerAuthority, TransportOwner, View};
+pub use view::View;

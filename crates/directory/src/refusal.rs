@@ -46,10 +46,10 @@ refusals! {
         Thresholds(&'static str) = "POUCH-CHA-08", "the threshold for {0} must be at least 1, and below the number of those who can agree";
         /// The quorum is zero, more than there are witnesses, or needs every witness.
         Quorum = "POUCH-CHA-09", "the quorum must be at least 1, and leave one witness to spare";
-        /// There is no relay, or two of one name.
-        Relays = "POUCH-CHA-10", "a network has at least one relay, each with a name of its own and an address host:port";
-        /// Two logs or witnesses have one name.
-        Names(String) = "POUCH-CHA-11", "the name {0:?} is empty, unfit for a key, or used twice";
+        /// There is no relay.
+        Relays = "POUCH-CHA-10", "a network has at least one relay";
+        /// Two relays, logs or witnesses have one name, or a relay has no address.
+        Names(String) = "POUCH-CHA-11", "{0:?} has a name that is empty, unfit for a key or used twice, or no address host:port";
         /// A first statement has no effect.
         FirstStatement(u64, StatementRefused) = "POUCH-CHA-12", "first statement {0}: {1}";
     }
@@ -102,11 +102,13 @@ refusals! {
         NoRecovery = "POUCH-DIR-21", "no recovery of this member waits";
         /// A threshold or quorum is zero, or needs everybody.
         Thresholds(&'static str) = "POUCH-DIR-22", "the threshold for {0} must be at least 1, and below the number of those who can agree";
-        /// A name is used twice, or unfit.
-        Names(String) = "POUCH-DIR-23", "the name {0:?} is empty, unfit, or used twice";
+        /// A name is used twice or unfit, or a relay has no address.
+        Names(String) = "POUCH-DIR-23", "{0:?} has a name that is empty, unfit or used twice, or no address host:port";
         /// It changes nothing.
         NoChange = "POUCH-DIR-24", "nothing would change";
         /// The list is empty.
         Empty = "POUCH-DIR-25", "an empty list";
+        /// One key signed twice.
+        SignedTwice(KeyId) = "POUCH-DIR-26", "two signatures of key {0}, where each key signs once";
     }
 }

@@ -1,6 +1,6 @@
 //! What the fold knows, with its history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pouch_crypto::PublicKey;
 use pouch_tlog::Policy;
@@ -83,12 +83,31 @@ pub(crate) enum Role {
     Transport(ContactPoint),
     Officer(ContactPoint, Environment),
     Prekey(ContactPoint, Environment),
-    Service,
+    Service(Service),
+}
+
+/// What a relay, a log or a witness has a key for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) duty: Duty,
+}
+
+/// What the key does there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Duty {
+    RelaySessions,
+    Receipts,
+    Checkpoints,
+    Cosignatures,
+    WitnessSessions,
 }
 
 /// A recovery that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Recovery {
+    pub(crate) index: u64,
+    pub(crate) endorsers: BTreeSet<Member>,
     pub(crate) new_root: PublicKey,
     pub(crate) next_root: KeyId,
     pub(crate) effective: Timestamp,

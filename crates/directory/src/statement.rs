@@ -128,7 +128,8 @@ pub enum Act {
         next_root: KeyId,
     },
     /// Gives a member that lost its roots a new one, after a delay; endorsed by
-    /// [`Thresholds::recovery`] other members.
+    /// [`Thresholds::recovery`] other members, and signed by the new root. It takes effect with the first
+    /// entry drafted after the delay that a member signed which did not endorse it.
     RecoverRoot {
         /// Whose.
         member: Member,

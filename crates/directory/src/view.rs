@@ -4,9 +4,11 @@ use pouch_crypto::PublicKey;
 use pouch_tlog::Policy;
 use pouch_wire::{ContactPoint, Environment, ExerciseId, KeyId, Member, NoticeType, Precedence, Timestamp};
 
+use crate::answers::{Authority, KeyPeriod, NotInRole, OfficerAuthority, TransportOwner};
 use crate::charter::{Relay, Thresholds, Witness};
 use crate::directory::Directory;
-use crate::mandate::{Mandate, ReleaseRule};
+use crate::mandate::ReleaseRule;
+use crate::period::History;
 use crate::state::{Authorised, Exercise, MemberRecord, Network, Revocation, State};
 use crate::statement::{ContactPointEntry, OfficerEntry, Prekey};
 
@@ -15,114 +17,6 @@ use crate::statement::{ContactPointEntry, OfficerEntry, Prekey};
 pub struct View<'a> {
     directory: &'a Directory,
     size: u64,
-}
-
-/// A key speaks for an office.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authority {
-    /// The key.
-    pub key: PublicKey,
-    /// Which entry bound it.
-    pub since_index: u64,
-    /// When that was drafted.
-    pub since: Timestamp,
-    /// What it may say.
-    pub mandate: Mandate,
-    /// When another took its place, if one has as of the directory's newest entry.
-    pub superseded: Option<Timestamp>,
-}
-
-/// A key of an officer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfficerAuthority {
-    /// The key.
-    pub key: PublicKey,
-    /// The title.
-    pub title: String,
-    /// Names the person: one person, one vote.
-    pub person: String,
-    /// What the officer may approve.
-    pub mandate: Mandate,
-}
-
-/// Why a key does not speak for an office.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotInRole {
-    /// The office is not in the directory in this environment.
-    #[error("no contact point {0} here")]
-    NoContactPoint(ContactPoint),
-    /// The key was never bound to it.
-    #[error("key {key} was never bound to {contact_point}")]
-    Unknown {
-        /// Whose office.
-        contact_point: ContactPoint,
-        /// Which key.
-        key: KeyId,
-    },
-    /// Another key has taken its place.
-    #[error("key {key} no longer speaks for {contact_point}")]
-    Superseded {
-        /// Whose office.
-        contact_point: ContactPoint,
-        /// Which key.
-        key: KeyId,
-    },
-    /// It is revoked.
-    #[error("key {key} is revoked by entry {index}")]
-    Revoked {
-        /// Which key.
-        key: KeyId,
-        /// By which entry.
-        index: u64,
-    },
-    /// The member is suspended.
-    #[error("{0} is suspended")]
-    Suspended(Member),
-    /// The exercise is over, or was never opened.
-    #[error("the exercise is not open")]
-    ExerciseClosed,
-}
-
-impl NotInRole {
-    /// Stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NoContactPoint(_) => "POUCH-DIR-40",
-            Self::Unknown { .. } => "POUCH-DIR-41",
-            Self::Superseded { .. } => "POUCH-DIR-42",
-            Self::Revoked { .. } => "POUCH-DIR-43",
-            Self::Suspended(_) => "POUCH-DIR-44",
-            Self::ExerciseClosed => "POUCH-DIR-45",
-        }
-    }
-}
-
-/// Whose transport key it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TransportOwner {
-    /// A node.
-    ContactPoint(ContactPoint),
-    /// A relay, by name.
-    Relay(String),
-    /// A witness, by name.
-    Witness(String),
-}
-
-/// A key's time in an office.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyPeriod {
-    /// Which key.
-    pub key: PublicKey,
-    /// From which entry on.
-    pub from_index: u64,
-    /// When that was drafted.
-    pub from: Timestamp,
-    /// Until which entry.
-    pub until_index: Option<u64>,
-    /// Its revocation.
-    pub revoked: Option<Revocation>,
 }
 
 impl<'a> View<'a> {
@@ -205,8 +99,7 @@ impl<'a> View<'a> {
         if self.member(&point.member).is_some_and(|record| record.suspended) {
             return Err(NotInRole::Suspended(point.member.clone()));
         }
-        let history = self.directory.state.points.get(&(point.clone(), environment));
-        let history = history.ok_or_else(|| NotInRole::NoContactPoint(point.clone()))?;
+        let history = self.office(point, environment)?;
         let mut bound =
             history.all().iter().filter(|p| p.from < self.size && p.value.entry.signing.id() == key);
         let first = bound.next().ok_or_else(|| NotInRole::Unknown { contact_point: point.clone(), key })?;
@@ -222,6 +115,17 @@ impl<'a> View<'a> {
             mandate: current.value.entry.mandate.clone(),
             superseded: superseded(self.state(), history.all(), key),
         })
+    }
+
+    /// What the office was, if an entry that counts here made it.
+    fn office(
+        &self,
+        point: &ContactPoint,
+        environment: Environment,
+    ) -> Result<&'a History<Authorised>, NotInRole> {
+        let history = self.directory.state.points.get(&(point.clone(), environment));
+        let begun = history.filter(|h| h.all().first().is_some_and(|period| period.from < self.size));
+        begun.ok_or_else(|| NotInRole::NoContactPoint(point.clone()))
     }
 
     fn open(&self, environment: Environment) -> Result<(), NotInRole> {
@@ -241,9 +145,10 @@ impl<'a> View<'a> {
         key: KeyId,
     ) -> Result<OfficerAuthority, NotInRole> {
         self.open(environment)?;
-        if !self.speaks(&point.member) {
+        if self.member(&point.member).is_some_and(|record| record.suspended) {
             return Err(NotInRole::Suspended(point.member.clone()));
         }
+        self.office(point, environment)?;
         if let Some(revocation) = self.revocation(key) {
             return Err(NotInRole::Revoked { key, index: revocation.index });
         }
@@ -279,17 +184,20 @@ impl<'a> View<'a> {
         rules.iter().filter(covers).max_by_key(|rule| rule.officers).cloned()
     }
 
-    /// Sealing keys that senders use now, the longest usable first.
+    /// Sealing keys that senders use now, the longest usable first. Those that a revoked key published
+    /// are none, though it was the office's newest.
     #[must_use]
     pub fn prekeys(&self, point: &ContactPoint, environment: Environment, now: Timestamp) -> Vec<&'a Prekey> {
-        let Some(entry) = self.contact_point(point, environment) else { return Vec::new() };
-        let current = entry.signing.id();
+        if self.contact_point(point, environment).is_none() {
+            return Vec::new();
+        }
         let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
         let mut usable: Vec<&Prekey> = ids
             .filter(|id| self.revocation(**id).is_none())
             .filter_map(|id| self.directory.state.prekeys.get(id))
             .filter(|p| p.index < self.size)
-            .filter(|p| p.signed_by == current || self.revocation(p.signed_by).is_none())
+            // What a key in other hands published may lead into other hands.
+            .filter(|p| self.revocation(p.signed_by).is_none())
             .map(|published| &published.prekey)
             .filter(|prekey| prekey.usable_from <= now && now < prekey.usable_until)
             .collect();

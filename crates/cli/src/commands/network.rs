@@ -85,12 +85,14 @@ fn draft(name: &str, parties: &Parties, quorum: Option<u8>) -> Result<Charter, P
     let others = |spare: usize| u8::try_from(founders.len().saturating_sub(spare).max(1)).unwrap_or(u8::MAX);
     let quorum =
         quorum.unwrap_or_else(|| u8::try_from(witnesses.len().saturating_sub(1).max(1)).unwrap_or(u8::MAX));
+    // More than half of the others, and never all of them; after a veto more than that.
+    let recovery = others(2).min((others(1) / 2).saturating_add(1));
     let thresholds = Thresholds {
         // More than half, and never all.
         admission: others(1).min((others(0) / 2).saturating_add(1)),
         network: others(1),
-        recovery: others(2),
-        recovery_after_veto: others(2).max(others(1).saturating_sub(1)).max(1),
+        recovery,
+        recovery_after_veto: others(2).max(recovery.saturating_add(1)).min(others(1)),
         recovery_delay_ms: 7 * 24 * 3600 * 1000,
     };
     Ok(Charter {

@@ -1,0 +1,53 @@
+//! Who belongs to the network: admission, suspension, reinstatement.
+
+use pouch_wire::Member;
+
+use super::Speakers;
+use super::signed::Signed;
+use crate::confusable::confusable;
+use crate::directory::Directory;
+use crate::refusal::StatementRefused as Refused;
+use crate::state::{MemberRecord, Role};
+
+impl Directory {
+    pub(super) fn admit(
+        &mut self,
+        index: u64,
+        signed: &Signed<'_>,
+        newcomer: MemberRecord,
+    ) -> Result<Speakers, Refused> {
+        if self.state.members.keys().any(|other| confusable(other, &newcomer.member)) {
+            return Err(Refused::Confusable(newcomer.member));
+        }
+        self.free_pair(newcomer.root.id(), newcomer.next_root)?;
+        let speakers = self.endorsed(signed, self.now_view().thresholds().admission, None)?;
+        // It shows that it holds the root that it brings.
+        signed.by(&newcomer.root)?;
+        self.put_member(index, newcomer);
+        Ok(speakers)
+    }
+
+    pub(crate) fn put_member(&mut self, index: u64, record: MemberRecord) {
+        let member = record.member.clone();
+        self.state.roles.insert(record.root.id(), Role::Root(member.clone()));
+        self.state.roles.insert(record.next_root, Role::Root(member.clone()));
+        self.state.members.entry(member).or_default().set(index, record);
+    }
+
+    pub(super) fn suspend(
+        &mut self,
+        index: u64,
+        signed: &Signed<'_>,
+        member: &Member,
+        suspended: bool,
+    ) -> Result<Speakers, Refused> {
+        let record = self.known(member)?;
+        if record.suspended == suspended {
+            return Err(Refused::NoChange);
+        }
+        let speakers = self.endorsed(signed, self.now_view().thresholds().admission, Some(member))?;
+        let history = self.state.members.entry(member.clone()).or_default();
+        history.set(index, MemberRecord { suspended, ..record });
+        Ok(speakers)
+    }
+}

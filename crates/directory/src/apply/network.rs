@@ -1,0 +1,156 @@
+//! Relays, witnesses, quorum and thresholds: the rules that they keep, in the charter and whenever the
+//! members change them together.
+
+use std::collections::BTreeSet;
+
+use pouch_wire::{KeyId, List, Set};
+
+use super::Speakers;
+use super::signed::Signed;
+use crate::charter::{LogKeys, Relay, Thresholds, Witness};
+use crate::directory::Directory;
+use crate::policies::policies;
+use crate::refusal::StatementRefused as Refused;
+use crate::state::{Duty, Network, Role, Service};
+
+/// What a statement says of the network from now on.
+pub(super) struct NewNetwork<'a> {
+    pub(super) relays: &'a List<Relay, 4>,
+    pub(super) witnesses: &'a Set<Witness, 8>,
+    pub(super) quorum: u8,
+    pub(super) thresholds: Thresholds,
+}
+
+impl Directory {
+    pub(super) fn change_network(
+        &mut self,
+        index: u64,
+        signed: &Signed<'_>,
+        new: &NewNetwork<'_>,
+    ) -> Result<Speakers, Refused> {
+        let speakers = self.endorsed(signed, self.now_view().thresholds().network, None)?;
+        let directory_log = self.charter().directory_log.clone();
+        let rules = NetworkRules { relays: new.relays, witnesses: new.witnesses };
+        rules.check(&directory_log).map_err(Refused::Names)?;
+        quorum(new.quorum, new.witnesses.len()).map_err(|()| Refused::Thresholds("the witnesses"))?;
+        let members = self.now_view().members().count();
+        thresholds(&new.thresholds, members).map_err(Refused::Thresholds)?;
+        let services = self.free_services(services(new.relays, new.witnesses))?;
+        let policies = policies(&directory_log, new.relays, new.witnesses, new.quorum);
+        let network = Network {
+            relays: new.relays.to_vec(),
+            witnesses: new.witnesses.to_vec(),
+            quorum: new.quorum,
+            thresholds: new.thresholds,
+            policies: policies.map_err(Refused::Names)?,
+        };
+        self.bind_services(services);
+        self.state.network.set(index, network);
+        Ok(speakers)
+    }
+
+    /// A service keeps the keys that it had; what else it brings is new, and each key once.
+    fn free_services(&self, services: Vec<(KeyId, Service)>) -> Result<Vec<(KeyId, Service)>, Refused> {
+        let mut seen = BTreeSet::new();
+        for (key, service) in &services {
+            let kept = matches!(self.state.roles.get(key), Some(Role::Service(had)) if had == service);
+            if !kept {
+                self.free(*key)?;
+            }
+            if !seen.insert(*key) {
+                return Err(Refused::KeyTaken(*key));
+            }
+        }
+        Ok(services)
+    }
+
+    pub(crate) fn bind_services(&mut self, services: Vec<(KeyId, Service)>) {
+        for (key, service) in services {
+            self.state.roles.insert(key, Role::Service(service));
+        }
+    }
+}
+
+/// The keys of relays and witnesses, and what each is for.
+pub(crate) fn services(relays: &[Relay], witnesses: &[Witness]) -> Vec<(KeyId, Service)> {
+    let of = |name: &str, duty: Duty| Service { name: name.to_owned(), duty };
+    let mut keys = Vec::new();
+    for relay in relays {
+        keys.push((relay.transport.id(), of(&relay.name, Duty::RelaySessions)));
+        keys.push((relay.receipts.id(), of(&relay.name, Duty::Receipts)));
+        keys.extend(log_services(&relay.message_log));
+    }
+    for witness in witnesses {
+        keys.push((witness.ed25519.id(), of(&witness.name, Duty::Cosignatures)));
+        keys.push((witness.mldsa.id(), of(&witness.name, Duty::Cosignatures)));
+        keys.extend(witness.transport.map(|key| (key.id(), of(&witness.name, Duty::WitnessSessions))));
+    }
+    keys
+}
+
+/// A log's two keys.
+pub(crate) fn log_services(log: &LogKeys) -> [(KeyId, Service); 2] {
+    [log.ed25519.id(), log.mldsa.id()]
+        .map(|key| (key, Service { name: log.origin.to_string(), duty: Duty::Checkpoints }))
+}
+
+/// Names of relays, logs and witnesses: present, fit, and each used once.
+pub(crate) struct NetworkRules<'a> {
+    pub(crate) relays: &'a [Relay],
+    pub(crate) witnesses: &'a [Witness],
+}
+
+impl NetworkRules<'_> {
+    pub(crate) fn check(&self, directory_log: &LogKeys) -> Result<(), String> {
+        if self.relays.is_empty() || self.witnesses.is_empty() {
+            return Err(String::new());
+        }
+        let mut names = BTreeSet::new();
+        for relay in self.relays {
+            let addressed = relay.address.rsplit_once(':').is_some_and(|(host, port)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
+            });
+            if relay.name.trim().is_empty() || !addressed || !names.insert(relay.name.to_string()) {
+                return Err(relay.name.to_string());
+            }
+        }
+        let origins = self.relays.iter().map(|r| &r.message_log.origin).chain([&directory_log.origin]);
+        let mut keys = BTreeSet::new();
+        for name in origins.chain(self.witnesses.iter().map(|w| &w.name)) {
+            if pouch_tlog::KeyName::new(name.to_string()).is_err() || !keys.insert(name.to_string()) {
+                return Err(name.to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A quorum leaves one witness to spare, unless there is only one.
+pub(crate) fn quorum(quorum: u8, witnesses: usize) -> Result<(), ()> {
+    let most = if witnesses == 1 { 1 } else { witnesses.saturating_sub(1) };
+    if quorum >= 1 && usize::from(quorum) <= most { Ok(()) } else { Err(()) }
+}
+
+/// Every threshold leaves one member to spare; where two members are all there is, one suffices.
+pub(crate) fn thresholds(thresholds: &Thresholds, members: usize) -> Result<(), &'static str> {
+    let below = |value: u8, able: usize| value >= 1 && usize::from(value) <= able.saturating_sub(1).max(1);
+    let others = members.saturating_sub(1);
+    if !below(thresholds.admission, members) {
+        return Err("admission");
+    }
+    if !below(thresholds.network, members) {
+        return Err("changes of the network");
+    }
+    if !below(thresholds.recovery, others) {
+        return Err("recovery");
+    }
+    // After a veto more must agree than before it, if more there are. Only where nothing else is higher
+    // may it need all others: the member itself showed that it holds a key.
+    let higher = usize::from(thresholds.recovery).saturating_add(1).min(others);
+    let most = others.saturating_sub(1).max(higher);
+    if (higher..=most).contains(&usize::from(thresholds.recovery_after_veto)) {
+        Ok(())
+    } else {
+        Err("recovery after a veto")
+    }
+}

@@ -1,0 +1,150 @@
+//! What a member's root decides about its offices: contact points, officers, release rules.
+
+use std::collections::BTreeSet;
+
+use pouch_crypto::PublicKey;
+use pouch_wire::{ContactPoint, Environment, List, Timestamp};
+
+use super::Speakers;
+use super::signed::Signed;
+use crate::directory::Directory;
+use crate::mandate::{Mandate, ReleaseRule};
+use crate::refusal::StatementRefused as Refused;
+use crate::state::{Authorised, AuthorisedOfficer, Role};
+use crate::statement::{ContactPointEntry, OfficerEntry};
+
+impl Directory {
+    pub(super) fn authorise(
+        &mut self,
+        index: u64,
+        signed: &Signed<'_>,
+        entry: &ContactPointEntry,
+        created: Timestamp,
+    ) -> Result<Speakers, Refused> {
+        let point = &entry.contact_point;
+        let speakers = self.by_root(signed, &point.member)?;
+        self.environment_open(entry.environment, &point.member)?;
+        fit(&entry.mandate)?;
+        self.homes(entry)?;
+        let current = self.now_view().contact_point(point, entry.environment).cloned();
+        if current.as_ref() == Some(entry) {
+            return Err(Refused::NoChange);
+        }
+        self.free_office_keys(entry, current.as_ref())?;
+        self.move_transport(index, entry, current.map(|old| old.transport));
+        self.state.roles.insert(entry.signing.id(), Role::Signing(point.clone(), entry.environment));
+        let authorised = Authorised { entry: entry.clone(), created };
+        self.state.points.entry((point.clone(), entry.environment)).or_default().set(index, authorised);
+        Ok(speakers)
+    }
+
+    /// Home relays are relays of the network, each named once, and there is one.
+    fn homes(&self, entry: &ContactPointEntry) -> Result<(), Refused> {
+        let view = self.now_view();
+        let mut names = BTreeSet::new();
+        for name in &entry.home_relays {
+            if view.relay(name).is_none() {
+                return Err(Refused::NoRelay(name.to_string()));
+            }
+            if !names.insert(name) {
+                return Err(Refused::Names(name.to_string()));
+            }
+        }
+        if names.is_empty() { Err(Refused::Empty) } else { Ok(()) }
+    }
+
+    /// The keys are the ones that the office has in this environment, or new.
+    fn free_office_keys(
+        &self,
+        entry: &ContactPointEntry,
+        current: Option<&ContactPointEntry>,
+    ) -> Result<(), Refused> {
+        let (signing, transport) = (entry.signing, entry.transport);
+        if signing == transport {
+            return Err(Refused::KeyTaken(signing.id()));
+        }
+        let kept = current.is_some_and(|c| c.signing == signing);
+        if kept {
+            self.not_revoked(signing.id())?
+        } else {
+            self.free(signing.id())?
+        }
+        // An exercise entry may share the live entry's transport key: sessions are of the node, not of
+        // the environment.
+        let live = self.now_view().contact_point(&entry.contact_point, Environment::Live);
+        let kept = current.into_iter().chain(live).any(|c| c.transport == transport);
+        if kept { self.not_revoked(transport.id()) } else { self.free(transport.id()) }
+    }
+
+    /// The node's sessions go over to the entry's transport key, where it is another.
+    fn move_transport(&mut self, index: u64, entry: &ContactPointEntry, old: Option<PublicKey>) {
+        if old == Some(entry.transport) {
+            return;
+        }
+        let point = &entry.contact_point;
+        if let Some(old) = old.filter(|old| !self.shared(entry, *old)) {
+            self.state.transports.entry(old).or_default().end(index);
+        }
+        self.state.roles.entry(entry.transport.id()).or_insert_with(|| Role::Transport(point.clone()));
+        self.state.transports.entry(entry.transport).or_default().set(index, point.clone());
+    }
+
+    /// An exercise lets go of a key that the office still has elsewhere. Live does not ask.
+    fn shared(&self, entry: &ContactPointEntry, transport: PublicKey) -> bool {
+        let elsewhere = self.state.points.iter().filter(|((point, environment), _)| {
+            *point == entry.contact_point && *environment != entry.environment
+        });
+        let mut current = elsewhere.filter_map(|(_, history)| history.at(self.size()));
+        entry.environment != Environment::Live
+            && current.any(|period| period.value.entry.transport == transport)
+    }
+
+    pub(super) fn authorise_officer(
+        &mut self,
+        index: u64,
+        signed: &Signed<'_>,
+        entry: &OfficerEntry,
+    ) -> Result<Speakers, Refused> {
+        let speakers = self.by_root(signed, &entry.contact_point.member)?;
+        self.environment_open(entry.environment, &entry.contact_point.member)?;
+        fit(&entry.mandate)?;
+        self.office(&entry.contact_point, entry.environment)?;
+        self.free(entry.key.id())?;
+        let place = (entry.contact_point.clone(), entry.environment);
+        self.state.roles.insert(entry.key.id(), Role::Officer(place.0.clone(), place.1));
+        self.state.officers.entry(place).or_default().push(AuthorisedOfficer { index, entry: entry.clone() });
+        Ok(speakers)
+    }
+
+    pub(super) fn set_release_rules(
+        &mut self,
+        index: u64,
+        signed: &Signed<'_>,
+        point: &ContactPoint,
+        rules: &List<ReleaseRule, 16>,
+    ) -> Result<Speakers, Refused> {
+        let speakers = self.by_root(signed, &point.member)?;
+        self.office(point, Environment::Live)?;
+        if rules.iter().any(|rule| rule.types.is_empty() || rule.officers == 0) {
+            return Err(Refused::Empty);
+        }
+        self.state.rules.entry(point.clone()).or_default().set(index, rules.clone());
+        Ok(speakers)
+    }
+
+    fn office(&self, point: &ContactPoint, environment: Environment) -> Result<(), Refused> {
+        let entry = self.now_view().contact_point(point, environment);
+        entry.map(|_| ()).ok_or_else(|| Refused::NoContactPoint(point.clone()))
+    }
+}
+
+/// A mandate that covers something.
+fn fit(mandate: &Mandate) -> Result<(), Refused> {
+    if mandate.until <= mandate.from {
+        return Err(Refused::Span("mandate"));
+    }
+    if mandate.types.is_empty() || mandate.strictest_tlp > mandate.most_open_tlp {
+        return Err(Refused::Empty);
+    }
+    Ok(())
+}

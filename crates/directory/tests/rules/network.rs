@@ -1,0 +1,138 @@
+//! Relays, witnesses, quorum and thresholds, changed by the members together.
+
+use pouch_directory::{Act, Relay, StatementRefused as Refused, Thresholds, TransportOwner, Witness};
+use pouch_wire::List;
+
+use crate::acts::{admit, authorise, change_network, revoke};
+use crate::world::{THRESHOLDS, World, id, key, log, relay, set, text, witness, witnesses};
+
+/// The network of the charter, changed.
+fn change(edit: impl FnOnce(&mut Vec<Relay>, &mut Vec<Witness>, &mut u8, &mut Thresholds)) -> Act {
+    let (mut relays, mut all) = (vec![relay("relay-1"), relay("relay-2")], witnesses());
+    let (mut quorum, mut thresholds) = (2, THRESHOLDS);
+    edit(&mut relays, &mut all, &mut quorum, &mut thresholds);
+    let relays = List::new(relays).unwrap();
+    Act::ChangeNetwork { relays, witnesses: set(&all), quorum, thresholds }
+}
+
+const ENOUGH: [&str; 2] = ["MD root", "NL root"];
+
+#[test]
+fn a_change_of_the_network_holds_from_its_entry_on() {
+    let mut world = World::new();
+    let index = world.does(change_network(), &ENOUGH);
+    let names = |size: u64| -> Vec<String> {
+        world.directory.as_of(size).relays().iter().map(|relay| relay.name.to_string()).collect()
+    };
+    assert_eq!(names(index), ["relay-1", "relay-2"]);
+    assert_eq!(names(index + 1), ["relay-2"]);
+    let view = world.directory.now_view();
+    assert_eq!((view.quorum(), world.directory.as_of(index).quorum()), (1, 2));
+    assert_eq!(view.who_has_transport(&key("relay-1 transport").public()), None);
+    let then = world.directory.as_of(index);
+    assert_eq!(
+        then.who_has_transport(&key("relay-1 transport").public()),
+        Some(TransportOwner::Relay("relay-1".into()))
+    );
+    assert_ne!(view.directory_policy(), then.directory_policy());
+}
+
+#[test]
+fn new_thresholds_hold_for_what_comes_after() {
+    let mut world = World::founded();
+    world.does(change(|_, _, _, thresholds| thresholds.admission = 1), &ENOUGH);
+    world.does(admit("FR"), &["NL root", "FR root"]);
+    assert_eq!(world.directory.now_view().thresholds().admission, 1);
+}
+
+#[test]
+fn too_few_members_change_nothing() {
+    let mut world = World::new();
+    assert_eq!(world.refuses(change_network(), &["NL root"]), Refused::NotEnough(1, 2));
+    let keys = ["NL root", "relay-1 receipts", "MD/technical"];
+    assert_eq!(world.refuses(change_network(), &keys), Refused::NotEnough(1, 2));
+}
+
+#[test]
+fn every_threshold_and_the_quorum_leave_one_to_spare() {
+    let mut world = World::founded();
+    for quorum in [0, 3] {
+        let refused = world.refuses(change(|_, _, q, _| *q = quorum), &ENOUGH);
+        assert_eq!(refused, Refused::Thresholds("the witnesses"));
+    }
+    for (edit, of) in [
+        ((|t| t.admission = 3) as fn(&mut Thresholds), "admission"),
+        (|t| t.network = 0, "changes of the network"),
+        (|t| t.recovery = 2, "recovery"),
+        (|t| t.recovery_after_veto = 1, "recovery after a veto"),
+    ] {
+        assert_eq!(world.refuses(change(|_, _, _, t| edit(t)), &ENOUGH), Refused::Thresholds(of));
+    }
+}
+
+#[test]
+fn a_name_used_twice_or_unfit_is_refused() {
+    let mut world = World::founded();
+    let named = |name: &str| Refused::Names(name.into());
+    let twice = change(|relays, _, _, _| relays[1].name = text("relay-1"));
+    assert_eq!(world.refuses(twice, &ENOUGH), named("relay-1"));
+    let nowhere = change(|relays, _, _, _| relays[1].address = text("localhost"));
+    assert_eq!(world.refuses(nowhere, &ENOUGH), named("relay-2"));
+    let origin = change(|relays, _, _, _| relays[1].message_log.origin = text("nl.example/w"));
+    assert_eq!(world.refuses(origin, &ENOUGH), named("nl.example/w"));
+    let unfit = change(|_, all, _, _| all[0].name = text("a+b"));
+    assert_eq!(world.refuses(unfit, &ENOUGH), named("a+b"));
+    assert_eq!(world.refuses(change(|relays, _, _, _| relays.clear()), &ENOUGH), named(""));
+    assert_eq!(world.refuses(change(|_, all, _, _| all.clear()), &ENOUGH), named(""));
+}
+
+#[test]
+fn a_service_that_joins_binds_its_keys_like_those_of_the_charter() {
+    // Only the charter's services were bound: an office could take the transport key of a relay that
+    // joined later, and a relay an office's.
+    let mut world = World::new();
+    world.does(change(|relays, _, _, _| relays.push(relay("relay-3"))), &ENOUGH);
+    for service in ["relay-3 transport", "relay-3 receipts"] {
+        let taken = Refused::KeyTaken(id(service));
+        assert_eq!(world.refuses(authorise("NL/policy", service), &["NL root"]), taken, "{service}");
+        assert_eq!(world.refuses(revoke(service), &["NL root"]), Refused::NotYourKey(id(service)));
+    }
+    // What left comes back with its own keys, and with no others.
+    world.does(change(|_, _, _, _| ()), &ENOUGH);
+    world.does(change(|relays, _, _, _| relays.push(relay("relay-3"))), &ENOUGH);
+}
+
+#[test]
+fn a_service_with_a_key_that_is_bound_or_revoked_is_refused() {
+    let mut world = World::new();
+    for bound in ["NL root", "MD next root", "NL/technical", "NL/technical transport", "relay-1 receipts"] {
+        let act = change(|relays, _, _, _| relays[1].transport = key(bound).public());
+        assert_eq!(world.refuses(act, &ENOUGH), Refused::KeyTaken(id(bound)), "{bound}");
+        let act = change(|_, all, _, _| all[0].transport = Some(key(bound).public()));
+        assert_eq!(world.refuses(act, &ENOUGH), Refused::KeyTaken(id(bound)), "{bound}");
+    }
+    let cosigns_as_log = change(|_, all, _, _| all[0].mldsa = log("relay-1.example/directory").mldsa);
+    let taken = Refused::KeyTaken(log("relay-1.example/directory").mldsa.id());
+    assert_eq!(world.refuses(cosigns_as_log, &ENOUGH), taken);
+    let twice = change(|relays, _, _, _| {
+        relays[1].transport = key("new").public();
+        relays[1].receipts = key("new").public();
+    });
+    assert_eq!(world.refuses(twice, &ENOUGH), Refused::KeyTaken(id("new")));
+    world.does(revoke("NL/technical transport"), &["NL root"]);
+    let act = change(|relays, _, _, _| relays[1].transport = key("NL/technical transport").public());
+    assert_eq!(world.refuses(act, &ENOUGH), Refused::KeyRevoked(id("NL/technical transport")));
+    world.does(change(|relays, _, _, _| relays[1].transport = key("new").public()), &ENOUGH);
+}
+
+#[test]
+fn a_witness_with_a_session_key_of_its_own_is_known_by_it() {
+    let mut world = World::new();
+    let own = Witness { transport: Some(key("witness transport").public()), ..witness("fr.example/w") };
+    world.does(change(|_, all, _, _| all.push(own)), &ENOUGH);
+    let view = world.directory.now_view();
+    let owner = view.who_has_transport(&key("witness transport").public());
+    assert_eq!(owner, Some(TransportOwner::Witness("fr.example/w".into())));
+    let taken = world.refuses(authorise("NL/policy", "witness transport"), &["NL root"]);
+    assert_eq!(taken, Refused::KeyTaken(id("witness transport")));
+}
