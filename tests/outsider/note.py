@@ -21,7 +21,7 @@ ED25519, ED25519_COSIGNATURE, ML_DSA_44_COSIGNATURE = 0x01, 0x04, 0x06
 KEY_LENGTH = {ED25519: 32, ED25519_COSIGNATURE: 32, ML_DSA_44_COSIGNATURE: 1312}
 
 # signed-note asks for at least 16 signatures to be accepted, and for some limit.
-SIGNATURES_MAX = 64
+SIGNATURES_MAX = 256
 
 
 class Refused(Exception):
@@ -109,7 +109,8 @@ def checkpoint(note, without=frozenset()):
     require(1 <= len(lines) <= SIGNATURES_MAX, "no signatures, or too many")
     text = body.split(b"\n")
     require(len(text) >= 3 and all(text), "a checkpoint has at least three lines, none empty")
-    require(re.fullmatch(rb"0|[1-9][0-9]{0,18}", text[1]), "the size is not a plain number")
+    plain = re.fullmatch(rb"0|[1-9][0-9]{0,19}", text[1])
+    require(plain and int(text[1]) < 2**64, "the size is not a plain number of 64 bits")
     root = from_base64(text[2], without)
     require(len(root) == 32, "the root is not 32 bytes")
     signatures = tuple(signature_line(line, without) for line in lines)

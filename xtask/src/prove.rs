@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::run::{cargo, run};
+use crate::setup;
 use crate::trouble::Trouble;
 
 /// The harnesses: name, and the program in the workspace's `tests` that carries it.
@@ -23,6 +24,7 @@ pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {
     let Some((_, binary)) = HARNESSES.iter().find(|(harness, _)| harness == name) else {
         return Err(Trouble::Usage(format!("no harness {name}; there are: {}", known())));
     };
+    setup::for_tests()?;
     run(cargo(root).args(["build", "--quiet", "--locked", "--package", "pouch", "--bins"]))?;
     run(cargo(root)
         .args(["run", "--quiet", "--locked", "--package", "pouch-tests", "--bin", binary, "--"])
