@@ -1,1 +1,3 @@
-//! Scenarios: real processes, real sockets.
+//! What tests with real processes share, and the harnesses of `cargo xtask prove`.
+
+pub mod outsider;

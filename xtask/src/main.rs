@@ -49,7 +49,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match task(&words) {
         Ok(held) => {
-            println!("{held}");
+            if !held.is_empty() {
+                println!("{held}");
+            }
             ExitCode::SUCCESS
         }
         Err(trouble) => {

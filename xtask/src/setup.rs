@@ -40,9 +40,11 @@ fn debian(needed: &[Needed]) -> Result<(), Trouble> {
     if !answers("apt-get", &["--version"]) {
         return Err(Trouble::failed(format!("install these first: {}", missing.join(", "))));
     }
-    run(Command::new("apt-get").args(["update", "--quiet"]))?;
+    // Standard output is for the task's own figures.
+    run(Command::new("apt-get").args(["update", "--quiet"]).stdout(std::io::stderr()))?;
     run(Command::new("apt-get")
         .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdout(std::io::stderr())
         .args(["install", "--yes", "--quiet", "--no-install-recommends"])
         .args(&missing))
 }

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use pouch_tlog::{BundleCoord, EntryReader, TileCoord, TileReader};
 
+/// How a file's name ends until it is on the disk as a whole.
+const HALF_WRITTEN: &str = ".new";
+
 /// A log's folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Publisher {
@@ -17,9 +20,11 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// The folder of a log; made when it is not there.
+    /// The folder of a log; made when it is not there. What a crash left half written is removed: no
+    /// log has such a file, so whoever audits the folder would refuse it.
     pub(crate) fn new(folder: PathBuf) -> std::io::Result<Self> {
         fs::create_dir_all(folder.join("tile"))?;
+        prune_below(&folder, &folder, &|path| !path.ends_with(HALF_WRITTEN))?;
         Ok(Self { folder })
     }
 
@@ -65,7 +70,9 @@ fn prune_below(root: &Path, folder: &Path, needed: &dyn Fn(&str) -> bool) -> std
 fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let new = path.with_extension("new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(HALF_WRITTEN);
+    let new = PathBuf::from(new);
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -84,5 +91,41 @@ impl TileReader for Publisher {
 impl EntryReader for Publisher {
     fn bundle(&self, coord: BundleCoord) -> Result<Vec<u8>, std::io::Error> {
         fs::read(self.folder.join(coord.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_removes_what_a_crash_left_half_written_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("log");
+        let publisher = Publisher::new(folder.clone()).unwrap();
+        let kept = ["checkpoint", "tile/0/000.p/12", "tile/entries/000.p/12"];
+        for path in kept {
+            publisher.put(path, b"whole").unwrap();
+        }
+        for path in ["checkpoint.new", "tile/0/000.p/13.new", "tile/entries/001.p/1.new"] {
+            fs::create_dir_all(folder.join(path).parent().unwrap()).unwrap();
+            fs::write(folder.join(path), b"ha").unwrap();
+        }
+        Publisher::new(folder.clone()).unwrap();
+        let mut left = Vec::new();
+        files(&folder, &folder, &mut left);
+        left.sort();
+        assert_eq!(left, kept);
+    }
+
+    fn files(root: &Path, folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files(root, &path, found);
+            } else {
+                found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
     }
 }

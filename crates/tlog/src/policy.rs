@@ -4,7 +4,7 @@
 //! for nothing. A witness counts once however often it signed.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pouch_wire::Timestamp;
 
@@ -126,6 +126,10 @@ impl Policy {
     /// The policy of a network for one of its logs: signed by the log with both keys, and by at least
     /// `quorum` witnesses, each with both of its keys.
     ///
+    /// Of several log lines any one is enough, so the log's ML-DSA-44 key, whose signatures are
+    /// cosignatures, stands among the witnesses and is part of the quorum. Whoever reads the text
+    /// demands both, and a log's line that is damaged beyond recognition is missed.
+    ///
     /// # Errors
     /// When the quorum cannot be met or is zero, a key is listed twice or is of the wrong kind, one
     /// party's keys have two names, or there are too many. The log's keys are Ed25519, then ML-DSA-44.
@@ -137,9 +141,9 @@ impl Policy {
         let mut build = Build::default();
         let [ed25519, mldsa] = log;
         build.pair([ed25519, mldsa], [SignatureKind::Ed25519, SignatureKind::MlDsa44])?;
-        for key in log {
-            build.log(key.clone(), None)?;
-        }
+        build.log(ed25519.clone(), None)?;
+        let own = [mldsa.name().as_str().as_bytes(), b"/ml-dsa-44"].concat();
+        build.witness(&own, mldsa.clone(), None)?;
         let mut members = Vec::new();
         for witness in witnesses {
             let kinds = [SignatureKind::CosignatureEd25519, SignatureKind::MlDsa44];
@@ -156,13 +160,14 @@ impl Policy {
         }
         let names: Vec<&[u8]> = members.iter().map(|(name, ..)| *name).collect();
         build.group(b"quorum", quorum.to_string().as_bytes(), &names)?;
-        build.quorum(b"quorum")?;
+        build.group(b"log-and-quorum", b"all", &[own.as_slice(), b"quorum"])?;
+        build.quorum(b"log-and-quorum")?;
         build.refuse_shared_keys()?;
         Ok(build.finish()?.requiring_both_log_signatures())
     }
 
-    /// The same policy, under which a log has to sign with Ed25519 and with ML-DSA-44. The text of a
-    /// tlog-policy cannot say so: there any listed key is enough.
+    /// The same policy, under which a log has to sign with Ed25519 and with ML-DSA-44, whether or not its
+    /// text says so as that of [`Policy::for_network`] does.
     #[must_use]
     pub fn requiring_both_log_signatures(self) -> Self {
         Self { both_log_kinds: true, ..self }
@@ -193,9 +198,10 @@ impl Policy {
     /// # Errors
     /// As [`Policy::check`].
     pub fn sufficient(&self, note: &Note) -> Result<Note, PolicyError> {
-        let LogSigned { mut cosigned, .. } = self.log_signed(note, self.both_log_kinds)?;
-        let no_quorum = PolicyError::NoQuorum { cosigned: cosigned.len(), known: self.witnesses.len() };
-        let met = |cosigned: &_| self.quorum.is_none_or(|q| self.met(q, cosigned, Timestamp::default()));
+        let LogSigned { own, mut cosigned, .. } = self.log_signed(note, self.both_log_kinds)?;
+        let no_quorum = self.no_quorum(&cosigned);
+        let met =
+            |cosigned: &_| self.quorum.is_none_or(|q| self.met(q, &own, cosigned, Timestamp::default()));
         if !met(&cosigned) {
             return Err(no_quorum);
         }
@@ -226,18 +232,26 @@ impl Policy {
     /// Verifies every signature by a known key, and requires the log's.
     pub(crate) fn log_signed(&self, note: &Note, both: bool) -> Result<LogSigned, PolicyError> {
         let checkpoint = Checkpoint::parse(note.text())?;
-        let mut kinds = Vec::new();
-        let mut cosigned = BTreeMap::new();
+        let (mut log_signed, mut kinds) = (false, Vec::new());
+        let (mut own, mut cosigned) = (BTreeSet::new(), BTreeMap::new());
         for signature in note.signatures() {
             for log in self.logs.iter().filter(|log| log.key.is_named_by(signature)) {
                 log.key.verify(note.text(), &checkpoint, signature)?;
                 if log.key.name().as_str() == checkpoint.origin() {
+                    log_signed = true;
                     kinds.push(log.key.kind());
                 }
             }
             let named = |(_, witness): &(usize, &PolicyWitness)| witness.key.is_named_by(signature);
             for (index, witness) in self.witnesses.iter().enumerate().filter(named) {
                 let time = witness.key.verify(note.text(), &checkpoint, signature)?.unwrap_or_default();
+                if self.is_log_s(&witness.key) {
+                    own.insert(index);
+                    if witness.key.name().as_str() == checkpoint.origin() {
+                        kinds.push(witness.key.kind());
+                    }
+                    continue;
+                }
                 // Twice the same witness is one witness, last seen when it last signed.
                 let newest = cosigned.entry(index).or_insert(time);
                 *newest = time.max(*newest);
@@ -249,33 +263,57 @@ impl Policy {
         let wanted = [SignatureKind::Ed25519, SignatureKind::MlDsa44];
         match wanted.into_iter().find(|kind| both && !kinds.contains(kind)) {
             Some(missing) => Err(PolicyError::OneLogSignature { missing }),
-            None => Ok(LogSigned { checkpoint, cosigned }),
+            None if !log_signed => Err(PolicyError::NoLog),
+            None => Ok(LogSigned { checkpoint, own, cosigned }),
         }
     }
 
     fn witnessed(&self, signed: LogSigned) -> Result<PolicyMet, PolicyError> {
-        let LogSigned { checkpoint, cosigned } = signed;
-        let no_quorum = PolicyError::NoQuorum { cosigned: cosigned.len(), known: self.witnesses.len() };
+        let LogSigned { checkpoint, own, cosigned } = signed;
+        let no_quorum = self.no_quorum(&cosigned);
         let cosigned_at = match self.quorum {
             None => None,
-            Some(quorum) => Some(self.freshest(quorum, &cosigned).ok_or(no_quorum)?),
+            Some(quorum) => Some(self.freshest(quorum, &own, &cosigned).ok_or(no_quorum)?),
         };
         let newest_at = cosigned.values().max().copied();
         let witnesses = self.whole_witnesses(&cosigned);
         Ok(PolicyMet { checkpoint, cosigned_at, newest_at, witnesses })
     }
 
-    /// The latest time such that the quorum is met by cosignatures from then on alone.
-    fn freshest(&self, quorum: Part, cosigned: &BTreeMap<usize, Timestamp>) -> Option<Timestamp> {
-        let mut times: Vec<Timestamp> = cosigned.values().copied().collect();
-        times.sort_unstable();
-        times.into_iter().rev().find(|since| self.met(quorum, cosigned, *since))
+    fn no_quorum(&self, cosigned: &BTreeMap<usize, Timestamp>) -> PolicyError {
+        PolicyError::NoQuorum { cosigned: cosigned.len(), known: self.witness_keys().count() }
     }
 
-    fn met(&self, quorum: Part, cosigned: &BTreeMap<usize, Timestamp>, since: Timestamp) -> bool {
+    /// Whether a key that stands among the witnesses is a log's: it counts for the quorum, but it
+    /// witnesses nothing, so neither time nor report speaks of it.
+    fn is_log_s(&self, key: &VerifierKey) -> bool {
+        self.logs.iter().any(|log| log.key.name() == key.name())
+    }
+
+    /// The latest time such that the quorum is met by the witnesses' cosignatures from then on alone.
+    fn freshest(
+        &self,
+        quorum: Part,
+        own: &BTreeSet<usize>,
+        cosigned: &BTreeMap<usize, Timestamp>,
+    ) -> Option<Timestamp> {
+        let mut times: Vec<Timestamp> = cosigned.values().copied().collect();
+        times.sort_unstable();
+        times.into_iter().rev().find(|since| self.met(quorum, own, cosigned, *since))
+    }
+
+    fn met(
+        &self,
+        quorum: Part,
+        own: &BTreeSet<usize>,
+        cosigned: &BTreeMap<usize, Timestamp>,
+        since: Timestamp,
+    ) -> bool {
         let mut groups: Vec<bool> = Vec::new();
         let counts = |part: &Part, groups: &[bool]| match part {
-            Part::Witness(index) => cosigned.get(index).is_some_and(|time| *time >= since),
+            Part::Witness(index) => {
+                own.contains(index) || cosigned.get(index).is_some_and(|time| *time >= since)
+            }
             Part::Group(index) => groups.get(*index).copied().unwrap_or(false),
         };
         // A group names only what is defined before it, so one pass settles all.
@@ -289,21 +327,23 @@ impl Policy {
     /// Names of the keys of those witnesses of which every key in the policy cosigned.
     fn whole_witnesses(&self, cosigned: &BTreeMap<usize, Timestamp>) -> Vec<KeyName> {
         let mut whole: BTreeMap<&KeyName, bool> = BTreeMap::new();
-        for (index, witness) in self.witnesses.iter().enumerate() {
+        let witnesses = self.witnesses.iter().enumerate();
+        for (index, witness) in witnesses.filter(|(_, witness)| !self.is_log_s(&witness.key)) {
             let all = whole.entry(witness.key.name()).or_insert(true);
             *all = *all && cosigned.contains_key(&index);
         }
         whole.into_iter().filter(|(_, all)| *all).map(|(name, _)| name.clone()).collect()
     }
 
-    /// The logs' verifier keys.
+    /// The logs' verifier keys, those that stand among the witnesses too.
     pub fn log_keys(&self) -> impl Iterator<Item = &VerifierKey> {
-        self.logs.iter().map(|log| &log.key)
+        let own = self.witnesses.iter().map(|witness| &witness.key).filter(|key| self.is_log_s(key));
+        self.logs.iter().map(|log| &log.key).chain(own)
     }
 
     /// The witnesses' verifier keys.
     pub fn witness_keys(&self) -> impl Iterator<Item = &VerifierKey> {
-        self.witnesses.iter().map(|witness| &witness.key)
+        self.witnesses.iter().map(|witness| &witness.key).filter(|key| !self.is_log_s(key))
     }
 }
 
@@ -318,6 +358,8 @@ impl fmt::Display for Policy {
 #[derive(Debug)]
 pub(crate) struct LogSigned {
     pub(crate) checkpoint: Checkpoint,
+    /// Those places among the witnesses that are the log's own and signed.
+    own: BTreeSet<usize>,
     cosigned: BTreeMap<usize, Timestamp>,
 }
 

@@ -55,9 +55,10 @@ pub const LOG_ANSWER_BYTES: usize = 1024 * 1024;
 pub const PROOF_HASHES: usize = 128;
 /// Most signature lines in a note: two of the log and two of each of 32 witnesses, with room for others'.
 pub const NOTE_SIGNATURES: usize = 100;
-/// Most logs, most witness keys and most groups of a policy: 32 witnesses with two keys each.
-pub const POLICY_ENTRIES: usize = 64;
-/// Largest policy file: 128 ML-DSA-44 keys with names, URLs and comments.
+/// Most logs, most witness keys and most groups of a policy: 32 witnesses with two keys each, and the
+/// log's own ML-DSA-44 key among them.
+pub const POLICY_ENTRIES: usize = 65;
+/// Largest policy file: 130 ML-DSA-44 keys with names, URLs and comments.
 pub const POLICY_BYTES: usize = 1024 * 1024;
 /// How long messages under way may carry a signature of a key that was rotated out (not revoked).
 pub const SUPERSEDED_GRACE_MS: u64 = 24 * 3600 * 1000;

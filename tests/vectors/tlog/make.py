@@ -118,12 +118,13 @@ GOOD = TEXT + "\n" + "".join(log_lines + nl + md)
 
 
 def policy(quorum="2"):
-    out = "".join(f"log {k.vkey}\n" for k in LOG)
+    out = f"log {LOG[0].vkey}\nwitness {ORIGIN}/ml-dsa-44 {LOG[1].vkey}\n"
     for name, (ed, ml) in W.items():
         out += f"witness {name}/ed25519 {ed.vkey}\nwitness {name}/ml-dsa-44 {ml.vkey}\n"
     for name in W:
         out += f"group {name} all {name}/ed25519 {name}/ml-dsa-44\n"
-    return out + f"group quorum {quorum} nl md fr\nquorum quorum\n"
+    out += f"group quorum {quorum} nl md fr\n"
+    return out + f"group log-and-quorum all {ORIGIN}/ml-dsa-44 quorum\nquorum log-and-quorum\n"
 
 
 def proof(index, hashes, note, extra=None):
@@ -262,11 +263,11 @@ accept("policy.whitespace-comments-urls", f"# a comment\n\n \t \n\t # another\n 
 accept("policy.octets-in-names", lg.encode() + b"witness \xff\xfe " + V[0].vkey.encode() + b"\nquorum \xff\xfe\n")
 accept("policy.quorum-of-a-member", f"{lg}{ws}group X all X0 X1\nquorum X0\n")
 accept("policy.witness-after-quorum", f"{lg}witness X {V[0].vkey}\nquorum X\nwitness Y {V[1].vkey}\n")
-many = [Key(f"m{i}.example", 4) for i in range(65)]
-mw = "".join(f"witness M{i} {k.vkey}\n" for i, k in enumerate(many[:64]))
-accept("policy.64-witnesses", f"{mw}quorum M63\n")
-accept("policy.64-logs", "".join(f"log {Key(k.name, 1).vkey}\n" for k in many[:64]) + "quorum none\n")
-accept("policy.64-groups", mw + "".join(f"group G{i} all M{i}\n" for i in range(64)) + "quorum G0\n")
+many = [Key(f"m{i}.example", 4) for i in range(66)]
+mw = "".join(f"witness M{i} {k.vkey}\n" for i, k in enumerate(many[:65]))
+accept("policy.65-witnesses", f"{mw}quorum M64\n")
+accept("policy.65-logs", "".join(f"log {Key(k.name, 1).vkey}\n" for k in many[:65]) + "quorum none\n")
+accept("policy.65-groups", mw + "".join(f"group G{i} all M{i}\n" for i in range(65)) + "quorum G0\n")
 refuse("policy.control-character", 54, f"{lg}quorum none\r\n")
 refuse("policy.delete-character", 54, f"{lg}# \x7f\nquorum none\n")
 refuse("policy.unfinished", 55, f"{lg}quorum none")
@@ -299,7 +300,7 @@ refuse("policy.two-quorums", 65, f"{ws}quorum X0\nquorum X0\n")
 refuse("policy.two-quorums-none", 65, "quorum none\nquorum none\n")
 refuse("policy.no-quorum", 66, f"{lg}{ws}")
 refuse("policy.empty", 66, "")
-refuse("policy.65-witnesses", 67, f"{mw}witness M64 {many[64].vkey}\nquorum M63\n")
+refuse("policy.66-witnesses", 67, f"{mw}witness M65 {many[65].vkey}\nquorum M64\n")
 
 # notes under a policy
 accept("signed.quorum-of-two", GOOD)

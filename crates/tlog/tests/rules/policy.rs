@@ -24,7 +24,10 @@ fn a_network_s_policy_prints_and_parses_as_itself() {
     let parsed = Policy::parse(&policy.to_bytes()).unwrap().requiring_both_log_signatures();
     assert_eq!(parsed, policy);
     assert_eq!((policy.log_keys().count(), policy.witness_keys().count()), (2, 6));
-    assert!(policy.to_string().ends_with("group quorum 2 nl md fr\nquorum quorum\n"));
+    assert!(policy.to_string().ends_with(&format!(
+        "group quorum 2 nl md fr\ngroup log-and-quorum all {}/ml-dsa-44 quorum\nquorum log-and-quorum\n",
+        parties::ORIGIN
+    )));
 }
 
 #[test]
@@ -87,6 +90,7 @@ fn a_network_s_parties_have_one_name_and_one_key_of_each_kind() {
 #[test]
 fn of_a_note_with_more_than_enough_enough_is_kept() {
     let (policy, note) = (parties::policy(), log_note());
+    let text = Policy::parse(&policy.to_bytes()).unwrap();
     let lines = [
         cosign("nl", &note, 1),
         cosign("md", &note, 600),
@@ -106,7 +110,10 @@ fn of_a_note_with_more_than_enough_enough_is_kept() {
     for left_out in 0..6 {
         let mut lines = enough.signatures().to_vec();
         lines.remove(left_out);
-        assert!(policy.check(&Note::new(note.text(), lines).unwrap()).is_err());
+        let note = Note::new(note.text(), lines).unwrap();
+        assert!(policy.check(&note).is_err());
+        // Of that nobody has to be told beside the policy's text.
+        assert!(text.check(&note).is_err());
     }
     assert_eq!(policy.sufficient(&note), Err(PolicyError::NoQuorum { cosigned: 0, known: 6 }));
 }
