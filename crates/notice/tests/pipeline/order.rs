@@ -27,6 +27,7 @@ fn each_order_has_its_own_colour_and_code() {
         (Order::Contradiction { other }, Colour::Red, "POUCH-ORD-03"),
         (Order::OldEpoch, Colour::Red, "POUCH-ORD-04"),
         (Order::Forgotten, Colour::Amber, "POUCH-ORD-05"),
+        (Order::NewEpochGap { from: 1, to: 2 }, Colour::Amber, "POUCH-ORD-07"),
         (Order::Nowhere, Colour::Red, "POUCH-ORD-06"),
     ] {
         let verified = honest(&world).posted().received(&world, MD).unwrap().with_order(&order);
@@ -45,6 +46,10 @@ fn a_gap_says_how_many_are_missing_and_which() {
     assert_eq!(in_state(verified.verdict(), State::Unsure), [(Clause::Order, "POUCH-ORD-01")]);
     let words = &verified.verdict().decisive().unwrap().words;
     assert_eq!(words, "3 of this office's messages to us before it are missing (2 to 4).");
+    let anew = Order::NewEpochGap { from: 1, to: 1 };
+    let verified = honest(&world).posted().received(&world, MD).unwrap().with_order(&anew);
+    let words = &verified.verdict().decisive().unwrap().words;
+    assert!(words.contains("restored from a backup") && words.contains("1 of its messages"), "{words}");
 }
 
 /// Sealed to MD in a place, with one before it.
@@ -123,11 +128,13 @@ impl Simple {
             return Order::Repeated;
         }
         let highest = of_epoch.iter().map(|(place, _)| place.n).max().unwrap_or(0);
+        let anew = epoch > self.epoch && self.epoch > 0;
         let order = match n {
             n if n < highest => Order::Late,
+            n if n > highest + 1 && anew => Order::NewEpochGap { from: 1, to: n - 1 },
             n if n > highest + 1 => Order::Gap { from: highest + 1, to: n - 1 },
             _ if self.epoch == 0 => Order::First,
-            _ if epoch > self.epoch => Order::NewEpoch,
+            _ if anew => Order::NewEpoch,
             _ => Order::InOrder,
         };
         self.epoch = epoch;
@@ -176,6 +183,38 @@ proptest! {
             prop_assert_eq!(missing, simple.missing());
             // A node that was stopped in between goes on as if it had not been.
             tracker = SequenceState::from_bytes(&tracker.to_bytes().unwrap()).unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Numbers of an honest sender that wander, leave gaps of any size and come back to them.
+    #[test]
+    fn what_the_tracker_forgets_is_old_and_it_says_so(
+        steps in proptest::collection::vec((0_u64..700, 0_u64..4), 0..900)
+    ) {
+        let (mut tracker, mut simple) = (SequenceState::default(), Simple::default());
+        let named = |n: u64| if n == 0 { NOTHING_BEFORE } else { id(&n.to_string()) };
+        for (back, ahead) in steps {
+            let highest = tracker.newest().1;
+            // Mostly onwards, by one or a few; else somewhere behind.
+            let n = if ahead > 0 { highest + ahead } else { highest.saturating_sub(back).max(1) };
+            let place = Place { epoch: 1, n, previous: named(n - 1) };
+            let expected = simple.accept(place, named(n));
+            let found = tracker.accept(1, n, place.previous, named(n));
+            if found == Order::Forgotten {
+                let newer = simple.taken.iter().filter(|(taken, _)| taken.n > n).count();
+                let missing = simple.missing().into_iter().filter(|missing| *missing > n).count();
+                prop_assert!(newer >= 256 || missing >= 256, "{n} of {highest}: {newer}, {missing}");
+                // The simple one remembers it now; so that both go on alike, it forgets again.
+                if expected == Order::Late {
+                    simple.taken.pop();
+                }
+            } else {
+                prop_assert_eq!(found, expected, "{:?}", place);
+            }
         }
     }
 }
