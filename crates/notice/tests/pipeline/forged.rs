@@ -217,9 +217,17 @@ fn what_is_dated_in_the_future_is_refused() {
     };
     let (just, over) = (dated(120_000).posted(), dated(120_001).posted());
     assert!(just.admitted(&world, later(2000)).is_ok());
-    assert!(holds(&just.received(&world, MD)));
     assert_eq!(over.admitted(&world, later(2000)).unwrap_err(), Refusal::FromTheFuture { ahead_s: 120 });
-    assert_eq!(refused(over.received(&world, MD)), only(Clause::Time, "POUCH-VER-50"));
+    // At a relay that took it all the same, and a second later here.
+    assert!(holds(&just.received_at(&world, MD, later(2000))));
+    assert_eq!(refused(over.received_at(&world, MD, later(1))), only(Clause::Time, "POUCH-VER-50"));
+    // Whoever reads it when its date has come sees that a relay had accepted it before.
+    let read = |posted: &crate::post::Posted| {
+        let opened = posted.opened_at(&world, MD, later(2000)).unwrap();
+        opened.verify(&crate::post::facts(&world, later(HOUR)))
+    };
+    assert!(holds(&read(&just)));
+    assert_eq!(refused(read(&over)), only(Clause::Time, "POUCH-VER-53"));
 }
 
 #[test]
