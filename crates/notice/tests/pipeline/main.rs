@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod answers;
 mod authority;
 mod drills;
 mod evidence;
