@@ -27,6 +27,7 @@ mod order;
 mod post;
 mod receipts;
 mod release;
+mod sealing;
 mod secrets;
 #[path = "../inside/stage.rs"]
 #[allow(dead_code, reason = "shared with the other tests, which use the rest")]
