@@ -207,6 +207,13 @@ fn the_files_are_those_that_the_notice_names() {
         let letter = with_file(&world).with(|letter| letter.attachments = attachments);
         assert_eq!(refused(letter.posted().received(&world, MD)), only(Clause::Whole, "POUCH-VER-24"));
     }
+    // Nor does the notice say another length than they have.
+    let other_length = with_file(&world).saying(|notice| {
+        let mut named = notice.attachments[0].clone();
+        named.len += 1;
+        notice.attachments = List::new(vec![named]).unwrap();
+    });
+    assert_eq!(refused(other_length.posted().received(&world, MD)), only(Clause::Whole, "POUCH-VER-24"));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Sealing: to whom, how large, and what an observer learns.
 
-use pouch_crypto::sha256;
+use pouch_crypto::{ContentKey, sha256};
 use pouch_envelope::Malformed;
-use pouch_notice::{Content, SealError, SealTo, SealedOut, reopen, seal, seal_with_secrets};
-use pouch_wire::{Blob, ContactPoint, Environment, List, NetworkId, limits};
+use pouch_notice::{
+    Content, OpenError, SealError, SealTo, SealedOut, StanzaSecret, reopen, seal, seal_with_secrets,
+};
+use pouch_wire::{Blob, Canonical as _, ContactPoint, Environment, List, NetworkId, limits};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -143,5 +145,33 @@ fn a_seal_of_another_network_does_not_open_here() {
     let foreign = honest(&world).with(|l| l.route.network = NetworkId(sha256(b"another"))).posted();
     let renamed = foreign.altered(|p| p.header.network = world.directory.network()).signed_by(&key(NL));
     assert!(renamed.admitted(&world, ACCEPTED).is_ok());
-    assert_eq!(renamed.opened(&world, MD).unwrap_err(), pouch_notice::OpenError::DoesNotOpen);
+    assert_eq!(renamed.opened(&world, MD).unwrap_err(), OpenError::DoesNotOpen);
+}
+
+/// The content of a letter, encrypted as the protocol says, under a salt of the test's own choosing.
+fn encrypted(letter: &Letter, secret: &StanzaSecret, header_salt: [u8; 32], salt: [u8; 24]) -> Vec<u8> {
+    let content_key = secret.to_bytes().unwrap()[..32].try_into().unwrap();
+    let sender = format!("{}\0", letter.route.sender);
+    let bound =
+        [b"pouch v1 content\0".as_slice(), letter.context.as_bytes(), &header_salt, sender.as_bytes()];
+    let padded = pouch_crypto::pad(&letter.content().to_bytes().unwrap()).unwrap();
+    pouch_crypto::encrypt(&ContentKey::from_bytes(&content_key), salt, &bound.concat(), &padded).unwrap()
+}
+
+#[test]
+fn content_is_encrypted_under_the_header_s_salt_and_no_other() {
+    let world = World::new();
+    let letter = honest(&world);
+    let posted = letter.posted();
+    let opened = |salt: [u8; 24]| {
+        let payload = encrypted(&letter, &posted.secrets[1], posted.header.salt.0, salt);
+        let named = posted.clone().altered(|p| {
+            (p.header.payload_len, p.header.payload_digest) = (payload.len() as u64, sha256(&payload));
+            p.payload = payload;
+        });
+        let arrived = named.signed_by(&key(NL)).delivered(MD, b"").unwrap();
+        reopen(arrived, posted.secrets[1].clone())
+    };
+    assert!(opened(posted.header.salt.0[..24].try_into().unwrap()).is_ok(), "as the protocol says");
+    assert_eq!(opened([4; 24]).unwrap_err(), OpenError::DoesNotOpen);
 }
