@@ -199,8 +199,11 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
 
 async fn tell_order<T>(order: &Order, verified: &Verified<T>, desk: &Desk) -> Result<(), AgentError> {
     let sender = &verified.arrived().header().sender;
+    if matches!(order, Order::NewEpoch | Order::NewEpochGap { .. }) {
+        desk.alarm("POUCH-ORD-02", format!("{sender} was restored from a backup")).await?;
+    }
     match order {
-        Order::Gap { from, to } => {
+        Order::Gap { from, to } | Order::NewEpochGap { from, to } => {
             let count = to.saturating_sub(*from).saturating_add(1);
             let words = format!(
                 "{count} message(s) from {sender} to us are missing: somebody holds them back, or they are still under way. \
@@ -208,7 +211,6 @@ async fn tell_order<T>(order: &Order, verified: &Verified<T>, desk: &Desk) -> Re
             );
             desk.alarm("POUCH-ORD-01", words).await
         }
-        Order::NewEpoch => desk.alarm("POUCH-ORD-02", format!("{sender} was restored from a backup")).await,
         _ => Ok(()),
     }
 }

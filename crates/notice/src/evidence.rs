@@ -17,6 +17,7 @@ use crate::outside::log_policy;
 use crate::printed::printed;
 use crate::receipt::{RecipientReceipt, Said};
 use crate::stanza::StanzaSecret;
+use crate::verdict::{Clause, State};
 use crate::verify::{Facts, Refused, Verified, well_formed};
 
 /// Evidence of one notice.
@@ -85,8 +86,20 @@ pub struct Proven {
     verified: Verified<Notice>,
     cosigned_at: Option<Timestamp>,
     logged_at: Option<Timestamp>,
-    answered: Vec<(ContactPoint, RecipientReceipt)>,
+    answered: Vec<Answer>,
     exercise: Option<String>,
+}
+
+/// What a recipient answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Which recipient.
+    pub by: ContactPoint,
+    /// What it said.
+    pub receipt: RecipientReceipt,
+    /// Its key was revoked since: that it answered before rests on the date in the receipt alone, and
+    /// whoever stole the key may have written that.
+    pub key_revoked: bool,
 }
 
 impl EvidenceFile {
@@ -136,7 +149,6 @@ impl EvidenceFile {
         let (directory, checkpoint) = self.directory(charter)?;
         let message = |error: String| EvidenceRefused::Message(error);
         let arrived = Arrived::from_bytes(&self.arrived).map_err(|e| message(e.to_string()))?;
-        let answered = self.answered(&arrived, &directory)?;
         let opened = reopen(arrived, self.secret.clone()).map_err(|e| message(e.to_string()))?;
         let (inclusion, at) = self.logged(&opened, &directory).map_err(EvidenceRefused::Log)?;
         let facts = Facts {
@@ -147,6 +159,7 @@ impl EvidenceFile {
             now: at,
         };
         let verified = opened.verify(&facts).map_err(|refused| EvidenceRefused::Notice(Box::new(refused)))?;
+        let answered = self.answered(&verified, &directory)?;
         let exercise = match verified.value().environment {
             Environment::Live => None,
             Environment::Exercise(id) => directory.now_view().exercise(id).map(|e| e.name.to_string()),
@@ -171,14 +184,19 @@ impl EvidenceFile {
     /// The recipients' receipts: each by a key that a recipient had and that was not revoked by then.
     fn answered(
         &self,
-        arrived: &Arrived,
+        verified: &Verified<Notice>,
         directory: &Directory,
-    ) -> Result<Vec<(ContactPoint, RecipientReceipt)>, EvidenceRefused> {
+    ) -> Result<Vec<Answer>, EvidenceRefused> {
+        let arrived = verified.arrived();
+        let of_this = |receipt: &RecipientReceipt| {
+            let notice = receipt.said.notice();
+            receipt.envelope == arrived.id() && notice.is_none_or(|notice| notice == verified.notice_id())
+        };
         let numbered = self.receipts.iter().enumerate();
         let each = numbered.map(|(place, signed)| {
-            let receipt = well_formed(signed, directory).filter(|r| r.envelope == arrived.id());
-            let by = receipt.as_ref().and_then(|receipt| giver(signed, receipt, arrived, directory));
-            by.zip(receipt).ok_or(EvidenceRefused::Receipt(place.saturating_add(1)))
+            let receipt = well_formed(signed, directory).filter(of_this);
+            let answer = receipt.and_then(|receipt| answer(signed, receipt, arrived, directory));
+            answer.ok_or(EvidenceRefused::Receipt(place.saturating_add(1)))
         });
         each.collect()
     }
@@ -213,24 +231,27 @@ impl EvidenceFile {
     }
 }
 
-/// Which recipient gave a receipt.
-fn giver(
+/// A receipt as one recipient's answer, if it is any's.
+fn answer(
     signed: &SignedReceipt,
-    receipt: &RecipientReceipt,
+    receipt: RecipientReceipt,
     arrived: &Arrived,
     directory: &Directory,
-) -> Option<ContactPoint> {
+) -> Option<Answer> {
     let environment = arrived.header().environment;
     let context = directory.context(environment);
     let view = directory.now_view();
-    let mut recipients = arrived.header().recipients.iter().map(|recipient| &recipient.contact_point);
-    let signed_by = |point: &&ContactPoint| {
-        view.key_history(point, environment).iter().any(|period| {
-            period.revoked.as_ref().is_none_or(|revoked| receipt.at < revoked.effective)
-                && signed.verify(&period.key, &context).is_ok()
-        })
-    };
-    recipients.find(signed_by).cloned()
+    for recipient in &arrived.header().recipients {
+        let by = &recipient.contact_point;
+        for period in view.key_history(by, environment) {
+            let effective = period.revoked.as_ref().map(|revoked| revoked.effective);
+            let in_time = effective.is_none_or(|effective| receipt.at < effective);
+            if in_time && signed.verify(&period.key, &context).is_ok() {
+                return Some(Answer { by: by.clone(), receipt, key_revoked: effective.is_some() });
+            }
+        }
+    }
+    None
 }
 
 impl Proven {
@@ -250,7 +271,7 @@ impl Proven {
     pub fn words(&self) -> String {
         let receipt = self.verified.receipt();
         let mut lines = vec![
-            format!("{} is authentic.", self.number()),
+            self.opinion(),
             format!("Accepted by {} as entry {} of its log.", &*receipt.relay, receipt.index),
         ];
         for clause in &self.verified.verdict().clauses {
@@ -260,21 +281,37 @@ impl Proven {
                 clause.words
             ));
         }
-        for (by, receipt) in &self.answered {
+        for Answer { by, receipt, key_revoked } in &self.answered {
             let said = match &receipt.said {
                 Said::Verified { .. } => "verified it",
                 Said::Acknowledged { .. } => "acknowledged it (receipt only, no concurrence)",
                 Said::Refused { .. } => "refused it",
             };
             lines.push(format!("The recipient {by} {said}."));
+            if *key_revoked {
+                lines.push("  BUT its key was revoked since; that it came before is its own word.".into());
+            }
         }
         lines.push(printed(&self.verified, self.exercise.as_deref(), receipt.at));
         lines.join("\n")
     }
 
-    /// What recipients answered, with whose keys.
+    /// In one sentence, which never says more than the clauses.
+    fn opinion(&self) -> String {
+        let unsure = || self.verified.verdict().clauses.iter().filter(|clause| clause.state == State::Unsure);
+        let (number, sender) = (self.number(), &self.verified.value().sender);
+        if unsure().any(|unsure| matches!(unsure.clause, Clause::Binding | Clause::KeyInTime)) {
+            format!("{number} bears the signature of {sender}; whether its key still spoke is doubtful.")
+        } else if unsure().next().is_some() {
+            format!("{number} is authentic, with reservations.")
+        } else {
+            format!("{number} is authentic.")
+        }
+    }
+
+    /// What recipients answered.
     #[must_use]
-    pub fn answered(&self) -> &[(ContactPoint, RecipientReceipt)] {
+    pub fn answered(&self) -> &[Answer] {
         &self.answered
     }
 

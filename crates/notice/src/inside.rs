@@ -160,6 +160,10 @@ impl Inside<'_> {
         if ahead > limits::CLOCK_SKEW_MS_MAX {
             let words = "It is dated in the future.";
             verdict.fails(Clause::Time, "POUCH-VER-50", words, "check this node's clock", 31);
+        } else if matches!(self.anchor.against(self.notice.created), InTime::Before | InTime::ByWord) {
+            // No relay that keeps the rules takes it. Read later, its date would look like any other.
+            let words = "It is dated after the time at which a relay accepted it.";
+            verdict.fails(Clause::Time, "POUCH-VER-53", words, ASK_AGAIN, 10);
         } else if self.anchor.against(self.notice.not_after) == InTime::After {
             let words = "It had expired before a relay accepted it.";
             verdict.fails(Clause::Time, "POUCH-VER-52", words, "ask the office whether it still holds", 13);

@@ -34,7 +34,7 @@ pub use approval::Approval;
 pub use body::Body;
 pub use content::Content;
 pub use draft::{Approved, Draft, Signed, SignedNotice, usual_life_ms, year_of};
-pub use evidence::{EvidenceFile, EvidenceRefused, Proven};
+pub use evidence::{Answer, EvidenceFile, EvidenceRefused, Proven};
 pub use form::{DraftError, check_form};
 pub use notice::{Attachment, NotANumber, Notice, NoticeNumber, Reference};
 pub use open::{OpenError, Opened, open, reopen};

@@ -25,6 +25,13 @@ pub enum Order {
     Late,
     /// The sender was restored from a backup and counts anew.
     NewEpoch,
+    /// The same, and of what it sent since, messages before this one are missing.
+    NewEpochGap {
+        /// The first missing number, which is 1.
+        from: u64,
+        /// The last missing number.
+        to: u64,
+    },
     /// Another message stands in this place already, or before it stands another than it says: the
     /// sender said two things.
     Contradiction {
@@ -59,6 +66,14 @@ pub(crate) fn judge_order(verdict: &mut Verdict, order: &Order) {
             let words = "The sender's node was restored from a backup and counts anew.";
             let next = "ask the office whether earlier messages are still open";
             verdict.unsure(Clause::Order, "POUCH-ORD-02", words, next, 13);
+        }
+        Order::NewEpochGap { from, to } => {
+            let count = to.saturating_sub(*from).saturating_add(1);
+            let words = format!(
+                "The sender's node was restored from a backup and counts anew; {count} of its messages to us since are missing ({from} to {to})."
+            );
+            let next = "ask the office by telephone what it sent since, and what is still open";
+            verdict.unsure(Clause::Order, "POUCH-ORD-07", words, next, 13);
         }
         Order::Contradiction { .. } => {
             let words = "The sender's messages contradict each other: two stand in one place. Both are kept.";

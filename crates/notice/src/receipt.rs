@@ -39,6 +39,17 @@ pub enum Said {
     },
 }
 
+impl Said {
+    /// Of which notice it speaks; a refusal may come from who could not read one.
+    #[must_use]
+    pub const fn notice(&self) -> Option<NoticeId> {
+        match self {
+            Self::Verified { notice, .. } | Self::Acknowledged { notice, .. } => Some(*notice),
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
 /// A recipient's receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecipientReceipt {

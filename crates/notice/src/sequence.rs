@@ -48,6 +48,8 @@ impl SequenceState {
         match order {
             Order::InOrder if first_ever => Order::First,
             Order::InOrder if anew => Order::NewEpoch,
+            // Whoever holds back the first message of an epoch does not hide that it began.
+            Order::Gap { from, to } if anew && !first_ever => Order::NewEpochGap { from, to },
             order => order,
         }
     }
@@ -216,6 +218,16 @@ mod tests {
         assert_eq!(state.accept(2, 1, id(0), id(100)), Order::NewEpoch);
         assert_eq!(accept(&mut state, 3), Order::OldEpoch);
         assert_eq!(state.accept(2, 2, id(100), id(101)), Order::InOrder);
+    }
+
+    #[test]
+    fn a_new_epoch_is_told_even_when_its_first_messages_are_missing() {
+        let mut state = SequenceState::default();
+        accept(&mut state, 1);
+        assert_eq!(state.accept(2, 3, id(101), id(102)), Order::NewEpochGap { from: 1, to: 2 });
+        assert_eq!(state.missing(), [1, 2]);
+        assert_eq!(state.accept(2, 1, id(0), id(100)), Order::Late);
+        assert_eq!(accept(&mut state, 2), Order::OldEpoch);
     }
 
     #[test]
