@@ -5,7 +5,9 @@ use pouch_control::{
     LadderRow, MemberView, NoticeView, OutboxRow, Rung, Selection, StatusView, VerdictView, WitnessView,
 };
 use pouch_crypto::KeyFingerprint;
-use pouch_directory::{Act, Audience, Directory, Mandate, Outcome, SignedStatement, Statement, View};
+use pouch_directory::{
+    Act, Audience, Directory, Mandate, Outcome, Revocation, SignedStatement, Statement, View,
+};
 use pouch_notice::{
     Content, Draft, Notice, Signed, Verdict, Verified, preview, printed, printed_own, spoken_check, visible,
 };
@@ -452,10 +454,22 @@ pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
     let (current, next) = desk.signing_publics();
     let since = history.iter().rev().find(|p| p.key == current).map(|p| p.from);
     let named = view.contact_point(&desk.me, Environment::Live).is_some_and(|e| e.signing == current);
-    let state = if named { "current" } else { "not named by the directory" };
-    keys.push(key_view("signing", current.id(), state, since, None));
+    let state = match view.revocation(current.id()) {
+        Some(revocation) => revoked(revocation),
+        None if named => "current".to_owned(),
+        None => "not named by the directory".to_owned(),
+    };
+    keys.push(key_view("signing", current.id(), &state, since, None));
     if let Some(next) = next {
         keys.push(key_view("next signing", next.id(), "waiting for the directory", None, None));
+    }
+    let mut until = None;
+    for period in history.iter().rev() {
+        if period.key != current {
+            let state = period.revoked.as_ref().map_or_else(|| "no longer used".to_owned(), revoked);
+            keys.push(key_view("former signing", period.key.id(), &state, Some(period.from), until));
+        }
+        until = Some(period.from);
     }
     for row in desk.store.prekeys().await? {
         let published = view.prekey(row.id).is_some();
@@ -467,6 +481,10 @@ pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
         keys.push(key_view("sealing", row.id, state, Some(row.usable_from), Some(row.usable_until)));
     }
     Ok(keys)
+}
+
+fn revoked(revocation: &Revocation) -> String {
+    format!("revoked by entry {} ({})", revocation.index, revocation.reason.as_str())
 }
 
 fn key_view(
