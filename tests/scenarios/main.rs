@@ -14,4 +14,9 @@
 )]
 
 mod life;
+mod life_away;
+mod life_keys;
+mod life_ladder;
+mod life_many;
+mod life_release;
 mod network;

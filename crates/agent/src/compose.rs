@@ -210,7 +210,10 @@ pub(crate) async fn one(beginning: &str, desk: &Desk) -> Result<Waiting, Failed>
     found.retain(|w| w.draft.id().to_string().starts_with(&beginning));
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
-        (Some(_), false) => Err(ambiguous(&beginning).into()),
+        (Some(one), false) => {
+            let ids = found.iter().chain([&one]).map(|w| w.draft.id().short());
+            Err(ambiguous(&beginning, ids).into())
+        }
         (None, _) => Err(refusal(
             "POUCH-AGT-34",
             4,
@@ -324,7 +327,7 @@ fn key_does_not_speak() -> Refusal {
 async fn referred(wanted: &str, desk: &Desk) -> Result<Reference, Failed> {
     let mut rows = desk.store.find_arrival(wanted).await?;
     if rows.len() > 1 {
-        return Err(ambiguous(wanted).into());
+        return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
     }
     if let Some(row) = rows.pop() {
         return match inbox::read(&row, desk)? {

@@ -29,7 +29,10 @@ fn limit(selection: &Selection) -> u32 {
 /// The one arrival that is called so.
 pub(crate) async fn arrival(wanted: &str, desk: &Desk) -> Result<Option<ArrivalRow>, Failed> {
     let mut rows = desk.store.find_arrival(wanted).await?;
-    if rows.len() > 1 { Err(ambiguous(wanted).into()) } else { Ok(rows.pop()) }
+    if rows.len() > 1 {
+        return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
+    }
+    Ok(rows.pop())
 }
 
 pub(crate) async fn inbox(selection: &Selection, desk: &Desk) -> Result<Vec<InboxRow>, Failed> {
@@ -205,19 +208,23 @@ fn reopen_own(row: &OutgoingRow, desk: &Desk) -> Result<Signed, AgentError> {
 async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>, Failed> {
     let mut rows = desk.store.find_outgoing(wanted).await?;
     if rows.len() > 1 {
-        return Err(ambiguous(wanted).into());
+        return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
     }
     if let Some(row) = rows.pop() {
         let signed = reopen_own(&row, desk)?;
         return Ok(Some((row, signed)));
     }
+    let mut found = Vec::new();
     for row in desk.store.outbox(10_000).await? {
         let signed = reopen_own(&row, desk)?;
         if signed.notice().full_number() == wanted {
-            return Ok(Some((row, signed)));
+            found.push((row, signed));
         }
     }
-    Ok(None)
+    if found.len() > 1 {
+        return Err(ambiguous(wanted, found.iter().map(|(row, _)| row.envelope.short())).into());
+    }
+    Ok(found.pop())
 }
 
 /// A notice of our own by number or id.
