@@ -330,7 +330,7 @@ async fn referred(wanted: &str, desk: &Desk) -> Result<Reference, Failed> {
         return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
     }
     if let Some(row) = rows.pop() {
-        return match inbox::read(&row, desk)? {
+        return match inbox::read(&row, desk).await? {
             Reading::Verified(verified) => {
                 let notice = verified.value();
                 let id: NoticeId = row.notice.unwrap_or_else(|| Notice::id_of(&[]));

@@ -275,7 +275,7 @@ pub(crate) enum Reading {
 }
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
-pub(crate) fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
+pub(crate) async fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
     if let Some(kept) = &row.refused {
         return Ok(Reading::Refused(serde_json::from_str(kept).unwrap_or_default()));
     }
@@ -295,11 +295,21 @@ pub(crate) fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError>
     };
     match opened.verify(&facts) {
         Ok(verified) => {
-            let order: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);
+            let kept: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);
+            let order = order_now(kept, verified.secret().epoch, row, desk).await?;
             Ok(Reading::Verified(Box::new(verified.with_order(&order))))
         }
         Err(refused) => Ok(Reading::Refused(refused.verdict)),
     }
+}
+
+/// What was missing before a message may have come since.
+async fn order_now(kept: Order, epoch: u64, row: &ArrivalRow, desk: &Desk) -> Result<Order, AgentError> {
+    let Order::Gap { from, to } = kept else { return Ok(kept) };
+    let Some(bytes) = desk.store.sequence_in(&row.sender).await? else { return Ok(kept) };
+    let state = SequenceState::from_bytes(&bytes)?;
+    // A sender that counts anew sends nothing of its old count any more.
+    Ok(if state.newest().0 == epoch { state.gap_now(from, to) } else { kept })
 }
 
 /// Whether a proof proves that a kept arrival is logged where its relay promised.

@@ -120,7 +120,7 @@ fn own_entry(desk: &Desk) -> Result<Answer, Failed> {
 
 async fn attachment(id: &str, index: usize, desk: &Desk) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
     let named = verified.value().attachments.get(index);
     let bytes = verified.attachments().get(index);
     match (named, bytes) {
@@ -151,7 +151,7 @@ async fn acknowledge(
     desk: &Arc<Desk>,
 ) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
     let notice = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
     let said = receipts::acknowledged(notice, officer, answer_by, note)?;
     let _turn = desk.outgoing.lock().await;
@@ -167,7 +167,7 @@ async fn acknowledge(
     desk.store.acknowledge(row.envelope, (desk.clock)(), receipt).await?;
     desk.wake_outbox();
     let row = views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?;
-    Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk)?)))
+    Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk).await?)))
 }
 
 /// Joins what proves one notice to others; fetches the proof that it is logged when it is not here yet.
@@ -180,7 +180,7 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
         }
     };
-    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
     let Some(proof) = row.proof else {
         return Err(refusal(
             "POUCH-AGT-45",

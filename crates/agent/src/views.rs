@@ -37,7 +37,11 @@ pub(crate) async fn arrival(wanted: &str, desk: &Desk) -> Result<Option<ArrivalR
 
 pub(crate) async fn inbox(selection: &Selection, desk: &Desk) -> Result<Vec<InboxRow>, Failed> {
     let rows = desk.store.inbox(selection.unacknowledged, limit(selection)).await?;
-    Ok(rows.iter().map(|row| inbox_row(row, desk)).collect::<Result<_, _>>()?)
+    let mut views = Vec::new();
+    for row in &rows {
+        views.push(inbox_row(row, desk).await?);
+    }
+    Ok(views)
 }
 
 fn environment(environment: Environment, desk: &Desk) -> String {
@@ -51,8 +55,8 @@ fn environment(environment: Environment, desk: &Desk) -> String {
     }
 }
 
-pub(crate) fn inbox_row(row: &ArrivalRow, desk: &Desk) -> Result<InboxRow, AgentError> {
-    Ok(match inbox::read(row, desk)? {
+pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> Result<InboxRow, AgentError> {
+    Ok(match inbox::read(row, desk).await? {
         Reading::Verified(verified) => verified_row(row, &verified, desk),
         Reading::Refused(verdict) => InboxRow {
             envelope: row.envelope,
@@ -140,7 +144,7 @@ fn verdict_view(verdict: &Verdict, sentence: String) -> VerdictView {
 
 pub(crate) async fn show(wanted: &str, desk: &Desk) -> Result<NoticeView, Failed> {
     if let Some(row) = arrival(wanted, desk).await? {
-        return Ok(received(&row, desk)?);
+        return Ok(received(&row, desk).await?);
     }
     let (row, own) = own(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
     let id = Notice::id_of(&own.signed().notice);
@@ -162,9 +166,9 @@ fn exercise(notice: &Notice, desk: &Desk) -> Option<String> {
     }
 }
 
-fn received(row: &ArrivalRow, desk: &Desk) -> Result<NoticeView, AgentError> {
-    let view = inbox_row(row, desk)?;
-    let (text, check, files) = match inbox::read(row, desk)? {
+async fn received(row: &ArrivalRow, desk: &Desk) -> Result<NoticeView, AgentError> {
+    let view = inbox_row(row, desk).await?;
+    let (text, check, files) = match inbox::read(row, desk).await? {
         Reading::Verified(verified) => {
             let id = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
             let exercise = exercise(verified.value(), desk);
