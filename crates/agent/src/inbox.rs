@@ -10,14 +10,15 @@ use std::time::Duration;
 use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
+use pouch_notice::body::AnswerKind;
 use pouch_notice::{
-    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
+    Body, Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
     SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen,
 };
 use pouch_store::{Arrival, ArrivalRow, NewRefusal, Rung, RungRow, TakenIn};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, limits};
+use pouch_wire::{Canonical as _, EnvelopeId, limits};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -179,9 +180,11 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let said = receipts::verified(id, verified.verdict().code(), desk);
     let _outgoing = desk.outgoing.lock().await;
     let receipt = receipts::seal_receipt(&verified, said, desk).await?;
+    let answered = answers(notice, desk).await?;
     let row = Arrival {
         notice: Some(id),
         number: Some(notice.full_number()),
+        progress: answered.clone(),
         receipt,
         ..arrival(&verified, &state, &order, desk)?
     };
@@ -192,9 +195,33 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         let happening =
             Happening::new(EventKind::Received, "", words).of(envelope).numbered(number, precedence);
         desk.tell(happening).await?;
+        if let Some((ours, rung)) = answered {
+            let words = format!("message {} answered by {}", ours.short(), rung.recipient);
+            desk.tell(Happening::new(EventKind::Progress, "", words).of(ours)).await?;
+        }
         tell_order(&order, &verified, desk).await?;
     }
     Ok(())
+}
+
+/// The message of ours that a notice answers, and its sender's rung. "We are looking" is no answer yet.
+async fn answers(notice: &Notice, desk: &Desk) -> Result<Option<(EnvelopeId, RungRow)>, AgentError> {
+    let (Some(concerned), Body::Response(response)) = (&notice.concerns, &notice.body) else {
+        return Ok(None);
+    };
+    if response.answers.iter().all(|answer| answer.kind == AnswerKind::Interim) {
+        return Ok(None);
+    }
+    let ours = desk.store.find_outgoing(&concerned.id.to_string()).await?.pop();
+    Ok(ours.map(|row| {
+        let rung = RungRow {
+            recipient: notice.sender.clone(),
+            rung: Rung::Answered,
+            at: Some(notice.created),
+            detail: Some(notice.full_number()),
+        };
+        (row.envelope, rung)
+    }))
 }
 
 async fn tell_order<T>(order: &Order, verified: &Verified<T>, desk: &Desk) -> Result<(), AgentError> {
