@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_control::{Answer, Bytes, Call, Connection, Refusal, Server};
+use pouch_control::{Answer, Bytes, Call, Compose, Connection, Refusal, Server};
 use pouch_crypto::sha256;
 use pouch_notice::{EvidenceFile, Notice};
 use pouch_wire::session::{LogName, Proof, ReadProof};
@@ -67,7 +67,7 @@ async fn user(mut connection: Connection, desk: Arc<Desk>) {
 async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
     Ok(match call {
         Call::Status => Answer::Status(Box::new(views::status(desk).await?)),
-        Call::Send(asked) => send(compose::compose(*asked, desk).await?, desk).await?,
+        Call::Send(asked) => send_at_once(*asked, desk).await?,
         Call::Draft(asked) => {
             let waiting = compose::compose(*asked, desk).await?;
             compose::keep(&waiting, desk).await?;
@@ -103,6 +103,20 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         Call::Evidence { id } => evidence(&id, desk).await?,
         Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
     })
+}
+
+/// Without a draft that is kept: what cannot be sent leaves no trace, and its number goes to the next.
+async fn send_at_once(asked: Compose, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    let waiting = compose::compose(asked, desk).await?;
+    let notice = waiting.draft.notice().clone();
+    match send(waiting, desk).await {
+        // Refusals come before anything is queued.
+        Err(Failed::Told(refusal)) => {
+            compose::give_back_number(&notice, desk).await?;
+            Err(Failed::Told(refusal))
+        }
+        ended => ended,
+    }
 }
 
 async fn send(waiting: compose::Waiting, desk: &Arc<Desk>) -> Result<Answer, Failed> {
