@@ -138,3 +138,25 @@ async fn one_witness_may_be_away() {
     assert!(audited.contains("evidence holds"), "{audited}");
     network.stop().await;
 }
+
+#[tokio::test]
+async fn a_flash_that_overtakes_what_waits_is_not_called_gapped_once_all_is_there() {
+    let mut network = two().await;
+    network.nodes.pop().unwrap().stop().await.unwrap();
+    let mut sent = Vec::new();
+    for n in 0..3 {
+        sent.push(tell(&network.nodes[0], "MD/policy", &format!("Routine, {n}")).await);
+    }
+    let flash =
+        ["send", "--to", "MD/policy", "--precedence", "flash", "--yes", "--subject", "F", "--text", "F"];
+    let flash = network.nodes[0].json(&flash).await.unwrap();
+    sent.push(word(&flash, "envelope").to_owned());
+    network.nodes[0].progress(&sent[2], "MD/policy", "accepted").await.unwrap();
+    network.nodes[0].progress(&sent[3], "MD/policy", "accepted").await.unwrap();
+    let mut md = network.stage.start_node("md").await.unwrap();
+    let rows = inbox_with(&mut md, &sent).await;
+    assert_eq!(rows.len(), 4);
+    assert!(rows.iter().all(green), "{rows:?}");
+    network.nodes.push(md);
+    network.stop().await;
+}

@@ -79,6 +79,17 @@ pub(crate) async fn inbox_with(node: &mut Node, envelopes: &[String]) -> Vec<Val
     }
 }
 
+/// Waits until a node has a session with the relay.
+pub(crate) async fn connected(node: &mut Node) {
+    while node.json(&["status"]).await.expect("the status is told")["relays"][0][1] != true {
+        let link = |event: &Value| is(event, "kind", "link");
+        node.watcher
+            .wait_for("a session with the relay", PATIENCE, link)
+            .await
+            .expect("the relay is reached");
+    }
+}
+
 /// Whether a row's notice is verified without reservation.
 pub(crate) fn green(row: &Value) -> bool {
     row.pointer("/verdict/colour").and_then(Value::as_str) == Some("green")
