@@ -1,14 +1,14 @@
 //! Somebody is away: the recipient, the sender, the relay, a witness. What was accepted arrives all the
 //! same, without other traffic to wake anybody.
 
-use pouch_testkit::stage::{Party, is, word};
+use pouch_testkit::stage::{is, word};
 use serde_json::Value;
 
-use crate::network::{Network, green, inbox_with, tell};
+use crate::network::{Network, green, inbox_with, pair, tell};
 
 /// Two states.
 async fn two() -> Network {
-    Network::start(vec![Party::simple("NL/technical"), Party::simple("MD/policy")]).await
+    Network::start(pair()).await
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_notice_waits_for_the_relay_with_exit_code_20_and_leaves_by_itself() {
     nl.service.kill().await.unwrap();
     network.nodes.insert(0, network.stage.start_node("nl").await.unwrap());
     network.relay = network.stage.start_relay().await.unwrap();
-    let rows = inbox_with(&mut network.nodes[1], &[envelope.clone()]).await;
+    let rows = inbox_with(&mut network.nodes[1], std::slice::from_ref(&envelope)).await;
     assert!(rows.len() == 1 && green(&rows[0]), "{rows:?}");
     network.nodes[0].progress(&envelope, "MD/policy", "verified").await.unwrap();
     network.stop().await;

@@ -1,12 +1,12 @@
 //! Keys change under way: rotated, revoked, revoked as of a moment in the past.
 
-use pouch_testkit::stage::{Node, PATIENCE, Party, Stage, is, word};
+use pouch_testkit::stage::{Node, PATIENCE, Stage, is, word};
 use serde_json::Value;
 
-use crate::network::{Network, connected, green, inbox_with, refused, tell};
+use crate::network::{Network, connected, green, inbox_with, pair, refused, tell};
 
 async fn two() -> Network {
-    Network::start(vec![Party::simple("NL/technical"), Party::simple("MD/policy")]).await
+    Network::start(pair()).await
 }
 
 async fn rotate(node: &mut Node, stage: &Stage, folder: &str) {

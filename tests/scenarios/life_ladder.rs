@@ -1,12 +1,12 @@
 //! The receipt ladder to its top, notices about notices, and every type of notice, once.
 
-use pouch_testkit::stage::{Node, Party, is, word};
+use pouch_testkit::stage::{Node, is, word};
 use serde_json::Value;
 
-use crate::network::{Network, green, inbox_with, tell};
+use crate::network::{Network, green, inbox_with, pair, tell};
 
 async fn two() -> Network {
-    Network::start(vec![Party::simple("NL/technical"), Party::simple("MD/policy")]).await
+    Network::start(pair()).await
 }
 
 async fn rung(node: &Node, envelope: &str) -> (String, String) {

@@ -3,7 +3,7 @@
 use pouch_testkit::stage::{Node, Officer, Party, Stage, word};
 use serde_json::Value;
 
-use crate::network::{Network, refused};
+use crate::network::{Network, pair, refused};
 
 /// A state whose urgent notices need two officers, and one that reads them.
 async fn with_officers() -> Network {
@@ -92,7 +92,7 @@ fn bytes(len: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn attachments_arrive_byte_for_byte() {
-    let mut network = Network::start(vec![Party::simple("NL/technical"), Party::simple("MD/policy")]).await;
+    let mut network = Network::start(pair()).await;
     let stage = network.stage.clone();
     let [nl, md] = network.nodes.as_mut_slice() else { panic!("two nodes") };
     let files = [("large.bin", bytes(3 * 1024 * 1024 + 17)), ("empty.txt", Vec::new()), ("one.csv", vec![0])];
@@ -117,7 +117,7 @@ async fn attachments_arrive_byte_for_byte() {
 
 #[tokio::test]
 async fn the_spoken_check_agrees_with_this_notice_and_no_other() {
-    let mut network = Network::start(vec![Party::simple("NL/technical"), Party::simple("MD/policy")]).await;
+    let mut network = Network::start(pair()).await;
     let [nl, md] = network.nodes.as_mut_slice() else { panic!("two nodes") };
     let mut checks = Vec::new();
     for text in ["One", "Two"] {

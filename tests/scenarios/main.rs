@@ -20,3 +20,7 @@ mod life_ladder;
 mod life_many;
 mod life_release;
 mod network;
+mod surfaces_files;
+mod surfaces_socket;
+mod surfaces_wire;
+mod surfaces_words;

@@ -28,13 +28,24 @@ pub(crate) struct Network {
     _dir: TempDir,
 }
 
+/// The two states of most stories; a network has at least two.
+pub(crate) fn pair() -> Vec<Party> {
+    vec![Party::simple("NL/technical"), Party::simple("MD/policy")]
+}
+
+/// A network that is founded and not started: files and keys, and the folder that holds them.
+pub(crate) async fn founded(parties: Vec<Party>) -> (TempDir, Stage) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let stage = Stage::new(program(), dir.path(), parties, 3);
+    stage.found().await.expect("the network is founded");
+    (dir, stage)
+}
+
 impl Network {
     /// Founds and starts a network of these parties with three witnesses; every node can be sealed to.
     pub(crate) async fn start(parties: Vec<Party>) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
         let folders: Vec<String> = parties.iter().map(|party| party.folder.clone()).collect();
-        let stage = Stage::new(program(), dir.path(), parties, 3);
-        stage.found().await.expect("the network is founded");
+        let (dir, stage) = founded(parties).await;
         let relay = stage.start_relay().await.expect("the relay starts");
         let witnesses = stage.start_witnesses().await.expect("the witnesses start");
         let mut nodes = Vec::new();
