@@ -1,12 +1,12 @@
 //! What happens to a notice when everybody is honest.
 
-use pouch_testkit::stage::{Party, word};
+use pouch_testkit::stage::word;
 
-use crate::network::Network;
+use crate::network::{Network, pair};
 
 #[tokio::test]
 async fn a_notice_between_two_states_is_verified_and_acknowledged() {
-    let mut network = Network::start(vec![Party::simple("NL/technical"), Party::simple("MD/policy")]).await;
+    let mut network = Network::start(pair()).await;
     let text = "Two substations are off.";
     let [nl, md] = network.nodes.as_mut_slice() else { panic!("two nodes") };
     let send = ["send", "--to", "MD/policy", "--type", "free-text", "--subject", "Power", "--text", text];

@@ -14,4 +14,13 @@
 )]
 
 mod life;
+mod life_away;
+mod life_keys;
+mod life_ladder;
+mod life_many;
+mod life_release;
 mod network;
+mod surfaces_files;
+mod surfaces_socket;
+mod surfaces_wire;
+mod surfaces_words;

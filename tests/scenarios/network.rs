@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use pouch_testkit::stage::{Node, Party, Program, Service, Stage};
+use pouch_testkit::stage::{Node, Outcome, PATIENCE, Party, Program, Service, Stage, is, word};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// The program that was built beside this test; `cargo xtask test` builds it first.
@@ -27,13 +28,24 @@ pub(crate) struct Network {
     _dir: TempDir,
 }
 
+/// The two states of most stories; a network has at least two.
+pub(crate) fn pair() -> Vec<Party> {
+    vec![Party::simple("NL/technical"), Party::simple("MD/policy")]
+}
+
+/// A network that is founded and not started: files and keys, and the folder that holds them.
+pub(crate) async fn founded(parties: Vec<Party>) -> (TempDir, Stage) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let stage = Stage::new(program(), dir.path(), parties, 3);
+    stage.found().await.expect("the network is founded");
+    (dir, stage)
+}
+
 impl Network {
     /// Founds and starts a network of these parties with three witnesses; every node can be sealed to.
     pub(crate) async fn start(parties: Vec<Party>) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
         let folders: Vec<String> = parties.iter().map(|party| party.folder.clone()).collect();
-        let stage = Stage::new(program(), dir.path(), parties, 3);
-        stage.found().await.expect("the network is founded");
+        let (dir, stage) = founded(parties).await;
         let relay = stage.start_relay().await.expect("the relay starts");
         let witnesses = stage.start_witnesses().await.expect("the witnesses start");
         let mut nodes = Vec::new();
@@ -55,5 +67,51 @@ impl Network {
         for witness in self.witnesses {
             witness.stop().await.expect("a witness ends well");
         }
+    }
+}
+
+/// Sends a line to one office; the envelope's id.
+pub(crate) async fn tell(node: &Node, to: &str, text: &str) -> String {
+    let sent = node.json(&["send", "--to", to, "--subject", text, "--text", text]).await.expect("it is sent");
+    word(&sent, "envelope").to_owned()
+}
+
+/// Waits until a node has these messages, and gives its inbox: the newest first, all of it verified.
+pub(crate) async fn inbox_with(node: &mut Node, envelopes: &[String]) -> Vec<Value> {
+    loop {
+        let inbox = node.json(&["inbox", "--limit", "1000"]).await.expect("the inbox is listed");
+        let rows = inbox.as_array().expect("a list").clone();
+        let there = |envelope: &String| rows.iter().any(|row| is(row, "envelope", envelope));
+        if envelopes.iter().all(there) {
+            return rows;
+        }
+        let arrival = |event: &Value| is(event, "kind", "received") || is(event, "kind", "refused-arrival");
+        node.watcher.wait_for("an arrival", PATIENCE, arrival).await.expect("the rest arrives");
+    }
+}
+
+/// Waits until a node has a session with the relay.
+pub(crate) async fn connected(node: &mut Node) {
+    while node.json(&["status"]).await.expect("the status is told")["relays"][0][1] != true {
+        let link = |event: &Value| is(event, "kind", "link");
+        node.watcher
+            .wait_for("a session with the relay", PATIENCE, link)
+            .await
+            .expect("the relay is reached");
+    }
+}
+
+/// Whether a row's notice is verified without reservation.
+pub(crate) fn green(row: &Value) -> bool {
+    row.pointer("/verdict/colour").and_then(Value::as_str) == Some("green")
+}
+
+/// A command failed as it should: with this exit code and code, and without a word of a crash.
+pub(crate) fn refused(outcome: &Outcome, exit: i32, code: &str) {
+    let said = format!("{}\n{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.exit, exit, "{said}");
+    assert!(outcome.stderr.contains(code), "{code} is not in:\n{said}");
+    for word in ["panicked", "RUST_BACKTRACE", "unwrap"] {
+        assert!(!said.contains(word), "{said}");
     }
 }

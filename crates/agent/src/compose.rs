@@ -83,6 +83,12 @@ pub(crate) async fn compose(asked: Compose, desk: &Desk) -> Result<Waiting, Fail
         files.push(Blob::new(file.bytes.0).map_err(bounds)?);
     }
     let (to, info) = (Set::new(to).map_err(bounds)?, Set::new(asked.info).map_err(bounds)?);
+    let language = Text::new(asked.language).map_err(bounds)?;
+    let subject = Text::new(subject).map_err(bounds)?;
+    let named = List::new(named).map_err(bounds)?;
+    let sentences = List::new(sentences).map_err(bounds)?;
+    let attachments = List::new(files).map_err(bounds)?;
+    // From here on whatever fails gives the number back.
     let number = number(&to, &info, now, desk).await?;
     let notice = Notice {
         network: desk.network,
@@ -96,30 +102,52 @@ pub(crate) async fn compose(asked: Compose, desk: &Desk) -> Result<Waiting, Fail
         not_after: Timestamp(now.0.saturating_add(life)),
         precedence: asked.precedence,
         tlp: asked.tlp,
-        language: Text::new(asked.language).map_err(bounds)?,
-        subject: Text::new(subject).map_err(bounds)?,
+        language,
+        subject,
         body,
-        attachments: List::new(named).map_err(bounds)?,
+        attachments: named,
         break_glass: asked.break_glass,
-        sentences: List::new(sentences).map_err(bounds)?,
+        sentences,
     };
+    match checked(notice.clone(), desk) {
+        Ok(drafted) => Ok(judged(drafted, attachments, Set::default(), desk)),
+        Err(failed) => {
+            give_back_number(&notice, desk).await?;
+            Err(failed)
+        }
+    }
+}
+
+fn checked(notice: Notice, desk: &Desk) -> Result<Draft, Failed> {
     let drafted = Draft::new(notice).map_err(|error| draft(&error))?;
     everyone_known(&drafted, desk)?;
-    Ok(judged(drafted, List::new(files).map_err(bounds)?, Set::default(), desk))
+    Ok(drafted)
+}
+
+/// Gives a notice's number back when it is not sent after all: the recipients would miss one.
+pub(crate) async fn give_back_number(notice: &Notice, desk: &Desk) -> Result<(), Failed> {
+    let NoticeNumber { year, n } = notice.number;
+    Ok(desk.store.give_back_number(year, list(&notice.to, &notice.info), n).await?)
+}
+
+type Addressees = Set<ContactPoint, { limits::RECIPIENTS }>;
+
+/// Which list of addressees it is.
+fn list(to: &Addressees, info: &Addressees) -> Digest {
+    let words: Vec<String> =
+        to.iter().map(|p| format!("to {p}\n")).chain(info.iter().map(|p| format!("info {p}\n"))).collect();
+    sha256_parts(&words.iter().map(String::as_bytes).collect::<Vec<_>>())
 }
 
 /// Counts per sender and addressee list, so that a number tells nobody of other correspondence.
 async fn number(
-    to: &Set<ContactPoint, { limits::RECIPIENTS }>,
-    info: &Set<ContactPoint, { limits::RECIPIENTS }>,
+    to: &Addressees,
+    info: &Addressees,
     now: Timestamp,
     desk: &Desk,
 ) -> Result<NoticeNumber, Failed> {
-    let list: Vec<String> =
-        to.iter().map(|p| format!("to {p}\n")).chain(info.iter().map(|p| format!("info {p}\n"))).collect();
-    let key: Digest = sha256_parts(&list.iter().map(String::as_bytes).collect::<Vec<_>>());
     let year = year_of(now);
-    Ok(NoticeNumber { year, n: desk.store.next_number(year, key).await? })
+    Ok(NoticeNumber { year, n: desk.store.next_number(year, list(to, info)).await? })
 }
 
 fn environment(exercise: Option<&str>, desk: &Desk) -> Result<Environment, Failed> {
@@ -210,7 +238,10 @@ pub(crate) async fn one(beginning: &str, desk: &Desk) -> Result<Waiting, Failed>
     found.retain(|w| w.draft.id().to_string().starts_with(&beginning));
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
-        (Some(_), false) => Err(ambiguous(&beginning).into()),
+        (Some(one), false) => {
+            let ids = found.iter().chain([&one]).map(|w| w.draft.id().short());
+            Err(ambiguous(&beginning, ids).into())
+        }
         (None, _) => Err(refusal(
             "POUCH-AGT-34",
             4,
@@ -256,6 +287,10 @@ pub(crate) async fn approve(
 pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(EnvelopeId, Signed), Failed> {
     let notice = waiting.draft.notice();
     let id = waiting.draft.id();
+    let key = desk.signing_key().public().id();
+    if let Err(why) = desk.directory().now_view().may_sign(&notice.sender, notice.environment, key) {
+        return Err(key_does_not_speak(&why.to_string()).into());
+    }
     if let Some(problem) = waiting.problems.first() {
         return Err(refusal(
             "POUCH-AGT-37",
@@ -292,7 +327,7 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     let content = Content::Notice { signed: signed.signed().clone(), attachments: waiting.attachments };
     let _turn = desk.outgoing.lock().await;
     let route = receipts::route(desk, environment, precedence, created, Some(not_after))
-        .ok_or_else(key_does_not_speak)?;
+        .ok_or_else(|| key_does_not_speak("the directory does not name it"))?;
     let to = receipts::seal_to(desk, &recipients, environment).await?.ok_or_else(|| {
         refusal(
             "POUCH-AGT-39",
@@ -310,11 +345,11 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     Ok((envelope, signed))
 }
 
-fn key_does_not_speak() -> Refusal {
+fn key_does_not_speak(why: &str) -> Refusal {
     refusal(
         "POUCH-AGT-40",
         12,
-        "this node's signing key does not speak for its contact point",
+        format!("this node's signing key does not speak for its contact point: {why}"),
         "nobody would believe what it signs",
         "look at `pouch keys list`; the holder of the root key authorises a new one with `pouch keys rotate`",
     )
@@ -324,10 +359,10 @@ fn key_does_not_speak() -> Refusal {
 async fn referred(wanted: &str, desk: &Desk) -> Result<Reference, Failed> {
     let mut rows = desk.store.find_arrival(wanted).await?;
     if rows.len() > 1 {
-        return Err(ambiguous(wanted).into());
+        return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
     }
     if let Some(row) = rows.pop() {
-        return match inbox::read(&row, desk)? {
+        return match inbox::read(&row, desk).await? {
             Reading::Verified(verified) => {
                 let notice = verified.value();
                 let id: NoticeId = row.notice.unwrap_or_else(|| Notice::id_of(&[]));

@@ -10,14 +10,15 @@ use std::time::Duration;
 use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
+use pouch_notice::body::AnswerKind;
 use pouch_notice::{
-    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
+    Body, Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
     SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen,
 };
 use pouch_store::{Arrival, ArrivalRow, NewRefusal, Rung, RungRow, TakenIn};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, limits};
+use pouch_wire::{Canonical as _, EnvelopeId, limits};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -179,9 +180,11 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let said = receipts::verified(id, verified.verdict().code(), desk);
     let _outgoing = desk.outgoing.lock().await;
     let receipt = receipts::seal_receipt(&verified, said, desk).await?;
+    let answered = answers(notice, desk).await?;
     let row = Arrival {
         notice: Some(id),
         number: Some(notice.full_number()),
+        progress: answered.clone(),
         receipt,
         ..arrival(&verified, &state, &order, desk)?
     };
@@ -192,9 +195,33 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         let happening =
             Happening::new(EventKind::Received, "", words).of(envelope).numbered(number, precedence);
         desk.tell(happening).await?;
+        if let Some((ours, rung)) = answered {
+            let words = format!("message {} answered by {}", ours.short(), rung.recipient);
+            desk.tell(Happening::new(EventKind::Progress, "", words).of(ours)).await?;
+        }
         tell_order(&order, &verified, desk).await?;
     }
     Ok(())
+}
+
+/// The message of ours that a notice answers, and its sender's rung. "We are looking" is no answer yet.
+async fn answers(notice: &Notice, desk: &Desk) -> Result<Option<(EnvelopeId, RungRow)>, AgentError> {
+    let (Some(concerned), Body::Response(response)) = (&notice.concerns, &notice.body) else {
+        return Ok(None);
+    };
+    if response.answers.iter().all(|answer| answer.kind == AnswerKind::Interim) {
+        return Ok(None);
+    }
+    let ours = desk.store.find_outgoing(&concerned.id.to_string()).await?.pop();
+    Ok(ours.map(|row| {
+        let rung = RungRow {
+            recipient: notice.sender.clone(),
+            rung: Rung::Answered,
+            at: Some(notice.created),
+            detail: Some(notice.full_number()),
+        };
+        (row.envelope, rung)
+    }))
 }
 
 async fn tell_order<T>(order: &Order, verified: &Verified<T>, desk: &Desk) -> Result<(), AgentError> {
@@ -277,7 +304,7 @@ pub(crate) enum Reading {
 }
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
-pub(crate) fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
+pub(crate) async fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
     if let Some(kept) = &row.refused {
         return Ok(Reading::Refused(serde_json::from_str(kept).unwrap_or_default()));
     }
@@ -297,11 +324,21 @@ pub(crate) fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError>
     };
     match opened.verify(&facts) {
         Ok(verified) => {
-            let order: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);
+            let kept: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);
+            let order = order_now(kept, verified.secret().epoch, row, desk).await?;
             Ok(Reading::Verified(Box::new(verified.with_order(&order))))
         }
         Err(refused) => Ok(Reading::Refused(refused.verdict)),
     }
+}
+
+/// What was missing before a message may have come since.
+async fn order_now(kept: Order, epoch: u64, row: &ArrivalRow, desk: &Desk) -> Result<Order, AgentError> {
+    let Order::Gap { from, to } = kept else { return Ok(kept) };
+    let Some(bytes) = desk.store.sequence_in(&row.sender).await? else { return Ok(kept) };
+    let state = SequenceState::from_bytes(&bytes)?;
+    // A sender that counts anew sends nothing of its old count any more.
+    Ok(if state.newest().0 == epoch { state.gap_now(from, to) } else { kept })
 }
 
 /// Whether a proof proves that a kept arrival is logged where its relay promised.

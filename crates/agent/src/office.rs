@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_control::{Answer, Bytes, Call, Connection, Refusal, Server};
+use pouch_control::{Answer, Bytes, Call, Compose, Connection, Refusal, Server};
 use pouch_crypto::sha256;
 use pouch_notice::{EvidenceFile, Notice};
 use pouch_wire::session::{LogName, Proof, ReadProof};
@@ -67,7 +67,7 @@ async fn user(mut connection: Connection, desk: Arc<Desk>) {
 async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
     Ok(match call {
         Call::Status => Answer::Status(Box::new(views::status(desk).await?)),
-        Call::Send(asked) => send(compose::compose(*asked, desk).await?, desk).await?,
+        Call::Send(asked) => send_at_once(*asked, desk).await?,
         Call::Draft(asked) => {
             let waiting = compose::compose(*asked, desk).await?;
             compose::keep(&waiting, desk).await?;
@@ -105,6 +105,20 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
     })
 }
 
+/// Without a draft that is kept: what cannot be sent leaves no trace, and its number goes to the next.
+async fn send_at_once(asked: Compose, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    let waiting = compose::compose(asked, desk).await?;
+    let notice = waiting.draft.notice().clone();
+    match send(waiting, desk).await {
+        // Refusals come before anything is queued.
+        Err(Failed::Told(refusal)) => {
+            compose::give_back_number(&notice, desk).await?;
+            Err(Failed::Told(refusal))
+        }
+        ended => ended,
+    }
+}
+
 async fn send(waiting: compose::Waiting, desk: &Arc<Desk>) -> Result<Answer, Failed> {
     let (envelope, signed) = compose::release(waiting, desk).await?;
     Ok(Answer::Sent(Box::new(views::outbox_row(envelope, &signed, desk).await?)))
@@ -120,7 +134,7 @@ fn own_entry(desk: &Desk) -> Result<Answer, Failed> {
 
 async fn attachment(id: &str, index: usize, desk: &Desk) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
     let named = verified.value().attachments.get(index);
     let bytes = verified.attachments().get(index);
     match (named, bytes) {
@@ -151,7 +165,7 @@ async fn acknowledge(
     desk: &Arc<Desk>,
 ) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
     let notice = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
     let said = receipts::acknowledged(notice, officer, answer_by, note)?;
     let _turn = desk.outgoing.lock().await;
@@ -167,7 +181,7 @@ async fn acknowledge(
     desk.store.acknowledge(row.envelope, (desk.clock)(), receipt).await?;
     desk.wake_outbox();
     let row = views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?;
-    Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk)?)))
+    Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk).await?)))
 }
 
 /// Joins what proves one notice to others; fetches the proof that it is logged when it is not here yet.
@@ -180,7 +194,7 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
         }
     };
-    let Reading::Verified(verified) = inbox::read(&row, desk)? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
     let Some(proof) = row.proof else {
         return Err(refusal(
             "POUCH-AGT-45",

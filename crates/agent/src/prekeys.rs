@@ -25,9 +25,9 @@ const KEPT_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes what is due, publishes what the directory lacks, destroys what is over. Called when the node
 /// starts, whenever a relay's session comes up, and every minute.
-pub(crate) async fn tend(desk: &Arc<Desk>) -> Result<(), AgentError> {
+pub(crate) async fn tend(desk: &Arc<Desk>, published: &mut Option<u64>) -> Result<(), AgentError> {
     make_ahead(desk).await?;
-    publish(desk).await?;
+    publish(desk, published).await?;
     destroy(desk).await
 }
 
@@ -54,9 +54,13 @@ async fn make(desk: &Arc<Desk>, from: Timestamp, until: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// Publishes the keys that the directory does not have yet.
-async fn publish(desk: &Arc<Desk>) -> Result<(), AgentError> {
+/// Publishes the keys that the directory does not have yet. `published` is the entry of the last time:
+/// until our copy of the directory has come so far, what it lacks may be on its way.
+async fn publish(desk: &Arc<Desk>, published: &mut Option<u64>) -> Result<(), AgentError> {
     let directory = desk.directory();
+    if published.is_some_and(|index| index >= directory.size()) {
+        return Ok(());
+    }
     let view = directory.now_view();
     let now = (desk.clock)();
     let mut missing = Vec::new();
@@ -77,8 +81,11 @@ async fn publish(desk: &Arc<Desk>) -> Result<(), AgentError> {
         prekeys: List::new(missing)?,
     };
     match desk.publish(act).await {
-        Ok(index) => info!(count, index, "prekeys published"),
-        // No relay now: the next session tries again.
+        Ok(index) => {
+            info!(count, index, "prekeys published");
+            *published = Some(index);
+        }
+        Err(AgentError::NoRelay) => info!(count, "prekeys are published when a relay is reached"),
         Err(error) => warn!(code = error.code(), "prekeys not published yet"),
     }
     Ok(())

@@ -15,8 +15,16 @@ pub(crate) fn not_found(what: &str) -> Refusal {
     refusal("POUCH-AGT-30", 4, format!("nothing here is called {what:?}"), "", "pouch inbox; pouch outbox")
 }
 
-pub(crate) fn ambiguous(what: &str) -> Refusal {
-    refusal("POUCH-AGT-31", 4, format!("more than one thing begins with {what:?}"), "", "give more digits")
+/// Several things are called so: the person says which, by the beginning of its id.
+pub(crate) fn ambiguous(what: &str, ids: impl IntoIterator<Item = String>) -> Refusal {
+    let ids: Vec<String> = ids.into_iter().collect();
+    refusal(
+        "POUCH-AGT-31",
+        4,
+        format!("{what:?} is more than one: {}", ids.join(", ")),
+        "numbers count per list of addressees, so that they tell nobody of other correspondence",
+        "give the beginning of an id instead",
+    )
 }
 
 /// A step of composing, or anything else that a user asked, did not work.

@@ -155,6 +155,7 @@ async fn tend(
 ) -> Result<(), AgentError> {
     let mut every = tokio::time::interval(core::time::Duration::from_secs(60));
     let mut links = desk.links.clone();
+    let mut published = None;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
@@ -163,7 +164,7 @@ async fn tend(
             _ = every.tick() => {}
         }
         signing::follow_directory(&desk).await?;
-        prekeys::tend(&desk).await?;
+        prekeys::tend(&desk, &mut published).await?;
         office::fetch_proofs(&desk).await?;
     }
 }

@@ -5,7 +5,9 @@ use pouch_control::{
     LadderRow, MemberView, NoticeView, OutboxRow, Rung, Selection, StatusView, VerdictView, WitnessView,
 };
 use pouch_crypto::KeyFingerprint;
-use pouch_directory::{Act, Audience, Directory, Mandate, Outcome, SignedStatement, Statement, View};
+use pouch_directory::{
+    Act, Audience, Directory, Mandate, Outcome, Revocation, SignedStatement, Statement, View,
+};
 use pouch_notice::{
     Content, Draft, Notice, Signed, Verdict, Verified, preview, printed, printed_own, spoken_check, visible,
 };
@@ -27,12 +29,19 @@ fn limit(selection: &Selection) -> u32 {
 /// The one arrival that is called so.
 pub(crate) async fn arrival(wanted: &str, desk: &Desk) -> Result<Option<ArrivalRow>, Failed> {
     let mut rows = desk.store.find_arrival(wanted).await?;
-    if rows.len() > 1 { Err(ambiguous(wanted).into()) } else { Ok(rows.pop()) }
+    if rows.len() > 1 {
+        return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
+    }
+    Ok(rows.pop())
 }
 
 pub(crate) async fn inbox(selection: &Selection, desk: &Desk) -> Result<Vec<InboxRow>, Failed> {
     let rows = desk.store.inbox(selection.unacknowledged, limit(selection)).await?;
-    Ok(rows.iter().map(|row| inbox_row(row, desk)).collect::<Result<_, _>>()?)
+    let mut views = Vec::new();
+    for row in &rows {
+        views.push(inbox_row(row, desk).await?);
+    }
+    Ok(views)
 }
 
 fn environment(environment: Environment, desk: &Desk) -> String {
@@ -46,8 +55,8 @@ fn environment(environment: Environment, desk: &Desk) -> String {
     }
 }
 
-pub(crate) fn inbox_row(row: &ArrivalRow, desk: &Desk) -> Result<InboxRow, AgentError> {
-    Ok(match inbox::read(row, desk)? {
+pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> Result<InboxRow, AgentError> {
+    Ok(match inbox::read(row, desk).await? {
         Reading::Verified(verified) => verified_row(row, &verified, desk),
         Reading::Refused(verdict) => InboxRow {
             envelope: row.envelope,
@@ -135,7 +144,7 @@ fn verdict_view(verdict: &Verdict, sentence: String) -> VerdictView {
 
 pub(crate) async fn show(wanted: &str, desk: &Desk) -> Result<NoticeView, Failed> {
     if let Some(row) = arrival(wanted, desk).await? {
-        return Ok(received(&row, desk)?);
+        return Ok(received(&row, desk).await?);
     }
     let (row, own) = own(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
     let id = Notice::id_of(&own.signed().notice);
@@ -157,9 +166,9 @@ fn exercise(notice: &Notice, desk: &Desk) -> Option<String> {
     }
 }
 
-fn received(row: &ArrivalRow, desk: &Desk) -> Result<NoticeView, AgentError> {
-    let view = inbox_row(row, desk)?;
-    let (text, check, files) = match inbox::read(row, desk)? {
+async fn received(row: &ArrivalRow, desk: &Desk) -> Result<NoticeView, AgentError> {
+    let view = inbox_row(row, desk).await?;
+    let (text, check, files) = match inbox::read(row, desk).await? {
         Reading::Verified(verified) => {
             let id = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
             let exercise = exercise(verified.value(), desk);
@@ -203,19 +212,23 @@ fn reopen_own(row: &OutgoingRow, desk: &Desk) -> Result<Signed, AgentError> {
 async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>, Failed> {
     let mut rows = desk.store.find_outgoing(wanted).await?;
     if rows.len() > 1 {
-        return Err(ambiguous(wanted).into());
+        return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
     }
     if let Some(row) = rows.pop() {
         let signed = reopen_own(&row, desk)?;
         return Ok(Some((row, signed)));
     }
+    let mut found = Vec::new();
     for row in desk.store.outbox(10_000).await? {
         let signed = reopen_own(&row, desk)?;
         if signed.notice().full_number() == wanted {
-            return Ok(Some((row, signed)));
+            found.push((row, signed));
         }
     }
-    Ok(None)
+    if found.len() > 1 {
+        return Err(ambiguous(wanted, found.iter().map(|(row, _)| row.envelope.short())).into());
+    }
+    Ok(found.pop())
 }
 
 /// A notice of our own by number or id.
@@ -452,10 +465,22 @@ pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
     let (current, next) = desk.signing_publics();
     let since = history.iter().rev().find(|p| p.key == current).map(|p| p.from);
     let named = view.contact_point(&desk.me, Environment::Live).is_some_and(|e| e.signing == current);
-    let state = if named { "current" } else { "not named by the directory" };
-    keys.push(key_view("signing", current.id(), state, since, None));
+    let state = match view.revocation(current.id()) {
+        Some(revocation) => revoked(revocation),
+        None if named => "current".to_owned(),
+        None => "not named by the directory".to_owned(),
+    };
+    keys.push(key_view("signing", current.id(), &state, since, None));
     if let Some(next) = next {
         keys.push(key_view("next signing", next.id(), "waiting for the directory", None, None));
+    }
+    let mut until = None;
+    for period in history.iter().rev() {
+        if period.key != current {
+            let state = period.revoked.as_ref().map_or_else(|| "no longer used".to_owned(), revoked);
+            keys.push(key_view("former signing", period.key.id(), &state, Some(period.from), until));
+        }
+        until = Some(period.from);
     }
     for row in desk.store.prekeys().await? {
         let published = view.prekey(row.id).is_some();
@@ -467,6 +492,10 @@ pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
         keys.push(key_view("sealing", row.id, state, Some(row.usable_from), Some(row.usable_until)));
     }
     Ok(keys)
+}
+
+fn revoked(revocation: &Revocation) -> String {
+    format!("revoked by entry {} ({})", revocation.index, revocation.reason.as_str())
 }
 
 fn key_view(

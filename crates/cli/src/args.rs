@@ -10,7 +10,7 @@ Examples:
   pouch demo --once                       see everything work on this machine, then end
   pouch inbox --config nl/agent.toml      what arrived
   pouch show MD/technical\\ 2026-0001       one notice, verified again
-  pouch explain POUCH-VER-07              what a code means
+  pouch explain POUCH-VER-31              what a code means
 
 Exit codes: 0 done or verified, 1 failed, 2 usage, 3 not in time, 4 not found, 10 not authentic,
 11 authentic but not authorised, 12 key unknown, expired or revoked, 13 replay, gap or order,

@@ -34,14 +34,30 @@ fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
             .next("give the node's configuration with --config FILE (`pouch init node` writes one)")
     })?;
     toml::from_str(&text).map_err(|error| {
+        let next = match nearest(error.message()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "mend the line; every key is explained in the file that `init` wrote".to_owned(),
+        };
         Problem::new(
             Exit::Usage,
             "POUCH-CFG-02",
             format!("{}: {}", path.display(), error.to_string().trim_end()),
         )
         .why("a configuration is taken whole or not at all")
-        .next("mend the line; every key is explained in the file that `init` wrote")
+        .next(next)
     })
+}
+
+/// The known key that an unknown one is most like, from what the parser says: "unknown field `x`,
+/// expected one of `a`, `b`".
+fn nearest(message: &str) -> Option<&str> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let unknown = quoted.next()?;
+    quoted
+        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+        .min()
+        .filter(|(distance, known)| distance.saturating_mul(3) <= known.len().max(3))
+        .map(|(_, known)| known)
 }
 
 fn resolver(path: &Path) -> impl Fn(&mut PathBuf) {

@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     NotAuthentic = 10,
     /// Logs or copies contradict each other.
     Contradiction = 16,
+    /// Kept here; no relay can be reached now.
+    Queued = 20,
     /// The agent is not running.
     AgentNotRunning = 21,
     /// Access denied.

@@ -54,6 +54,11 @@ impl KeyRing {
         self.folder.join(name)
     }
 
+    /// Checks that a key file is there, and that nobody but its owner can reach it, without opening it.
+    pub(crate) fn guarded(&self, name: &str) -> Result<(), Problem> {
+        self.pem(name).map(drop)
+    }
+
     /// Whether there is such a key file.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path(name).exists()
@@ -67,7 +72,10 @@ impl KeyRing {
     }
 
     fn locked(&self, name: &str, error: &KeyFileError) -> Problem {
-        Problem::new(Exit::KeyLocked, error.code(), format!("{}: {error}", self.path(name).display()))
+        let words = error.to_string();
+        // The code stands at the end of every problem.
+        let words = words.strip_prefix(error.code()).unwrap_or(&words).trim_start();
+        Problem::new(Exit::KeyLocked, error.code(), format!("{}: {words}", self.path(name).display()))
             .next("check the passphrase, and that the file is the one that `pouch ... init` wrote")
     }
 

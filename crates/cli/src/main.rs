@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, RelayCommand, WitnessCommand};
+use commands::compose::ReplyKind;
 use commands::{audit, compose, directory, explain, init, keys, messages, network, services};
 use exit::Exit;
 use output::Output;
@@ -54,13 +55,13 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
     let source = Source::choose(global.passphrase_file.as_deref(), None)?;
     match command {
         Command::Show(show) => return messages::show(&show, &client, out).await,
-        Command::Send(send) => compose::send(*send, &client, out).await,
+        Command::Send(send) => return compose::send(*send, &client, out).await,
         Command::Draft(draft) => compose::draft(*draft, &client, out).await,
         Command::Approve(approve) => compose::approve(approve, &client, &source, out).await,
-        Command::Release(id) => compose::release(id, &client, out).await,
-        Command::Reply(reply) => compose::reply(compose::ReplyKind::Reply, *reply, &client, out).await,
-        Command::Correct(reply) => compose::reply(compose::ReplyKind::Correct, *reply, &client, out).await,
-        Command::Cancel(reply) => compose::reply(compose::ReplyKind::Cancel, *reply, &client, out).await,
+        Command::Release(id) => return compose::release(id, &client, out).await,
+        Command::Reply(reply) => return compose::reply(ReplyKind::Reply, *reply, &client, out).await,
+        Command::Correct(reply) => return compose::reply(ReplyKind::Correct, *reply, &client, out).await,
+        Command::Cancel(reply) => return compose::reply(ReplyKind::Cancel, *reply, &client, out).await,
         Command::Inbox(list) => messages::inbox(&list, &client, out).await,
         Command::Outbox(list) => messages::outbox(&list, &client, out).await,
         Command::Ack(ack) => messages::ack(&ack, &client, out).await,
@@ -103,6 +104,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::CheckConfig(check) => {
             services::check_config(check.file.as_deref().unwrap_or(&global.config), out)?;
         }
+        Command::Send(send) if send.template => compose::template(send.compose.notice_type, out),
         Command::Explain { code } => explain::explain(&code, out)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pouch", &mut std::io::stdout());

@@ -130,7 +130,12 @@ pub(crate) fn outbox(rows: &[OutboxRow]) -> String {
 }
 
 pub(crate) fn draft(draft: &DraftView) -> String {
-    let mut lines = vec![draft.preview.clone(), String::new()];
+    format!("{}\n\n{}", draft.preview, draft_state(draft))
+}
+
+/// How far a draft is, for somebody who has just read it.
+pub(crate) fn draft_state(draft: &DraftView) -> String {
+    let mut lines = Vec::new();
     lines.push(format!("draft {} (it will be {})", draft.id.short(), draft.number));
     lines.push(format!(
         "  approved by {} of {} officers{}",
@@ -196,17 +201,17 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-pub(crate) fn keys(keys: &[KeyView], now: Timestamp) -> String {
+pub(crate) fn keys(keys: &[KeyView]) -> String {
     let line = |key: &KeyView| {
-        let from = key.from.map(|at| format!(", since {}", age(at, now))).unwrap_or_default();
+        let from = key.from.map(|at| format!(", from {} on", utc(at))).unwrap_or_default();
         let until = key.until.map(|at| format!(", until {}", utc(at))).unwrap_or_default();
-        format!(
-            "{:<13} {}  {}{from}{until}\n              digits {}",
-            key.kind,
-            key.id.short(),
-            key.state,
-            key.fingerprint
-        )
+        let head = format!("{:<14}  {}  {}{from}{until}", key.kind, key.id.short(), key.state);
+        // Nobody compares sealing keys by telephone: a signing key vouches for them.
+        if key.kind == "sealing" {
+            head
+        } else {
+            format!("{head}\n                digits {}", key.fingerprint)
+        }
     };
     keys.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -34,6 +34,19 @@ pub enum RevocationReason {
     Lost,
 }
 
+impl RevocationReason {
+    /// The word that people use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LeftOffice => "left-office",
+            Self::Superseded => "superseded",
+            Self::Compromised => "compromised",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// A name of an office in one language.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DisplayName {

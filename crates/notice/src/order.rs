@@ -21,6 +21,8 @@ pub enum Order {
         /// The last missing number.
         to: u64,
     },
+    /// Messages before it were missing; all of them came since.
+    Filled,
     /// It was missing; now it is here.
     Late,
     /// The sender was restored from a backup and counts anew.
@@ -53,6 +55,7 @@ pub(crate) fn judge_order(verdict: &mut Verdict, order: &Order) {
     match order {
         Order::First => verdict.holds(Clause::Order, "The first message from this office to us."),
         Order::InOrder => verdict.holds(Clause::Order, "Nothing before it is missing."),
+        Order::Filled => verdict.holds(Clause::Order, "What was missing before it came since."),
         Order::Late => verdict.holds(Clause::Order, "It was missing, and came late."),
         Order::Repeated => verdict.holds(Clause::Order, "It came again: it is one message, shown once."),
         Order::Gap { from, to } => {

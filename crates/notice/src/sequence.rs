@@ -123,6 +123,19 @@ impl SequenceState {
         &self.missing
     }
 
+    /// What became of a gap: [`Order::Filled`] when all of it came, and what is missing of it still
+    /// otherwise. Of places that are no longer remembered nothing is known to have come.
+    #[must_use]
+    pub fn gap_now(&self, from: u64, to: u64) -> Order {
+        let mut still = self.missing.iter().filter(|n| (from..=to).contains(*n)).copied();
+        let remembered = self.places.keys().next().is_some_and(|first| *first <= from);
+        match (still.next(), remembered) {
+            (Some(first), _) => Order::Gap { from: first, to: still.last().unwrap_or(first) },
+            (None, true) => Order::Filled,
+            (None, false) => Order::Gap { from, to },
+        }
+    }
+
     /// The sender's epoch and its highest number in it that came; zeros before the first.
     #[must_use]
     pub const fn newest(&self) -> (u64, u64) {
@@ -162,6 +175,34 @@ mod tests {
         assert!(state.missing().is_empty());
         assert_eq!(accept(&mut state, 6), Order::InOrder);
         assert_eq!(state.newest(), (1, 6));
+    }
+
+    #[test]
+    fn a_gap_shrinks_as_it_is_filled_and_is_gone_when_all_of_it_came() {
+        let mut state = SequenceState::default();
+        for n in [1, 5] {
+            accept(&mut state, n);
+        }
+        assert_eq!(state.gap_now(2, 4), Order::Gap { from: 2, to: 4 });
+        accept(&mut state, 2);
+        assert_eq!(state.gap_now(2, 4), Order::Gap { from: 3, to: 4 });
+        accept(&mut state, 4);
+        assert_eq!(state.gap_now(2, 4), Order::Gap { from: 3, to: 3 });
+        accept(&mut state, 3);
+        assert_eq!(state.gap_now(2, 4), Order::Filled);
+    }
+
+    #[test]
+    fn a_gap_that_is_too_far_back_to_be_remembered_is_not_called_filled() {
+        let mut state = SequenceState::default();
+        for n in [1, 3, 2] {
+            accept(&mut state, n);
+        }
+        assert_eq!(state.gap_now(2, 2), Order::Filled);
+        for n in 4..300 {
+            accept(&mut state, n);
+        }
+        assert_eq!(state.gap_now(2, 2), Order::Gap { from: 2, to: 2 });
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub(crate) async fn deliver(
     shutdown: CancellationToken,
 ) {
     let mut under_way: JoinSet<(EnvelopeId, Sent)> = JoinSet::new();
-    let mut busy: HashSet<EnvelopeId> = HashSet::new();
+    // A sender's next message of one precedence follows when the one before was taken: side by side
+    // they would overtake each other, and the recipient would miss what is only on its way.
+    let mut busy: HashMap<EnvelopeId, (Precedence, ContactPoint)> = HashMap::new();
     // Given up on this session; tried again on the next.
     let mut given_up: HashSet<EnvelopeId> = HashSet::new();
     loop {
@@ -42,13 +44,17 @@ pub(crate) async fn deliver(
             }
         };
         for next in in_turn(waiting) {
-            if busy.contains(&next.envelope) || given_up.contains(&next.envelope) {
+            if busy.contains_key(&next.envelope) || given_up.contains(&next.envelope) {
+                continue;
+            }
+            let line = (next.precedence, next.sender.clone());
+            if busy.values().any(|before| *before == line) {
                 continue;
             }
             if under_way.len() >= UNDER_WAY && next.precedence != Precedence::Flash {
                 break;
             }
-            busy.insert(next.envelope);
+            busy.insert(next.envelope, line);
             under_way.spawn(hand_over(next, recipient.clone(), session.clone(), desk.clone()));
         }
         tokio::select! {

@@ -26,6 +26,10 @@ fn failed(error: &LogError) -> Problem {
         LogError::Note(_) | LogError::Policy(_) => Exit::NotAuthentic,
         LogError::Contents(_) | LogError::Findings(_) => Exit::Contradiction,
     };
+    if let LogError::Folder(_) = error {
+        return Problem::new(exit, error.code(), format!("the log cannot be read: {error}"))
+            .next("give the folder that has `checkpoint` and `tile/` in it");
+    }
     Problem::new(exit, error.code(), format!("the log does not hold: {error}"))
         .why("what it says cannot be relied on")
         .next("keep this copy as evidence; compare it with the copies that others hold")
@@ -102,7 +106,7 @@ pub(crate) fn directory(dir: &Path, charter: &CharterFile) -> Result<DirectoryRe
 
 pub(crate) fn evidence(paths: &[PathBuf], charter: &Path, out: &Output) -> Result<(), Problem> {
     let charter = read_charter(charter)?;
-    let mut worst: Option<Problem> = None;
+    let mut first: Option<Problem> = None;
     for path in paths {
         let bytes = files::read(path, limits::EVIDENCE_BYTES.saturating_add(limits::PAYLOAD_BYTES))?;
         match one(&bytes, &charter) {
@@ -112,12 +116,15 @@ pub(crate) fn evidence(paths: &[PathBuf], charter: &Path, out: &Output) -> Resul
             }
             Err(problem) => {
                 let problem = Problem { what: format!("{}: {}", path.display(), problem.what), ..problem };
-                out.problem(&problem);
-                worst.get_or_insert(problem);
+                // The first is said when the command ends, with its exit code.
+                match first {
+                    None => first = Some(problem),
+                    Some(_) => out.problem(&problem),
+                }
             }
         }
     }
-    worst.map_or(Ok(()), Err)
+    first.map_or(Ok(()), Err)
 }
 
 #[derive(Debug, Serialize)]

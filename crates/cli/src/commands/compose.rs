@@ -24,12 +24,12 @@ use crate::render;
 /// Longest TOML with a notice's fields.
 const FIELDS_BYTES_MAX: usize = limits::NOTICE_BYTES;
 
-pub(crate) async fn send(command: args::Send, client: &Client, out: &Output) -> Result<(), Problem> {
-    if command.template {
-        let kind = command.compose.notice_type.unwrap_or(NoticeType::IncidentNotice);
-        out.line(&pouch_notice::template(kind));
-        return Ok(());
-    }
+/// Prints a type's template. It needs no node: a notice may be prepared anywhere.
+pub(crate) fn template(kind: Option<NoticeType>, out: &Output) {
+    out.line(pouch_notice::template(kind.unwrap_or(NoticeType::IncidentNotice)).trim_end());
+}
+
+pub(crate) async fn send(command: args::Send, client: &Client, out: &Output) -> Result<u8, Problem> {
     let compose = gather(command.compose, None, client).await?;
     dispatch(compose, command.wait, client, out).await
 }
@@ -47,7 +47,7 @@ pub(crate) async fn reply(
     mut command: args::Reply,
     client: &Client,
     out: &Output,
-) -> Result<(), Problem> {
+) -> Result<u8, Problem> {
     let fallback = match kind {
         ReplyKind::Reply => NoticeType::Response,
         ReplyKind::Correct => NoticeType::Correction,
@@ -58,7 +58,7 @@ pub(crate) async fn reply(
     dispatch(compose, command.wait, client, out).await
 }
 
-async fn dispatch(compose: Compose, wait: args::Wait, client: &Client, out: &Output) -> Result<(), Problem> {
+async fn dispatch(compose: Compose, wait: args::Wait, client: &Client, out: &Output) -> Result<u8, Problem> {
     let first = client.watch(None).await?;
     match client.call(&Call::Send(Box::new(compose))).await? {
         Answer::Sent(row) => report_sent(*row, wait, first, client, out).await,
@@ -72,14 +72,28 @@ async fn report_sent(
     events: pouch_control::Events,
     client: &Client,
     out: &Output,
-) -> Result<(), Problem> {
+) -> Result<u8, Problem> {
     let row = match wait.wait {
         None => row,
         Some(rung) => wait_for(row, rung, wait.wait_seconds, events, client).await?,
     };
     out.result("sent", &row, &render::outbox_row(&row))?;
     out.next(&format!("see who has it: pouch outbox; read it again: pouch show '{}'", row.number));
-    Ok(())
+    queued_or_done(&row, client, out).await
+}
+
+/// Says so when the notice stays here for now, because no relay can be reached.
+async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Output) -> Result<u8, Problem> {
+    let waits = row.ladder.iter().any(|recipient| recipient.rung == Rung::Queued);
+    let status = match client.call(&Call::Status).await? {
+        Answer::Status(status) => status,
+        _ => return Err(ClientError::Unexpected.into()),
+    };
+    if !waits || status.relays.iter().any(|(_, connected)| *connected) {
+        return Ok(Exit::Done.code());
+    }
+    out.say("No relay can be reached: it is kept here, and leaves by itself when one is back.");
+    Ok(Exit::Queued.code())
 }
 
 /// Waits until every recipient reached a rung, by events, with a deadline.
@@ -274,7 +288,8 @@ pub(crate) async fn draft(command: args::DraftArgs, client: &Client, out: &Outpu
         Some(id) => Call::ShowDraft { id },
         None => Call::Draft(Box::new(gather(command.compose, None, client).await?)),
     };
-    show_draft(&ask_draft(&call, client).await?, out)
+    let draft = ask_draft(&call, client).await?;
+    show_draft(&draft, &render::draft(&draft), out)
 }
 
 async fn ask_draft(call: &Call, client: &Client) -> Result<DraftView, Problem> {
@@ -284,17 +299,14 @@ async fn ask_draft(call: &Call, client: &Client) -> Result<DraftView, Problem> {
     }
 }
 
-fn show_draft(draft: &DraftView, out: &Output) -> Result<(), Problem> {
-    out.result("draft", draft, &render::draft(draft))?;
+fn show_draft(draft: &DraftView, text: &str, out: &Output) -> Result<(), Problem> {
+    out.result("draft", draft, text)?;
     let have = u8::try_from(draft.approved_by.len()).unwrap_or(u8::MAX);
-    if have < draft.officers_needed {
-        out.next(&format!(
-            "{} more officers approve it: pouch approve {} --key officer.pem",
-            draft.officers_needed.saturating_sub(have),
-            draft.id.short()
-        ));
-    } else {
-        out.next(&format!("send it: pouch release {}", draft.id.short()));
+    let id = draft.id.short();
+    match draft.officers_needed.saturating_sub(have) {
+        0 => out.next(&format!("send it: pouch release {id}")),
+        1 => out.next(&format!("one more officer approves it: pouch approve {id} --key officer.pem")),
+        more => out.next(&format!("{more} more officers approve it: pouch approve {id} --key officer.pem")),
     }
     Ok(())
 }
@@ -334,7 +346,8 @@ pub(crate) async fn approve(
         officer: key.public().id(),
         signature: Bytes(signature.0.0.to_vec()),
     };
-    show_draft(&ask_draft(&call, client).await?, out)
+    let approved = ask_draft(&call, client).await?;
+    show_draft(&approved, &render::draft_state(&approved), out)
 }
 
 fn hex_bytes(text: &str) -> Result<Vec<u8>, Problem> {
@@ -342,12 +355,12 @@ fn hex_bytes(text: &str) -> Result<Vec<u8>, Problem> {
         .ok_or_else(|| Problem::new(Exit::Failed, "POUCH-CLI-05", "the agent's draft is not hexadecimal"))
 }
 
-pub(crate) async fn release(command: args::Id, client: &Client, out: &Output) -> Result<(), Problem> {
+pub(crate) async fn release(command: args::Id, client: &Client, out: &Output) -> Result<u8, Problem> {
     match client.call(&Call::Release { id: command.id }).await? {
         Answer::Sent(row) => {
             out.result("sent", &row, &render::outbox_row(&row))?;
             out.next("see who has it: pouch outbox");
-            Ok(())
+            queued_or_done(&row, client, out).await
         }
         _ => Err(ClientError::Unexpected.into()),
     }

@@ -30,7 +30,7 @@ pub(crate) async fn keys(
     match command {
         Keys::List => {
             let keys = list(&client).await?;
-            out.result("keys", &keys, &render::keys(&keys, clock::now()))
+            out.result("keys", &keys, &render::keys(&keys))
         }
         Keys::Rotate { member_dir, cost: hard } => {
             rotate(node, &member_dir, hard.throw_away, source, out).await

@@ -100,6 +100,7 @@ pub(crate) async fn agent(global: &Global, out: &Output) -> Result<(), Problem> 
     let config = node.config;
     let source = Source::choose(global.passphrase_file.as_deref(), config.passphrase_file.as_deref())?;
     let ring = KeyRing::open(&config.keys, source.existing("this node's keys")?);
+    ring.guarded(name::SIGNING)?;
     let witness = match &config.witness {
         Some(name) => Some(witness_keys(name, &ring)?),
         None => None,

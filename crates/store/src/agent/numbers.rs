@@ -21,6 +21,21 @@ impl AgentStore {
             .await
     }
 
+    /// Gives back a number that no notice got, if none was taken after it.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn give_back_number(&self, year: u16, addressees: Digest, n: u32) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql =
+                    "UPDATE number SET last = last - 1 WHERE year = ?1 AND addressees = ?2 AND last = ?3";
+                db.prepare_cached(sql)?.execute(params![year, addressees.as_bytes(), n])?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Takes this number, if it is the next.
     ///
     /// # Errors

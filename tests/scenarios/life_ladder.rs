@@ -1,0 +1,128 @@
+//! The receipt ladder to its top, notices about notices, and every type of notice, once.
+
+use pouch_testkit::stage::{Node, is, word};
+use serde_json::Value;
+
+use crate::network::{Network, green, inbox_with, pair, tell};
+
+async fn two() -> Network {
+    Network::start(pair()).await
+}
+
+async fn rung(node: &Node, envelope: &str) -> (String, String) {
+    let shown = node.json(&["show", envelope]).await.unwrap();
+    let row = &shown["ladder"][0];
+    (word(row, "rung").to_owned(), word(row, "detail").to_owned())
+}
+
+#[tokio::test]
+async fn a_notice_climbs_every_rung_of_the_ladder_and_never_down() {
+    let mut network = two().await;
+    network.nodes.pop().unwrap().stop().await.unwrap();
+    let mut nl = network.nodes.pop().unwrap();
+    let sent = tell(&nl, "MD/policy", "Climb").await;
+    nl.progress(&sent, "MD/policy", "accepted").await.unwrap();
+    assert_eq!(rung(&nl, &sent).await.0, "accepted");
+    let mut md = network.stage.start_node("md").await.unwrap();
+    md.received(&sent).await.unwrap();
+    nl.progress(&sent, "MD/policy", "verified").await.unwrap();
+    assert_eq!(rung(&nl, &sent).await.0, "verified");
+    let ack = ["ack", &sent, "--officer", "Head of desk", "--answer-in", "2", "--note", "Minister informed"];
+    let said = md.ok(&ack).await.unwrap();
+    assert!(said.contains("receipt only, no concurrence"), "{said}");
+    nl.progress(&sent, "MD/policy", "acknowledged").await.unwrap();
+    let (at, detail) = rung(&nl, &sent).await;
+    assert_eq!(at, "acknowledged");
+    assert_eq!(detail, "Head of desk, an answer will come: Minister informed");
+    let answer = md.json(&["reply", &sent, "--text", "We have it too."]).await.unwrap();
+    nl.received(word(&answer, "envelope")).await.unwrap();
+    nl.progress(&sent, "MD/policy", "answered").await.unwrap();
+    // A later acknowledgement does not take an answer back.
+    md.ok(&["ack", &sent, "--officer", "Another"]).await.unwrap();
+    let last = tell(&md, "NL/technical", "Behind it").await;
+    nl.received(&last).await.unwrap();
+    assert_eq!(rung(&nl, &sent).await.0, "answered");
+    network.nodes.extend([nl, md]);
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn corrections_and_cancellations_name_the_notice_that_they_concern() {
+    let mut network = two().await;
+    let [nl, md] = network.nodes.as_mut_slice() else { panic!("two nodes") };
+    let sent = nl.json(&["send", "--to", "MD/policy", "--subject", "S", "--text", "Three."]).await.unwrap();
+    let (number, envelope) = (word(&sent, "number"), word(&sent, "envelope"));
+    md.received(envelope).await.unwrap();
+    for (command, text) in [("correct", "Two, not three."), ("cancel", "A false alarm.")] {
+        let about = nl.json(&[command, number, "--to", "MD/policy", "--text", text]).await.unwrap();
+        md.received(word(&about, "envelope")).await.unwrap();
+        let shown = md.ok(&["show", word(&about, "number")]).await.unwrap();
+        assert!(shown.contains(&format!("Concerns:       {number}")), "{shown}");
+        assert!(shown.contains(text), "{shown}");
+    }
+    network.stop().await;
+}
+
+const TYPES: [&str; 13] = [
+    "incident-notice",
+    "inquiry",
+    "request-assistance",
+    "response",
+    "update",
+    "correction",
+    "cancellation",
+    "all-clear",
+    "consultation-invite",
+    "vulnerability-notice",
+    "joint-statement",
+    "comm-check",
+    "free-text",
+];
+
+#[tokio::test]
+async fn every_type_of_notice_goes_out_from_its_own_template_and_is_shown() {
+    let mut network = two().await;
+    let stage = network.stage.clone();
+    let [nl, md] = network.nodes.as_mut_slice() else { panic!("two nodes") };
+    let first = tell(nl, "MD/policy", "What the others are about").await;
+    let mut sent = vec![first.clone()];
+    for kind in TYPES {
+        let template = stage.program.ok(&["send", "--template", "--type", kind]).await.unwrap();
+        let file = stage.path(&format!("{kind}.toml"));
+        std::fs::write(&file, template).unwrap();
+        let what = ["--type", kind, "--subject", kind, "--file", &file, "--to", "MD/policy"];
+        let about = ["response", "update", "correction", "cancellation", "all-clear"].contains(&kind);
+        let command = if about { vec!["reply", &first] } else { vec!["send"] };
+        let row = nl.json(&[command.as_slice(), &what].concat()).await.unwrap();
+        sent.push(word(&row, "envelope").to_owned());
+    }
+    let rows = inbox_with(md, &sent).await;
+    assert_eq!(rows.len(), TYPES.len() + 1);
+    assert!(rows.iter().all(green), "{rows:?}");
+    for (kind, envelope) in TYPES.iter().zip(&sent[1..]) {
+        let row = rows.iter().find(|row| is(row, "envelope", envelope)).unwrap();
+        assert_eq!(word(row, "notice_type"), *kind);
+        let shown = md.ok(&["show", envelope]).await.unwrap();
+        assert!(shown.contains(&format!("Type:           {kind}\n")), "{shown}");
+    }
+    let inbox = md.ok(&["inbox"]).await.unwrap();
+    assert!(TYPES.iter().all(|kind| inbox.contains(&format!("{kind}: {kind}"))), "{inbox}");
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn send_waits_for_a_rung_as_long_as_it_is_told_and_says_who_is_late() {
+    let mut network = two().await;
+    let send = ["send", "--to", "MD/policy", "--subject", "S", "--text", "T", "--wait"];
+    let sent =
+        network.nodes[0].json(&[&send[..], &["verified", "--wait-seconds", "25"]].concat()).await.unwrap();
+    assert_eq!(sent["ladder"][0]["rung"], "verified");
+    network.nodes.pop().unwrap().stop().await.unwrap();
+    let late =
+        network.nodes[0].run(&[&send[..], &["verified", "--wait-seconds", "0"]].concat()).await.unwrap();
+    assert_eq!(late.exit, 3, "{}", late.stderr);
+    assert!(late.stderr.contains("POUCH-CLI-08") && late.stderr.contains("MD/policy"), "{}", late.stderr);
+    let outbox: Value = network.nodes[0].json(&["outbox"]).await.unwrap();
+    assert_eq!(outbox.as_array().unwrap().len(), 2, "it is kept all the same");
+    network.stop().await;
+}
