@@ -13,5 +13,6 @@
     reason = "tests"
 )]
 
+mod hostile;
 mod life;
 mod network;

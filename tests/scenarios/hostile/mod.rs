@@ -1,0 +1,20 @@
+//! What adversaries try, and that it fails for its own reason: members with valid keys, operators with
+//! a relay's keys and disk, and outsiders with none.
+//!
+//! Beside each attempt stands its honest twin, made by the same code, which is accepted and shown: so it
+//! is the one changed thing that is refused, and not a mistake of the test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod keys;
+mod letter;
+mod line;
+mod scene;
+
+mod submitted;
