@@ -10,7 +10,7 @@ use pouch_net::{ConnectError, Dialer, Limits, RequestError, Session, TransportId
 use pouch_wire::session::{
     Accepted, Attach, Attached, Deliver, LogEntries, LogName, Publish, Published, ReadLog, Refused, Taken,
 };
-use pouch_wire::{Blob, Canonical as _, ContactPoint, Digest, FrameKind, Precedence, limits};
+use pouch_wire::{Blob, Canonical as _, ContactPoint, Digest, FrameKind, NetworkId, Precedence, limits};
 use rand::Rng as _;
 
 use super::letter::Parcel;
@@ -65,14 +65,13 @@ impl Line {
     /// Puts a statement into the directory: its index, or the code of the refusal.
     pub(crate) async fn publish(
         &self,
-        directory: &Directory,
+        network: NetworkId,
         act: Act,
         keys: &[&SigningKey],
     ) -> Result<u64, String> {
         let mut nonce = [0; 32];
         rand::rng().fill_bytes(&mut nonce);
-        let statement =
-            Statement { network: directory.network(), created: now(), nonce: Digest::new(nonce), act };
+        let statement = Statement { network, created: now(), nonce: Digest::new(nonce), act };
         let signed = statement.sign(keys).unwrap().to_bytes().unwrap();
         let question = Publish { statement: Blob::new(signed).unwrap() };
         let answer = self.session.request::<_, Published>(&question, WITHIN).await;
@@ -95,9 +94,9 @@ impl Line {
     }
 
     /// Attaches as a node of a network would.
-    pub(crate) async fn attach(&self, network: Digest) -> Result<pouch_net::Stream, String> {
+    pub(crate) async fn attach(&self, network: NetworkId) -> Result<pouch_net::Stream, String> {
         let mut stream = self.session.open().await.unwrap();
-        stream.send_message(&Attach { network, witnesses: false }).await.unwrap();
+        stream.send_message(&Attach { network: network.0, witnesses: false }).await.unwrap();
         let frame = soon(stream.recv()).await.unwrap().unwrap();
         if frame.kind() == FrameKind::Refused {
             return Err(frame.read::<Refused>().unwrap().code.to_string());

@@ -12,9 +12,11 @@
     reason = "tests"
 )]
 
+mod captured;
 mod keys;
 mod letter;
 mod line;
 mod scene;
 
+mod inside;
 mod submitted;

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 
 use pouch_crypto::SigningKey;
-use pouch_directory::{CharterFile, Directory};
+use pouch_directory::{Act, CharterFile, Directory};
 use pouch_net::ConnectError;
 use pouch_store::RelayStore;
 use pouch_testkit::stage::{Node, Officer, PATIENCE, Party, Service, Stage, is, word};
-use pouch_wire::{Canonical as _, Timestamp};
+use pouch_wire::session::Changed;
+use pouch_wire::{Canonical as _, NetworkId, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::keys::KeyFolder;
 use super::letter::{Parcel, Pen};
-use super::line::Line;
+use super::line::{Line, soon};
 use crate::network::program;
 
 /// The time, for what adversaries write.
@@ -141,6 +142,26 @@ impl Scene {
         // A witness may read as well, and disturbs nobody's deliveries.
         let transport = KeyFolder::of(&self.stage, "witness-1").signing("transport");
         self.dial(&transport).await.unwrap().directory(&self.charter).await
+    }
+
+    /// Puts a statement into the directory over a session of its own; the directory with it, once that is
+    /// published.
+    pub(crate) async fn enact(&self, line: &Line, act: Act, keys: &[&SigningKey]) -> Directory {
+        let transport = KeyFolder::of(&self.stage, "witness-1").signing("transport");
+        let reader = self.dial(&transport).await.unwrap();
+        let mut news = reader.attach(self.network()).await.unwrap();
+        let index = line.publish(self.network(), act, keys).await.unwrap();
+        loop {
+            let directory = reader.directory(&self.charter).await;
+            if directory.size() > index {
+                return directory;
+            }
+            soon(news.recv_message::<Changed>()).await.unwrap();
+        }
+    }
+
+    pub(crate) fn network(&self) -> NetworkId {
+        self.charter.found().unwrap().network()
     }
 
     pub(crate) fn member_root(&self, folder: &str) -> SigningKey {
