@@ -1,7 +1,7 @@
 //! What every part of a node shares: handles to the store, the directory as believed now, the keys in
 //! use, the sessions. It holds no state of its own that two parts could disagree about.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use pouch_net::RequestError;
 use pouch_store::AgentStore;
 use pouch_wire::session::{Publish, Published};
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, Digest, Environment, KeyId, NetworkId, Timestamp, limits,
+    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp, limits,
 };
 use rand::Rng as _;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -34,6 +34,20 @@ pub(crate) struct Signing {
     pub(crate) next: Option<Arc<SigningKey>>,
 }
 
+/// Messages that were told of as waiting. Bounded: a relay that brings many may be told of twice.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(BTreeSet<EnvelopeId>);
+
+impl Waiting {
+    /// Whether a message was not told of yet.
+    pub(crate) fn is_new(&mut self, envelope: EnvelopeId) -> bool {
+        if self.0.len() >= WAITING_MAX {
+            self.0.clear();
+        }
+        self.0.insert(envelope)
+    }
+}
+
 /// The node's desk.
 pub(crate) struct Desk {
     pub(crate) me: ContactPoint,
@@ -52,6 +66,8 @@ pub(crate) struct Desk {
     pub(crate) outgoing: Mutex<()>,
     /// Held while an arrival is judged: a sender's order is read, moved on and written in one go.
     pub(crate) incoming: Mutex<()>,
+    /// What relays brought that could not be judged yet.
+    pub(crate) waiting: Mutex<Waiting>,
     /// Says that something waits to be sent.
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.
@@ -209,6 +225,8 @@ pub(crate) fn request_code(error: &RequestError) -> String {
     }
 }
 
+/// How many waiting messages are remembered.
+const WAITING_MAX: usize = 4096;
 /// Cosignatures older than this are fetched anew.
 const STALE_AFTER: Duration = Duration::from_secs(900);
 const PUBLISH_WITHIN: Duration = Duration::from_secs(15);

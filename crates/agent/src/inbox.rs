@@ -29,6 +29,9 @@ use crate::receipts;
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
 
+/// When a relay may bring again what could not be judged.
+const COME_AGAIN: Duration = Duration::from_secs(5);
+
 /// Answers a relay's delivery.
 pub(crate) async fn delivery(
     mut stream: Stream,
@@ -54,17 +57,29 @@ pub(crate) async fn delivery(
         }
     };
     let envelope = arrived.id();
-    take_in(arrived, desk).await?;
     // The relay may have gone; it will deliver again and hear that we have it.
-    stream.answer(&Taken { envelope }).await.ok();
+    match take_in(arrived, desk).await? {
+        Told::Kept => stream.answer(&Taken { envelope }).await.ok(),
+        Told::Waits(verdict) => {
+            stream.refuse(&refusal(verdict.code(), &"cannot be judged yet", Some(COME_AGAIN))).await.ok()
+        }
+    };
     Ok(())
 }
 
-async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<(), AgentError> {
+/// What becomes of an arrival.
+enum Told {
+    /// It is kept, believed or refused for good.
+    Kept,
+    /// It cannot be judged yet: the relay keeps it, and this or another relay brings it again.
+    Waits(Verdict),
+}
+
+async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Told, AgentError> {
     // One at a time: what is known of a sender's order is read, moved on and written in one go.
     let _turn = desk.incoming.lock().await;
     if desk.store.has_arrived(arrived.id()).await? {
-        return Ok(());
+        return Ok(Told::Kept);
     }
     wait_for_directory(arrived.header().directory_size, desk).await;
     let opened = match desk.prekey(arrived.stanza().prekey).await {
@@ -84,7 +99,7 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<(), AgentError> {
                 next: "ask the office by telephone whether it sent this, and to send it again".to_owned(),
                 exit: 10,
             });
-            refuse(&arrived, &verdict, desk).await
+            refuse(&arrived, &verdict, desk).await.map(|()| Told::Kept)
         }
     }
 }
@@ -107,7 +122,7 @@ async fn wait_for_directory(size: u64, desk: &Arc<Desk>) {
     timeout(CATCH_UP_WITHIN, caught_up).await.ok();
 }
 
-async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<(), AgentError> {
+async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Told, AgentError> {
     let believed = desk.believed.borrow().clone();
     let facts = Facts {
         directory: &believed.directory,
@@ -116,16 +131,38 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<(), AgentError> {
         inclusion: None,
         now: (desk.clock)(),
     };
-    if opened.is_receipt() {
-        return match opened.verify_receipt(&facts) {
-            Ok(verified) => receipt_in(verified, desk).await,
-            Err(Refused { verdict, arrived }) => refuse(&arrived, &verdict, desk).await,
-        };
+    let refused = if opened.is_receipt() {
+        match opened.verify_receipt(&facts) {
+            Ok(verified) => return receipt_in(verified, desk).await.map(|()| Told::Kept),
+            Err(refused) => refused,
+        }
+    } else {
+        match opened.verify(&facts) {
+            Ok(verified) => return notice_in(verified, desk).await.map(|()| Told::Kept),
+            Err(refused) => refused,
+        }
+    };
+    if refused.is_final() {
+        return refuse(&refused.arrived, &refused.verdict, desk).await.map(|()| Told::Kept);
     }
-    match opened.verify(&facts) {
-        Ok(verified) => notice_in(verified, desk).await,
-        Err(Refused { verdict, arrived }) => refuse(&arrived, &verdict, desk).await,
+    // WHY: a relay that gives a bad receipt, or a directory that is late, must not make this node refuse
+    // an honest message for ever.
+    tell_waiting(&refused, desk).await?;
+    Ok(Told::Waits(refused.verdict))
+}
+
+/// Tells once of a message that cannot be judged yet, however often it is brought.
+async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> {
+    let (envelope, sender) = (refused.arrived.id(), &refused.arrived.header().sender);
+    if !desk.waiting.lock().await.is_new(envelope) {
+        return Ok(());
     }
+    let reason = refused.verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
+    let words = format!("a message that claims to be from {sender} cannot be judged yet: {reason}");
+    info!(envelope = %envelope.short(), code = refused.verdict.code(), "arrival waits");
+    let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(envelope);
+    happening.code = refused.verdict.code().to_owned();
+    desk.tell(happening).await
 }
 
 /// Moves the sender's sequence on by one message.
@@ -215,6 +252,10 @@ async fn tell_order<T>(order: &Order, verified: &Verified<T>, desk: &Desk) -> Re
 
 async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
     let (order, state) = order_of(&verified, desk).await?;
+    let verified = verified.with_order(&order);
+    if verified.verdict().is_refusal() {
+        return refuse(verified.arrived(), verified.verdict(), desk).await;
+    }
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
     let (rung, detail) = match &receipt.said {

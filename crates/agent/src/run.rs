@@ -86,6 +86,7 @@ pub async fn run(
         store,
         outgoing: Mutex::new(()),
         incoming: Mutex::new(()),
+        waiting: Mutex::default(),
         wake_outbox,
         wake_mirror,
         offsets: RwLock::new(HashMap::new()),

@@ -11,6 +11,7 @@ use pouch_wire::session::{Deliver, Taken};
 use pouch_wire::{Blob, ContactPoint, EnvelopeId, Fixed, Precedence};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -18,6 +19,8 @@ use crate::run::Desk;
 
 /// Messages under way to one recipient at a time; a flash does not wait for a place.
 const UNDER_WAY: usize = 4;
+/// However soon a recipient wants a message again.
+const AGAIN_MIN: Duration = Duration::from_secs(1);
 /// How many waiting messages are looked at to choose the next.
 const WINDOW: u32 = 256;
 
@@ -31,8 +34,8 @@ pub(crate) async fn deliver(
 ) {
     let mut under_way: JoinSet<(EnvelopeId, Sent)> = JoinSet::new();
     let mut busy: HashSet<EnvelopeId> = HashSet::new();
-    // Given up on this session; tried again on the next.
-    let mut given_up: HashSet<EnvelopeId> = HashSet::new();
+    // Given up on this session, and tried again on the next; or until the recipient said to come again.
+    let mut given_up: HashMap<EnvelopeId, Option<Instant>> = HashMap::new();
     loop {
         let waiting = match desk.store.pending(&recipient, WINDOW).await {
             Ok(waiting) => waiting,
@@ -42,7 +45,7 @@ pub(crate) async fn deliver(
             }
         };
         for next in in_turn(waiting) {
-            if busy.contains(&next.envelope) || given_up.contains(&next.envelope) {
+            if busy.contains(&next.envelope) || given_up.contains_key(&next.envelope) {
                 continue;
             }
             if under_way.len() >= UNDER_WAY && next.precedence != Precedence::Flash {
@@ -58,12 +61,25 @@ pub(crate) async fn deliver(
             Some(done) = under_way.join_next(), if !under_way.is_empty() => {
                 if let Ok((envelope, sent)) = done {
                     busy.remove(&envelope);
-                    if sent == Sent::NotTaken {
-                        given_up.insert(envelope);
+                    if let Sent::NotTaken { again } = sent {
+                        let at = again.and_then(|wait| Instant::now().checked_add(wait));
+                        given_up.insert(envelope, at);
                     }
                 }
             }
+            () = sleep_until(given_up.values().flatten().min().copied()) => {
+                let now = Instant::now();
+                given_up.retain(|_, at| at.is_none_or(|at| at > now));
+            }
         }
+    }
+}
+
+/// Waits until a moment, or for ever when there is none.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => core::future::pending().await,
     }
 }
 
@@ -86,7 +102,10 @@ fn in_turn(waiting: Vec<Pending>) -> Vec<Pending> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Taken,
-    NotTaken,
+    NotTaken {
+        /// When the recipient wants to be asked again, at the soonest [`AGAIN_MIN`] from now.
+        again: Option<Duration>,
+    },
 }
 
 async fn hand_over(
@@ -98,12 +117,32 @@ async fn hand_over(
     let envelope = message.envelope;
     let sent = match attempt(&message, &recipient, &session, &desk).await {
         Ok(()) => Sent::Taken,
-        Err(code) => {
-            info!(envelope = %envelope.short(), code, "not taken");
-            Sent::NotTaken
+        Err(not_taken) => {
+            info!(envelope = %envelope.short(), code = not_taken.code, "not taken");
+            Sent::NotTaken { again: not_taken.again }
         }
     };
     (envelope, sent)
+}
+
+/// Why a recipient does not have a message yet.
+struct NotTaken {
+    code: String,
+    again: Option<Duration>,
+}
+
+impl From<&'static str> for NotTaken {
+    fn from(code: &'static str) -> Self {
+        Self { code: code.to_owned(), again: None }
+    }
+}
+
+impl From<RequestError> for NotTaken {
+    fn from(error: RequestError) -> Self {
+        let RequestError::Refused(refused) = error else { return error.code().into() };
+        let wait = |millis| Duration::from_millis(u64::from(millis)).max(AGAIN_MIN);
+        Self { code: refused.code.to_string(), again: refused.retry_after_ms.map(wait) }
+    }
 }
 
 async fn attempt(
@@ -111,12 +150,12 @@ async fn attempt(
     recipient: &ContactPoint,
     session: &Session,
     desk: &Desk,
-) -> Result<(), &'static str> {
+) -> Result<(), NotTaken> {
     let envelope = message.envelope;
     let parcel = match desk.store.load(envelope, recipient).await {
         Ok(Some(parcel)) => parcel,
         Ok(None) => return Ok(()),
-        Err(error) => return Err(error.code()),
+        Err(error) => return Err(error.code().into()),
     };
     let receipt = desk.receipt(envelope, parcel.index, parcel.accepted_at).map_err(|_| "POUCH-STO-90")?;
     let deliver = Deliver {
@@ -127,10 +166,9 @@ async fn attempt(
     };
     let taken: Taken = session
         .request_with_payload(&deliver, &parcel.payload, message.precedence, time_for(parcel.payload.len()))
-        .await
-        .map_err(|error: RequestError| error.code())?;
+        .await?;
     if taken.envelope != envelope {
-        return Err("POUCH-NET-43");
+        return Err("POUCH-NET-43".into());
     }
     desk.store.taken(envelope, recipient).await.map_err(|error| error.code())?;
     debug!(envelope = %envelope.short(), "taken");
