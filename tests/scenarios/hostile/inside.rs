@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pouch_crypto::{Domain, SigningKey};
 use pouch_directory::Act;
 use pouch_notice::Approval;
+use pouch_testkit::stage::{PATIENCE, is, word};
 use pouch_wire::{Canonical as _, Digest, Environment, NetworkId, Precedence, Set, Timestamp, limits};
 
 use super::captured;
@@ -229,5 +230,35 @@ async fn a_planted_letter_of_another_network_or_time_is_not_shown() {
     let planted = trial.letter().seal();
     trial.scene.plant(&[&planted]).await;
     trial.scene.shows("ba", &planted.id().to_string(), TEXT).await;
+    trial.scene.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_cites_what_no_witness_saw_waits_and_is_not_lost() {
+    let mut trial = Trial::start("md", "MD/policy").await;
+    trial.scene.stop_witnesses().await;
+    let view = trial.pen.directory.now_view();
+    let mut entry = view.contact_point(&trial.pen.office, Environment::Live).unwrap().clone();
+    entry.telephone = pouch_wire::Text::new("+1 555 0199").unwrap();
+    let root = trial.scene.member_root("md");
+    let act = Act::AuthoriseContactPoint(Box::new(entry));
+    // In the relay's log, and in no checkpoint that anybody would believe.
+    let index = trial.line.publish(trial.scene.network(), act, &[&root]).await.unwrap();
+    let mut letter = trial.pen.letter(&["BA/technical"], HONEST);
+    letter.route.directory_size = index + 1;
+    let parcel = letter.seal();
+    trial.line.submit(&parcel).await.unwrap();
+    let envelope = parcel.id().to_string();
+    let waits =
+        |event: &serde_json::Value| is(event, "kind", "refused-arrival") && is(event, "envelope", &envelope);
+    let ba = trial.scene.node("ba");
+    let event = ba.watcher.wait_for("being told that it waits", PATIENCE, waits).await.unwrap();
+    assert_eq!(word(&event, "code"), "POUCH-VER-70");
+    let inbox = ba.ok(&["inbox"]).await.unwrap();
+    assert!(!inbox.contains(HONEST), "{inbox}");
+    trial.scene.start_witnesses().await;
+    trial.scene.shows("ba", &envelope, HONEST).await;
+    trial.pen.stands(&parcel);
+    trial.twin().await;
     trial.scene.end().await;
 }

@@ -16,7 +16,10 @@ mod captured;
 mod keys;
 mod letter;
 mod line;
+mod puppet;
 mod scene;
 
 mod inside;
+mod logs;
+mod relayed;
 mod submitted;

@@ -96,6 +96,16 @@ impl Scene {
         self.relay.take().unwrap().stop().await.unwrap();
     }
 
+    pub(crate) async fn stop_witnesses(&mut self) {
+        for witness in self.witnesses.drain(..) {
+            witness.stop().await.unwrap();
+        }
+    }
+
+    pub(crate) async fn start_witnesses(&mut self) {
+        self.witnesses = self.stage.start_witnesses().await.unwrap();
+    }
+
     /// The relay's database; the relay must be stopped.
     pub(crate) fn relay_store(&self) -> RelayStore {
         RelayStore::open(&self.stage.dir().join("relay/data/relay.sqlite")).unwrap()
