@@ -19,6 +19,7 @@ mod line;
 mod puppet;
 mod scene;
 
+mod exercises;
 mod inside;
 mod logs;
 mod relayed;
