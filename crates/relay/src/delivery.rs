@@ -168,7 +168,7 @@ async fn attempt(
         .request_with_payload(&deliver, &parcel.payload, message.precedence, time_for(parcel.payload.len()))
         .await?;
     if taken.envelope != envelope {
-        return Err("POUCH-NET-43".into());
+        return Err("POUCH-RLY-23".into());
     }
     desk.store.taken(envelope, recipient).await.map_err(|error| error.code())?;
     debug!(envelope = %envelope.short(), "taken");
