@@ -18,9 +18,12 @@ mod letter;
 mod line;
 mod puppet;
 mod scene;
+mod wild;
 
 mod exercises;
+mod frames;
 mod inside;
 mod logs;
 mod relayed;
+mod strangers;
 mod submitted;
