@@ -30,7 +30,7 @@ use crate::receipts;
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
 
 /// When a relay may bring again what could not be judged.
-const COME_AGAIN: Duration = Duration::from_secs(5);
+const COME_AGAIN: Duration = Duration::from_secs(10);
 
 /// Answers a relay's delivery.
 pub(crate) async fn delivery(
@@ -76,12 +76,16 @@ enum Told {
 }
 
 async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Told, AgentError> {
+    if desk.store.has_arrived(arrived.id()).await? {
+        return Ok(Told::Kept);
+    }
+    // Before its turn: a message that waits for the directory keeps no other waiting.
+    wait_for_directory(arrived.header().directory_size, desk).await;
     // One at a time: what is known of a sender's order is read, moved on and written in one go.
     let _turn = desk.incoming.lock().await;
     if desk.store.has_arrived(arrived.id()).await? {
         return Ok(Told::Kept);
     }
-    wait_for_directory(arrived.header().directory_size, desk).await;
     let opened = match desk.prekey(arrived.stanza().prekey).await {
         Ok(prekey) => open(arrived.clone(), &prekey),
         Err(AgentError::NoPrekey(_)) => Err(OpenError::NoPrekey),

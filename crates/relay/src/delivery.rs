@@ -21,6 +21,8 @@ use crate::run::Desk;
 const UNDER_WAY: usize = 4;
 /// However soon a recipient wants a message again.
 const AGAIN_MIN: Duration = Duration::from_secs(1);
+/// The longest rest of a message that a recipient cannot judge yet.
+const AGAIN_MAX: Duration = Duration::from_secs(600);
 /// How many waiting messages are looked at to choose the next.
 const WINDOW: u32 = 256;
 
@@ -34,8 +36,7 @@ pub(crate) async fn deliver(
 ) {
     let mut under_way: JoinSet<(EnvelopeId, Sent)> = JoinSet::new();
     let mut busy: HashSet<EnvelopeId> = HashSet::new();
-    // Given up on this session, and tried again on the next; or until the recipient said to come again.
-    let mut given_up: HashMap<EnvelopeId, Option<Instant>> = HashMap::new();
+    let mut resting: HashMap<EnvelopeId, Rest> = HashMap::new();
     loop {
         let waiting = match desk.store.pending(&recipient, WINDOW).await {
             Ok(waiting) => waiting,
@@ -44,8 +45,10 @@ pub(crate) async fn deliver(
                 return;
             }
         };
+        let now = Instant::now();
         for next in in_turn(waiting) {
-            if busy.contains(&next.envelope) || given_up.contains_key(&next.envelope) {
+            let rests = resting.get(&next.envelope).is_some_and(|rest| rest.lasts_at(now));
+            if busy.contains(&next.envelope) || rests {
                 continue;
             }
             if under_way.len() >= UNDER_WAY && next.precedence != Precedence::Flash {
@@ -61,17 +64,39 @@ pub(crate) async fn deliver(
             Some(done) = under_way.join_next(), if !under_way.is_empty() => {
                 if let Ok((envelope, sent)) = done {
                     busy.remove(&envelope);
-                    if let Sent::NotTaken { again } = sent {
-                        let at = again.and_then(|wait| Instant::now().checked_add(wait));
-                        given_up.insert(envelope, at);
+                    match sent {
+                        Sent::Taken => drop(resting.remove(&envelope)),
+                        Sent::NotTaken { again } => resting.entry(envelope).or_default().begin(again),
                     }
                 }
             }
-            () = sleep_until(given_up.values().flatten().min().copied()) => {
-                let now = Instant::now();
-                given_up.retain(|_, at| at.is_none_or(|at| at > now));
-            }
+            () = sleep_until(resting.values().filter_map(|rest| rest.ends_after(now)).min()) => {}
         }
+    }
+}
+
+/// A message that was not taken: until when it is left alone. Without an end it is tried again on the
+/// next session only.
+#[derive(Debug, Default)]
+struct Rest {
+    times: u32,
+    until: Option<Instant>,
+}
+
+impl Rest {
+    /// It was not taken once more; each rest is longer than the one before.
+    fn begin(&mut self, again: Option<Duration>) {
+        self.times = self.times.saturating_add(1);
+        let wait = again.map(|wait| wait.saturating_mul(self.times).min(AGAIN_MAX));
+        self.until = wait.and_then(|wait| Instant::now().checked_add(wait));
+    }
+
+    fn lasts_at(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
+
+    fn ends_after(&self, now: Instant) -> Option<Instant> {
+        self.until.filter(|until| *until > now)
     }
 }
 
@@ -195,6 +220,24 @@ mod tests {
             payload_len: 0,
             not_after: Timestamp(0),
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_taken_rests_longer_each_time_and_for_the_session_when_no_end_is_named() {
+        let now = Instant::now();
+        let mut rest = Rest::default();
+        rest.begin(Some(Duration::from_secs(10)));
+        assert!(rest.lasts_at(now + Duration::from_secs(9)) && !rest.lasts_at(now + Duration::from_secs(15)));
+        rest.begin(Some(Duration::from_secs(10)));
+        assert!(
+            rest.lasts_at(now + Duration::from_secs(19)) && !rest.lasts_at(now + Duration::from_secs(25))
+        );
+        assert!(rest.ends_after(now).is_some_and(|until| !rest.lasts_at(until)));
+        rest.begin(Some(Duration::MAX));
+        assert!(!rest.lasts_at(now + AGAIN_MAX + Duration::from_secs(5)));
+        rest.begin(None);
+        assert!(rest.lasts_at(now + Duration::from_secs(1_000_000)));
+        assert_eq!(rest.ends_after(now), None);
     }
 
     #[test]

@@ -248,14 +248,17 @@ async fn a_letter_that_cites_what_no_witness_saw_waits_and_is_not_lost() {
     letter.route.directory_size = index + 1;
     let parcel = letter.seal();
     trial.line.submit(&parcel).await.unwrap();
+    // It keeps no other waiting.
+    let other = trial.scene.sends("nl", "BA/technical", HONEST).await;
+    trial.scene.shows("ba", &other, HONEST).await;
     let envelope = parcel.id().to_string();
     let waits =
         |event: &serde_json::Value| is(event, "kind", "refused-arrival") && is(event, "envelope", &envelope);
     let ba = trial.scene.node("ba");
     let event = ba.watcher.wait_for("being told that it waits", PATIENCE, waits).await.unwrap();
     assert_eq!(word(&event, "code"), "POUCH-VER-70");
-    let inbox = ba.ok(&["inbox"]).await.unwrap();
-    assert!(!inbox.contains(HONEST), "{inbox}");
+    let rows = ba.json(&["inbox"]).await.unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
     trial.scene.start_witnesses().await;
     trial.scene.shows("ba", &envelope, HONEST).await;
     trial.pen.stands(&parcel);
