@@ -17,7 +17,7 @@ use pouch_notice::{
 use pouch_store::{Arrival, ArrivalRow, NewRefusal, Rung, RungRow, TakenIn};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, limits};
+use pouch_wire::{Canonical as _, ContactPoint, limits};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -262,16 +262,13 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     }
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
-    let (rung, detail) = match &receipt.said {
-        Said::Verified { .. } => (Rung::Verified, None),
-        Said::Acknowledged { officer, answer_by, note, .. } => {
-            let by = answer_by.map(|_| ", an answer will come").unwrap_or_default();
-            let note =
-                note.as_ref().map(|n| format!(": {}", pouch_notice::visible(n, true))).unwrap_or_default();
-            (Rung::Acknowledged, Some(format!("{}{by}{note}", pouch_notice::visible(officer, true))))
-        }
-        Said::Refused { code } => (Rung::Refused, Some(code.to_string())),
-    };
+    if !answers_ours(receipt, &from, desk).await? {
+        // It has its place in the sender's sequence, and says nothing that anybody need know.
+        info!(%from, envelope = %receipt.envelope.short(), "a receipt for what was not sent to it");
+        desk.store.take_in(arrival(&verified, &state, &order, desk)?).await?;
+        return tell_order(&order, &verified, desk).await;
+    }
+    let (rung, detail) = rung_of(&receipt.said);
     let row = RungRow { recipient: from.clone(), rung, at: Some(receipt.at), detail };
     let concerned = receipt.envelope;
     let kept = Arrival { progress: Some((concerned, row)), ..arrival(&verified, &state, &order, desk)? };
@@ -286,6 +283,37 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
         tell_order(&order, &verified, desk).await?;
     }
     Ok(())
+}
+
+/// Whether a receipt is for a message that this very recipient was sent, and for the notice in it.
+async fn answers_ours(
+    receipt: &RecipientReceipt,
+    from: &ContactPoint,
+    desk: &Desk,
+) -> Result<bool, AgentError> {
+    let ladder = desk.store.ladder(receipt.envelope).await?;
+    if !ladder.iter().any(|rung| rung.recipient == *from) {
+        return Ok(false);
+    }
+    let (Said::Verified { notice, .. } | Said::Acknowledged { notice, .. }) = &receipt.said else {
+        return Ok(true);
+    };
+    let sent = desk.store.outgoing(receipt.envelope).await?;
+    Ok(sent.and_then(|row| row.notice) == Some(*notice))
+}
+
+/// How far a recipient says that it got, and in which words.
+fn rung_of(said: &Said) -> (Rung, Option<String>) {
+    match said {
+        Said::Verified { .. } => (Rung::Verified, None),
+        Said::Acknowledged { officer, answer_by, note, .. } => {
+            let by = answer_by.map(|_| ", an answer will come").unwrap_or_default();
+            let note =
+                note.as_ref().map(|n| format!(": {}", pouch_notice::visible(n, true))).unwrap_or_default();
+            (Rung::Acknowledged, Some(format!("{}{by}{note}", pouch_notice::visible(officer, true))))
+        }
+        Said::Refused { code } => (Rung::Refused, Some(code.to_string())),
+    }
 }
 
 async fn refuse(arrived: &Arrived, verdict: &Verdict, desk: &Arc<Desk>) -> Result<(), AgentError> {
