@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use pouch_crypto::{Domain, SigningKey};
+use pouch_crypto::{Domain, SigningKey, sha256};
 use pouch_directory::Act;
-use pouch_notice::Approval;
+use pouch_notice::{Approval, Attachment};
 use pouch_testkit::stage::{PATIENCE, is, word};
-use pouch_wire::{Canonical as _, Digest, Environment, NetworkId, Precedence, Set, Timestamp, limits};
+use pouch_wire::{
+    Canonical as _, Digest, Environment, List, NetworkId, Precedence, Set, Text, Timestamp, limits,
+};
 
 use super::captured;
 use super::keys::KeyFolder;
@@ -186,6 +188,26 @@ async fn an_urgent_notice_needs_as_many_persons_as_its_state_published() {
     }
     let both = urgent(&mut trial).approved_by(&first).approved_by(&second);
     trial.shown(&both).await;
+    trial.scene.end().await;
+}
+
+#[tokio::test]
+async fn files_that_are_not_those_that_were_signed_are_not_shown() {
+    let mut trial = Trial::start("md", "MD/policy").await;
+    let (signed, other) = (TEXT.as_bytes().to_vec(), HONEST.as_bytes().to_vec());
+    let named = Attachment {
+        name: Text::new("plan.txt").unwrap(),
+        media_type: Text::new("text/plain").unwrap(),
+        len: u64::try_from(signed.len()).unwrap(),
+        digest: sha256(&signed),
+    };
+    let mut letter = trial.letter();
+    letter.notice.attachments = List::new(vec![named]).unwrap();
+    for files in [vec![other.clone()], vec![signed[1..].to_vec()], vec![], vec![signed.clone(), other]] {
+        let swapped = Letter { files, ..letter.clone() };
+        trial.refused(&swapped.seal(), "POUCH-VER-24").await;
+    }
+    trial.shown(&Letter { files: vec![signed], ..letter }).await;
     trial.scene.end().await;
 }
 

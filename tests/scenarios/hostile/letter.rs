@@ -77,6 +77,7 @@ impl Pen {
             inside: (self.key.clone(), Domain::Notice),
             outside: (self.key.clone(), Domain::Envelope),
             approvals: Vec::new(),
+            files: Vec::new(),
         }
     }
 
@@ -123,6 +124,8 @@ pub(crate) struct Letter {
     /// Who signs the envelope, and in which domain.
     pub(crate) outside: (Arc<SigningKey>, Domain),
     pub(crate) approvals: Vec<Approval>,
+    /// The files that travel with it, whatever the notice says of them.
+    pub(crate) files: Vec<Vec<u8>>,
 }
 
 impl Letter {
@@ -167,7 +170,9 @@ impl Letter {
     /// Seals it and signs the outside.
     pub(crate) fn seal(&self) -> Parcel {
         let (key, domain) = &self.outside;
-        Parcel::seal(self.signed(), &self.route, &self.to, key).signed(key, *domain)
+        let files: Vec<_> = self.files.iter().map(|file| Blob::new(file.clone()).unwrap()).collect();
+        let content = Content::Notice { signed: self.signed(), attachments: List::new(files).unwrap() };
+        Parcel::of(&content, &self.route, &self.to, key).signed(key, *domain)
     }
 }
 
@@ -183,8 +188,12 @@ pub(crate) struct Parcel {
 impl Parcel {
     /// Seals a signed notice, whoever signed it.
     pub(crate) fn seal(signed: SignedNotice, route: &Route, to: &[SealTo], key: &SigningKey) -> Self {
-        let content = Content::Notice { signed, attachments: List::default() };
-        let sealed = seal(&content, route, to, key, &mut rand::rng()).unwrap();
+        Self::of(&Content::Notice { signed, attachments: List::default() }, route, to, key)
+    }
+
+    /// Seals any content.
+    pub(crate) fn of(content: &Content, route: &Route, to: &[SealTo], key: &SigningKey) -> Self {
+        let sealed = seal(content, route, to, key, &mut rand::rng()).unwrap();
         Self {
             header: Header::from_bytes(sealed.header_bytes()).unwrap(),
             signature: sealed.signature(),

@@ -3,14 +3,6 @@
 //!
 //! Beside each attempt stands its honest twin, made by the same code, which is accepted and shown: so it
 //! is the one changed thing that is refused, and not a mistake of the test.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests"
-)]
 
 mod captured;
 mod keys;
@@ -24,6 +16,7 @@ mod exercises;
 mod frames;
 mod inside;
 mod logs;
+mod receipts;
 mod relayed;
 mod strangers;
 mod submitted;
