@@ -16,6 +16,7 @@ mod exercises;
 mod frames;
 mod inside;
 mod logs;
+mod officers;
 mod receipts;
 mod relayed;
 mod strangers;
