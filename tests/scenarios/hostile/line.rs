@@ -72,8 +72,12 @@ impl Line {
         let mut nonce = [0; 32];
         rand::rng().fill_bytes(&mut nonce);
         let statement = Statement { network, created: now(), nonce: Digest::new(nonce), act };
-        let signed = statement.sign(keys).unwrap().to_bytes().unwrap();
-        let question = Publish { statement: Blob::new(signed).unwrap() };
+        self.publish_bytes(statement.sign(keys).unwrap().to_bytes().unwrap()).await
+    }
+
+    /// The same for any bytes.
+    pub(crate) async fn publish_bytes(&self, statement: Vec<u8>) -> Result<u64, String> {
+        let question = Publish { statement: Blob::new(statement).unwrap() };
         let answer = self.session.request::<_, Published>(&question, WITHIN).await;
         answer.map(|published| published.index).map_err(code)
     }

@@ -5,7 +5,7 @@
 
 use pouch_testkit::stage::{PATIENCE, is, word};
 use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, WitnessSigner};
-use pouch_wire::session::Consistency;
+use pouch_wire::session::{Consistency, Cosign, Cosigned, LogName};
 use pouch_wire::{Blob, List};
 use serde_json::Value;
 
@@ -193,6 +193,62 @@ async fn an_older_checkpoint_takes_no_node_back() {
     trial.alarm("POUCH-MIR-04").await;
     trial.twin().await;
     trial.end().await;
+}
+
+#[tokio::test]
+async fn a_witness_cosigns_nothing_but_growth_that_it_can_prove() {
+    let mut trial = Trial::start().await;
+    let witness = trial.puppet.visitor(&trial.scene, "witness-1").await;
+    let (size, entries) = (trial.size, trial.log.entries.clone());
+    // What it cosigned last is the true log.
+    assert!(is_lines(&ask(&witness, &trial.log.face(entries.clone(), size, 0), size).await));
+
+    let mut forked = entries.clone();
+    *forked.last_mut().unwrap() = b"another entry".to_vec();
+    let answer = ask(&witness, &trial.log.face(forked.clone(), size, 0), size).await;
+    assert_eq!(no(&answer), format!("the log forked at {size} entries"));
+    forked.push(b"noise".to_vec());
+    let answer = ask(&witness, &trial.log.face(forked, size, 0), size).await;
+    assert!(no(&answer).starts_with("not proved consistent"), "{answer:?}");
+    let shorter = trial.log.face(entries[..entries.len() - 1].to_vec(), size - 1, 0);
+    assert_eq!(ask(&witness, &shorter, size - 1).await, Cosigned::Conflict { size });
+    let answer = ask(&witness, &shorter, size).await;
+    assert!(no(&answer).starts_with(&format!("a checkpoint of {} entries after", size - 1)), "{answer:?}");
+
+    let grown = trial.log.grown();
+    for origin in [trial.log.signer.origin().clone(), KeyName::new("elsewhere.invalid/directory").unwrap()] {
+        let ed25519 = pouch_crypto::NoteKey::generate(&mut rand::rng());
+        let mldsa = pouch_crypto::MlDsaKey::generate(&mut rand::rng()).unwrap();
+        let stranger = LogSigner::new(&origin, ed25519, mldsa).unwrap();
+        let signer = std::mem::replace(&mut trial.log.signer, stranger);
+        let answer = ask(&witness, &trial.log.face(grown.clone(), size, 0), size).await;
+        let own = origin == *signer.origin();
+        assert_eq!(no(&answer), if own { "not signed by the log" } else { "an unknown log" });
+        trial.log.signer = signer;
+    }
+    // The honest twin.
+    assert!(is_lines(&ask(&witness, &trial.log.face(grown, size, 0), size).await));
+    drop(witness);
+    trial.end().await;
+}
+
+/// Asks a witness to cosign what a face shows, from the size that it is said to have cosigned last.
+async fn ask(witness: &Visitor, face: &Face, old_size: u64) -> Cosigned {
+    let shown = face.shown.clone().unwrap();
+    let proof = if old_size == face.size { List::default() } else { shown.proof };
+    let question = Cosign { log: LogName::Directory, old_size, proof, checkpoint: shown.checkpoint };
+    witness.session.request(&question, super::line::WITHIN).await.unwrap()
+}
+
+fn is_lines(answer: &Cosigned) -> bool {
+    matches!(answer, Cosigned::Lines(lines) if lines.starts_with("\u{2014} witness-1.".as_bytes()))
+}
+
+fn no(answer: &Cosigned) -> String {
+    match answer {
+        Cosigned::No(reason) => reason.to_string(),
+        other => panic!("cosigned or conflicts: {other:?}"),
+    }
 }
 
 #[tokio::test]

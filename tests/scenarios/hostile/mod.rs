@@ -19,5 +19,6 @@ mod logs;
 mod officers;
 mod receipts;
 mod relayed;
+mod statements;
 mod strangers;
 mod submitted;

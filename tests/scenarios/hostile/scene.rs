@@ -220,7 +220,23 @@ impl Scene {
         for witness in self.witnesses {
             witness.stop().await.unwrap();
         }
+        nobody_panicked(&self.stage);
     }
+}
+
+/// A task that panics takes no process with it; but the log tells.
+fn nobody_panicked(stage: &Stage) {
+    let mut looked_at = 0;
+    for folder in std::fs::read_dir(stage.dir()).unwrap().map(|entry| entry.unwrap().path()) {
+        let files = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        for log in files.filter(|path| path.extension().is_some_and(|extension| extension == "log")) {
+            let text = std::fs::read_to_string(&log).unwrap();
+            assert!(!text.contains("panicked"), "{}:\n{text}", log.display());
+            looked_at += 1;
+        }
+    }
+    // The relay, three nodes and three witnesses.
+    assert_eq!(looked_at, 7, "every process has a log");
 }
 
 /// The verdict on a message, as `show --json` gives it.
