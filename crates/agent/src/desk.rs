@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pouch_control::EventKind;
 use pouch_crypto::{Context, Domain, PrekeySecret, PublicKey, SigningKey, VaultKey};
-use pouch_directory::{Act, Directory, Statement};
+use pouch_directory::{Act, Directory, Outcome, Statement};
 use pouch_net::RequestError;
 use pouch_store::AgentStore;
 use pouch_wire::session::{Publish, Published};
@@ -107,14 +107,22 @@ impl Desk {
         cosigned.is_none_or(|at| (self.clock)().since(at) > STALE_AFTER)
     }
 
-    /// Statements of our own member that this node did not make are told, every one.
-    pub(crate) async fn own_statements(&self, from: u64, entries: &[Vec<u8>]) -> Result<(), AgentError> {
-        for (index, entry) in (from..).zip(entries) {
-            let Some(words) = crate::monitor::about_us(entry, &self.me) else { continue };
-            let words = format!("entry {index} of the directory concerns us: {words}");
-            self.tell(Happening::new(EventKind::Key, "POUCH-MON-01", words)).await?;
-        }
-        Ok(())
+    /// A statement about our own member is told, whoever made it, and what came of it.
+    pub(crate) async fn own_statement(
+        &self,
+        index: u64,
+        entry: &[u8],
+        outcome: &Outcome,
+    ) -> Result<(), AgentError> {
+        let Some(words) = crate::monitor::about_us(entry, &self.me) else { return Ok(()) };
+        let words = match outcome {
+            Outcome::Applied => format!("entry {index} of the directory concerns us: {words}"),
+            Outcome::NoEffect(refused) => format!(
+                "entry {index} of the directory tries to concern us and has no effect ({}): {words}",
+                refused.code()
+            ),
+        };
+        self.tell(Happening::new(EventKind::Key, "POUCH-MON-01", words)).await
     }
 
     /// The context of signatures.

@@ -180,15 +180,14 @@ impl MirrorKeeper {
     }
 
     async fn apply(&mut self, from: u64, entries: &[Vec<u8>], desk: &Desk) -> Result<(), AgentError> {
-        for (index, entry) in (from..).zip(entries) {
-            if index == 0 {
-                continue;
-            }
-            if let Outcome::NoEffect(refused) = self.directory.apply(index, entry) {
+        for (index, entry) in (from..).zip(entries).filter(|(index, _)| *index > 0) {
+            let outcome = self.directory.apply(index, entry);
+            if let Outcome::NoEffect(refused) = &outcome {
                 info!(index, code = refused.code(), "an entry of the directory has no effect");
             }
+            desk.own_statement(index, entry, &outcome).await?;
         }
-        desk.own_statements(from, entries).await
+        Ok(())
     }
 
     /// Whether the relay that keeps the directory's log says that it does not have what it showed us.

@@ -170,6 +170,15 @@ async fn what_a_hostile_log_enters_all_the_same_has_no_effect_anywhere() {
         };
         scene.node(folder).watcher.wait_for("the longer log", PATIENCE, fits).await.unwrap();
     }
+    // NL is told of what was tried in its name, and that nothing came of it.
+    let told = |event: &Value| is(event, "kind", "key") && is(event, "code", "POUCH-MON-01");
+    scene.restart_node("nl").await;
+    let node = scene.node("nl");
+    for code in ["POUCH-DIR-05", "POUCH-DIR-15", "POUCH-DIR-05", "POUCH-DIR-14", "POUCH-DIR-05"] {
+        let event = node.watcher.wait_for("being told", PATIENCE, told).await.unwrap();
+        let words = word(&event, "words");
+        assert!(words.contains("has no effect") && words.contains(code), "{words}");
+    }
     let log = scene.node("ba").json(&["directory", "log"]).await.unwrap();
     let entries = log.as_array().unwrap();
     let planted = &entries[usize::try_from(directory.size()).unwrap()..];
