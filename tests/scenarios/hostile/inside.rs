@@ -261,7 +261,7 @@ async fn a_letter_that_cites_what_no_witness_saw_waits_and_is_not_lost() {
     trial.scene.stop_witnesses().await;
     let view = trial.pen.directory.now_view();
     let mut entry = view.contact_point(&trial.pen.office, Environment::Live).unwrap().clone();
-    entry.telephone = pouch_wire::Text::new("+1 555 0199").unwrap();
+    entry.telephone = Text::new("+1 555 0199").unwrap();
     let root = trial.scene.member_root("md");
     let act = Act::AuthoriseContactPoint(Box::new(entry));
     // In the relay's log, and in no checkpoint that anybody would believe.
