@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod hostile;
 mod life;
 mod life_away;
 mod life_keys;

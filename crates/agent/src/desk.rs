@@ -1,18 +1,18 @@
 //! What every part of a node shares: handles to the store, the directory as believed now, the keys in
 //! use, the sessions. It holds no state of its own that two parts could disagree about.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use pouch_control::EventKind;
 use pouch_crypto::{Context, Domain, PrekeySecret, PublicKey, SigningKey, VaultKey};
-use pouch_directory::{Act, Directory, Statement};
+use pouch_directory::{Act, Directory, Outcome, Statement};
 use pouch_net::RequestError;
 use pouch_store::AgentStore;
 use pouch_wire::session::{Publish, Published};
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, Digest, Environment, KeyId, NetworkId, Timestamp, limits,
+    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp, limits,
 };
 use rand::Rng as _;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -34,6 +34,20 @@ pub(crate) struct Signing {
     pub(crate) next: Option<Arc<SigningKey>>,
 }
 
+/// Messages that were told of as waiting. Bounded: a relay that brings many may be told of twice.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(BTreeSet<EnvelopeId>);
+
+impl Waiting {
+    /// Whether a message was not told of yet.
+    pub(crate) fn is_new(&mut self, envelope: EnvelopeId) -> bool {
+        if self.0.len() >= WAITING_MAX {
+            self.0.clear();
+        }
+        self.0.insert(envelope)
+    }
+}
+
 /// The node's desk.
 pub(crate) struct Desk {
     pub(crate) me: ContactPoint,
@@ -52,6 +66,8 @@ pub(crate) struct Desk {
     pub(crate) outgoing: Mutex<()>,
     /// Held while an arrival is judged: a sender's order is read, moved on and written in one go.
     pub(crate) incoming: Mutex<()>,
+    /// What relays brought that could not be judged yet.
+    pub(crate) waiting: Mutex<Waiting>,
     /// Says that something waits to be sent.
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.
@@ -91,14 +107,22 @@ impl Desk {
         cosigned.is_none_or(|at| (self.clock)().since(at) > STALE_AFTER)
     }
 
-    /// Statements of our own member that this node did not make are told, every one.
-    pub(crate) async fn own_statements(&self, from: u64, entries: &[Vec<u8>]) -> Result<(), AgentError> {
-        for (index, entry) in (from..).zip(entries) {
-            let Some(words) = crate::monitor::about_us(entry, &self.me) else { continue };
-            let words = format!("entry {index} of the directory concerns us: {words}");
-            self.tell(Happening::new(EventKind::Key, "POUCH-MON-01", words)).await?;
-        }
-        Ok(())
+    /// A statement about our own member is told, whoever made it, and what came of it.
+    pub(crate) async fn own_statement(
+        &self,
+        index: u64,
+        entry: &[u8],
+        outcome: &Outcome,
+    ) -> Result<(), AgentError> {
+        let Some(words) = crate::monitor::about_us(entry, &self.me) else { return Ok(()) };
+        let words = match outcome {
+            Outcome::Applied => format!("entry {index} of the directory concerns us: {words}"),
+            Outcome::NoEffect(refused) => format!(
+                "entry {index} of the directory tries to concern us and has no effect ({}): {words}",
+                refused.code()
+            ),
+        };
+        self.tell(Happening::new(EventKind::Key, "POUCH-MON-01", words)).await
     }
 
     /// The context of signatures.
@@ -209,6 +233,8 @@ pub(crate) fn request_code(error: &RequestError) -> String {
     }
 }
 
+/// How many waiting messages are remembered.
+const WAITING_MAX: usize = 4096;
 /// Cosignatures older than this are fetched anew.
 const STALE_AFTER: Duration = Duration::from_secs(900);
 const PUBLISH_WITHIN: Duration = Duration::from_secs(15);

@@ -18,7 +18,7 @@ use pouch_notice::{
 use pouch_store::{Arrival, ArrivalRow, NewRefusal, Rung, RungRow, TakenIn};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, EnvelopeId, limits};
+use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, limits};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -29,6 +29,9 @@ use crate::receipts;
 
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
+
+/// When a relay may bring again what could not be judged.
+const COME_AGAIN: Duration = Duration::from_secs(10);
 
 /// Answers a relay's delivery.
 pub(crate) async fn delivery(
@@ -55,19 +58,35 @@ pub(crate) async fn delivery(
         }
     };
     let envelope = arrived.id();
-    take_in(arrived, desk).await?;
     // The relay may have gone; it will deliver again and hear that we have it.
-    stream.answer(&Taken { envelope }).await.ok();
+    match take_in(arrived, desk).await? {
+        Told::Kept => stream.answer(&Taken { envelope }).await.ok(),
+        Told::Waits(verdict) => {
+            stream.refuse(&refusal(verdict.code(), &"cannot be judged yet", Some(COME_AGAIN))).await.ok()
+        }
+    };
     Ok(())
 }
 
-async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<(), AgentError> {
+/// What becomes of an arrival.
+enum Told {
+    /// It is kept, believed or refused for good.
+    Kept,
+    /// It cannot be judged yet: the relay keeps it, and this or another relay brings it again.
+    Waits(Verdict),
+}
+
+async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Told, AgentError> {
+    if desk.store.has_arrived(arrived.id()).await? {
+        return Ok(Told::Kept);
+    }
+    // Before its turn: a message that waits for the directory keeps no other waiting.
+    wait_for_directory(arrived.header().directory_size, desk).await;
     // One at a time: what is known of a sender's order is read, moved on and written in one go.
     let _turn = desk.incoming.lock().await;
     if desk.store.has_arrived(arrived.id()).await? {
-        return Ok(());
+        return Ok(Told::Kept);
     }
-    wait_for_directory(arrived.header().directory_size, desk).await;
     let opened = match desk.prekey(arrived.stanza().prekey).await {
         Ok(prekey) => open(arrived.clone(), &prekey),
         Err(AgentError::NoPrekey(_)) => Err(OpenError::NoPrekey),
@@ -85,7 +104,7 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<(), AgentError> {
                 next: "ask the office by telephone whether it sent this, and to send it again".to_owned(),
                 exit: 10,
             });
-            refuse(&arrived, &verdict, desk).await
+            refuse(&arrived, &verdict, desk).await.map(|()| Told::Kept)
         }
     }
 }
@@ -108,7 +127,7 @@ async fn wait_for_directory(size: u64, desk: &Arc<Desk>) {
     timeout(CATCH_UP_WITHIN, caught_up).await.ok();
 }
 
-async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<(), AgentError> {
+async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Told, AgentError> {
     let believed = desk.believed.borrow().clone();
     let facts = Facts {
         directory: &believed.directory,
@@ -117,16 +136,38 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<(), AgentError> {
         inclusion: None,
         now: (desk.clock)(),
     };
-    if opened.is_receipt() {
-        return match opened.verify_receipt(&facts) {
-            Ok(verified) => receipt_in(verified, desk).await,
-            Err(Refused { verdict, arrived }) => refuse(&arrived, &verdict, desk).await,
-        };
+    let refused = if opened.is_receipt() {
+        match opened.verify_receipt(&facts) {
+            Ok(verified) => return receipt_in(verified, desk).await.map(|()| Told::Kept),
+            Err(refused) => refused,
+        }
+    } else {
+        match opened.verify(&facts) {
+            Ok(verified) => return notice_in(verified, desk).await.map(|()| Told::Kept),
+            Err(refused) => refused,
+        }
+    };
+    if refused.is_final() {
+        return refuse(&refused.arrived, &refused.verdict, desk).await.map(|()| Told::Kept);
     }
-    match opened.verify(&facts) {
-        Ok(verified) => notice_in(verified, desk).await,
-        Err(Refused { verdict, arrived }) => refuse(&arrived, &verdict, desk).await,
+    // WHY: a relay that gives a bad receipt, or a directory that is late, must not make this node refuse
+    // an honest message for ever.
+    tell_waiting(&refused, desk).await?;
+    Ok(Told::Waits(refused.verdict))
+}
+
+/// Tells once of a message that cannot be judged yet, however often it is brought.
+async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> {
+    let (envelope, sender) = (refused.arrived.id(), &refused.arrived.header().sender);
+    if !desk.waiting.lock().await.is_new(envelope) {
+        return Ok(());
     }
+    let reason = refused.verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
+    let words = format!("a message that claims to be from {sender} cannot be judged yet: {reason}");
+    info!(envelope = %envelope.short(), code = refused.verdict.code(), "arrival waits");
+    let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(envelope);
+    happening.code = refused.verdict.code().to_owned();
+    desk.tell(happening).await
 }
 
 /// Moves the sender's sequence on by one message.
@@ -244,18 +285,19 @@ async fn tell_order<T>(order: &Order, verified: &Verified<T>, desk: &Desk) -> Re
 
 async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
     let (order, state) = order_of(&verified, desk).await?;
+    let verified = verified.with_order(&order);
+    if verified.verdict().is_refusal() {
+        return refuse(verified.arrived(), verified.verdict(), desk).await;
+    }
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
-    let (rung, detail) = match &receipt.said {
-        Said::Verified { .. } => (Rung::Verified, None),
-        Said::Acknowledged { officer, answer_by, note, .. } => {
-            let by = answer_by.map(|_| ", an answer will come").unwrap_or_default();
-            let note =
-                note.as_ref().map(|n| format!(": {}", pouch_notice::visible(n, true))).unwrap_or_default();
-            (Rung::Acknowledged, Some(format!("{}{by}{note}", pouch_notice::visible(officer, true))))
-        }
-        Said::Refused { code } => (Rung::Refused, Some(code.to_string())),
-    };
+    if !answers_ours(receipt, &from, desk).await? {
+        // It has its place in the sender's sequence, and says nothing that anybody need know.
+        info!(%from, envelope = %receipt.envelope.short(), "a receipt for what was not sent to it");
+        desk.store.take_in(arrival(&verified, &state, &order, desk)?).await?;
+        return tell_order(&order, &verified, desk).await;
+    }
+    let (rung, detail) = rung_of(&receipt.said);
     let row = RungRow { recipient: from.clone(), rung, at: Some(receipt.at), detail };
     let concerned = receipt.envelope;
     let kept = Arrival { progress: Some((concerned, row)), ..arrival(&verified, &state, &order, desk)? };
@@ -270,6 +312,37 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
         tell_order(&order, &verified, desk).await?;
     }
     Ok(())
+}
+
+/// Whether a receipt is for a message that this very recipient was sent, and for the notice in it.
+async fn answers_ours(
+    receipt: &RecipientReceipt,
+    from: &ContactPoint,
+    desk: &Desk,
+) -> Result<bool, AgentError> {
+    let ladder = desk.store.ladder(receipt.envelope).await?;
+    if !ladder.iter().any(|rung| rung.recipient == *from) {
+        return Ok(false);
+    }
+    let (Said::Verified { notice, .. } | Said::Acknowledged { notice, .. }) = &receipt.said else {
+        return Ok(true);
+    };
+    let sent = desk.store.outgoing(receipt.envelope).await?;
+    Ok(sent.and_then(|row| row.notice) == Some(*notice))
+}
+
+/// How far a recipient says that it got, and in which words.
+fn rung_of(said: &Said) -> (Rung, Option<String>) {
+    match said {
+        Said::Verified { .. } => (Rung::Verified, None),
+        Said::Acknowledged { officer, answer_by, note, .. } => {
+            let by = answer_by.map(|_| ", an answer will come").unwrap_or_default();
+            let note =
+                note.as_ref().map(|n| format!(": {}", pouch_notice::visible(n, true))).unwrap_or_default();
+            (Rung::Acknowledged, Some(format!("{}{by}{note}", pouch_notice::visible(officer, true))))
+        }
+        Said::Refused { code } => (Rung::Refused, Some(code.to_string())),
+    }
 }
 
 async fn refuse(arrived: &Arrived, verdict: &Verdict, desk: &Arc<Desk>) -> Result<(), AgentError> {

@@ -4,12 +4,13 @@
 //! extends the last one believed. It never goes back. An entry counts only when it lies in a believed
 //! checkpoint. Two checkpoints that contradict each other are kept and raise an alarm that stays.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_control::EventKind;
 use pouch_directory::{CharterFile, Directory, Outcome};
-use pouch_net::Session;
+use pouch_net::{RequestError, Session};
 use pouch_store::AgentStore;
 use pouch_tlog::{AcceptError, KeyName, LastAccepted, LeafHash, MemoryTree, Note};
 use pouch_wire::session::{Consistency, LogEntries, LogName, ReadConsistency, ReadLog};
@@ -40,6 +41,8 @@ pub(crate) struct MirrorKeeper {
     tree: MemoryTree,
     directory: Directory,
     believed: watch::Sender<Arc<Believed>>,
+    /// What each relay's log was found to do, and is told of until it is seen to be sound again.
+    told: BTreeSet<(String, &'static str)>,
 }
 
 impl MirrorKeeper {
@@ -82,7 +85,8 @@ impl MirrorKeeper {
             cosigned_at,
         };
         let (believed, receiver) = watch::channel(Arc::new(believed));
-        Ok((Self { store, last, tree, directory, believed }, receiver))
+        let told = BTreeSet::new();
+        Ok((Self { store, last, tree, directory, believed, told }, receiver))
     }
 
     /// Looks at the relays' copies whenever asked, until the node ends.
@@ -101,7 +105,7 @@ impl MirrorKeeper {
             }
             for line in desk.links.all() {
                 let Some(session) = line.session else { continue };
-                match self.look(&session, &desk).await {
+                match self.look(&line.relay, &session, &desk).await {
                     Ok(()) => {}
                     Err(error) if error.is_storage() => return Err(error),
                     Err(error) => info!(relay = line.relay, code = error.code(), "directory not read"),
@@ -111,9 +115,15 @@ impl MirrorKeeper {
     }
 
     /// Takes what is new from one relay.
-    async fn look(&mut self, session: &Session, desk: &Desk) -> Result<(), AgentError> {
+    async fn look(&mut self, relay: &str, session: &Session, desk: &Desk) -> Result<(), AgentError> {
         let question = ReadConsistency { log: LogName::Directory, from: self.last.size() };
-        let answer: Consistency = session.request(&question, ASK_WITHIN).await?;
+        let answer: Consistency = match session.request(&question, ASK_WITHIN).await {
+            Ok(answer) => answer,
+            Err(RequestError::Refused(refused)) if self.has_lost(relay, &refused.code) => {
+                return self.went_back(relay, desk).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let Ok(note) = Note::parse(&answer.checkpoint) else {
             warn!("a relay's checkpoint is no note");
             return Ok(());
@@ -121,7 +131,7 @@ impl MirrorKeeper {
         let policy = self.directory.now_view().directory_policy();
         let (last, accepted) = match self.last.accept(&policy, note, &answer.proof) {
             Ok(accepted) => accepted,
-            Err(error) => return self.refuse(error, desk).await,
+            Err(error) => return self.refuse(error, relay, desk).await,
         };
         let entries = self.missing(session, accepted.size()).await?;
         let mut tree = self.tree.clone();
@@ -129,12 +139,8 @@ impl MirrorKeeper {
             tree.append(LeafHash::of(entry));
         }
         if tree.root_at(accepted.size()).ok() != Some(accepted.root()) {
-            return desk
-                .alarm(
-                    "POUCH-MIR-01",
-                    "a relay's entries of the directory do not belong to its own checkpoint",
-                )
-                .await;
+            let words = "a relay's entries of the directory do not belong to its own checkpoint";
+            return self.tell(relay, "POUCH-MIR-01", words, desk).await;
         }
         let from = self.tree.size();
         let note = last.note().map(Note::to_bytes).unwrap_or_default();
@@ -142,6 +148,7 @@ impl MirrorKeeper {
         self.apply(from, &entries, desk).await?;
         self.tree = tree;
         self.last = last;
+        self.told.retain(|(teller, _)| teller != relay);
         self.believed.send_replace(Arc::new(Believed {
             directory: Arc::new(self.directory.clone()),
             size: accepted.size(),
@@ -173,18 +180,44 @@ impl MirrorKeeper {
     }
 
     async fn apply(&mut self, from: u64, entries: &[Vec<u8>], desk: &Desk) -> Result<(), AgentError> {
-        for (index, entry) in (from..).zip(entries) {
-            if index == 0 {
-                continue;
-            }
-            if let Outcome::NoEffect(refused) = self.directory.apply(index, entry) {
+        for (index, entry) in (from..).zip(entries).filter(|(index, _)| *index > 0) {
+            let outcome = self.directory.apply(index, entry);
+            if let Outcome::NoEffect(refused) = &outcome {
                 info!(index, code = refused.code(), "an entry of the directory has no effect");
             }
+            desk.own_statement(index, entry, &outcome).await?;
         }
-        desk.own_statements(from, entries).await
+        Ok(())
     }
 
-    async fn refuse(&self, error: AcceptError, desk: &Desk) -> Result<(), AgentError> {
+    /// Whether the relay that keeps the directory's log says that it does not have what it showed us.
+    fn has_lost(&self, relay: &str, code: &str) -> bool {
+        let view = self.directory.now_view();
+        let keeps_it = view.relays().first().is_some_and(|first| *first.name == *relay);
+        keeps_it && self.last.size() > 0 && matches!(code, "POUCH-RLY-10" | "POUCH-RLY-11")
+    }
+
+    async fn went_back(&mut self, relay: &str, desk: &Desk) -> Result<(), AgentError> {
+        let words = format!(
+            "the directory of {relay} has fewer entries than the {} that it showed before: it was put back to an \
+             older copy, or hides what it showed; this node keeps what it believes",
+            self.last.size()
+        );
+        self.tell(relay, "POUCH-MIR-04", &words, desk).await
+    }
+
+    /// Raises an alarm once, however often the log is looked at.
+    async fn tell(
+        &mut self,
+        relay: &str,
+        code: &'static str,
+        words: &str,
+        desk: &Desk,
+    ) -> Result<(), AgentError> {
+        if self.told.insert((relay.to_owned(), code)) { desk.alarm(code, words).await } else { Ok(()) }
+    }
+
+    async fn refuse(&mut self, error: AcceptError, relay: &str, desk: &Desk) -> Result<(), AgentError> {
         match &error {
             AcceptError::Forked { size, fork } => {
                 self.store.put_fork(fork.accepted.to_bytes(), fork.other.to_bytes()).await?;
@@ -192,15 +225,13 @@ impl MirrorKeeper {
                     "the directory log shows two faces: two checkpoints of {size} entries contradict each other; \
                      both are kept as evidence"
                 );
-                desk.alarm("POUCH-MIR-02", words).await
+                self.tell(relay, "POUCH-MIR-02", &words, desk).await
             }
             AcceptError::Proof(_) => {
-                desk.alarm(
-                    "POUCH-MIR-03",
-                    "a relay's directory does not extend the one that this node believes",
-                )
-                .await
+                let words = "a relay's directory does not extend the one that this node believes";
+                self.tell(relay, "POUCH-MIR-03", words, desk).await
             }
+            AcceptError::Back { .. } => self.went_back(relay, desk).await,
             _ => {
                 info!(code = error.code(), "checkpoint not accepted");
                 Ok(())

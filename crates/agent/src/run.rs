@@ -86,6 +86,7 @@ pub async fn run(
         store,
         outgoing: Mutex::new(()),
         incoming: Mutex::new(()),
+        waiting: Mutex::default(),
         wake_outbox,
         wake_mirror,
         offsets: RwLock::new(HashMap::new()),
@@ -233,10 +234,7 @@ async fn answer(
                 desk.note(|state| state.ends((desk.clock)()));
                 done
             }
-            Err(error) => {
-                stream.refuse(&pouch_net::refusal("POUCH-NET-41", &error, None)).await.ok();
-                Ok(())
-            }
+            Err(error) => malformed(stream, error).await,
         },
         (FrameKind::Cosign, Some(witness)) => match frame.read::<Cosign>() {
             Ok(request) => {
@@ -245,16 +243,19 @@ async fn answer(
                 witness.answer(stream, request, logs, (desk.clock)()).await.ok();
                 Ok(())
             }
-            Err(error) => {
-                stream.refuse(&pouch_net::refusal("POUCH-NET-41", &error, None)).await.ok();
-                Ok(())
-            }
+            Err(error) => malformed(stream, error).await,
         },
         _ => {
-            stream.refuse(&pouch_net::refusal("POUCH-NET-40", &"not asked of this node", None)).await.ok();
+            stream.refuse(&pouch_net::refusal("POUCH-AGT-50", &"not asked of this node", None)).await.ok();
             Ok(())
         }
     }
+}
+
+async fn malformed(stream: pouch_net::Stream, error: pouch_wire::FrameError) -> Result<(), AgentError> {
+    let error = pouch_net::StreamError::from(error);
+    stream.refuse(&pouch_net::refusal(error.code(), &error, None)).await.ok();
+    Ok(())
 }
 
 /// Runs a stand-alone witness until `shutdown`.

@@ -523,6 +523,11 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
             desk.store.ladder(row.envelope).await?.iter().any(|r| r.rung == pouch_store::Rung::Queued);
         queued = queued.saturating_add(u64::from(waits));
     }
+    let mut alarms = desk.events.alarms(5).await?;
+    // This one stays for ever, however many others came since.
+    if desk.store.has_forks().await? && !alarms.iter().any(|alarm| alarm.contains("POUCH-MIR-02")) {
+        alarms.insert(0, "the directory log showed two faces; both are kept (POUCH-MIR-02)".to_owned());
+    }
     Ok(StatusView {
         contact_point: desk.me.clone(),
         network: desk.network_name.clone(),
@@ -532,7 +537,7 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         clock,
         unacknowledged: u64::try_from(unacknowledged).unwrap_or(u64::MAX),
         queued,
-        alarms: desk.events.alarms(5).await?,
+        alarms,
         version: desk.version.to_owned(),
     })
 }

@@ -1,7 +1,7 @@
 //! Hands one recipient its messages: most urgent first, within one precedence in turn between the
 //! senders. A message goes from the store only when the recipient says that it has it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use pouch_wire::session::{Deliver, Taken};
 use pouch_wire::{Blob, ContactPoint, EnvelopeId, Fixed, Precedence};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -18,6 +19,10 @@ use crate::run::Desk;
 
 /// Messages under way to one recipient at a time; a flash does not wait for a place.
 const UNDER_WAY: usize = 4;
+/// However soon a recipient wants a message again.
+const AGAIN_MIN: Duration = Duration::from_secs(1);
+/// The longest rest of a message that a recipient cannot judge yet.
+const AGAIN_MAX: Duration = Duration::from_secs(600);
 /// How many waiting messages are looked at to choose the next.
 const WINDOW: u32 = 256;
 
@@ -33,8 +38,7 @@ pub(crate) async fn deliver(
     // A sender's next message of one precedence follows when the one before was taken: side by side
     // they would overtake each other, and the recipient would miss what is only on its way.
     let mut busy: HashMap<EnvelopeId, (Precedence, ContactPoint)> = HashMap::new();
-    // Given up on this session; tried again on the next.
-    let mut given_up: HashSet<EnvelopeId> = HashSet::new();
+    let mut resting: HashMap<EnvelopeId, Rest> = HashMap::new();
     loop {
         let waiting = match desk.store.pending(&recipient, WINDOW).await {
             Ok(waiting) => waiting,
@@ -43,12 +47,11 @@ pub(crate) async fn deliver(
                 return;
             }
         };
+        let now = Instant::now();
         for next in in_turn(waiting) {
-            if busy.contains_key(&next.envelope) || given_up.contains(&next.envelope) {
-                continue;
-            }
+            let rests = resting.get(&next.envelope).is_some_and(|rest| rest.lasts_at(now));
             let line = (next.precedence, next.sender.clone());
-            if busy.values().any(|before| *before == line) {
+            if rests || busy.values().any(|before| *before == line) {
                 continue;
             }
             if under_way.len() >= UNDER_WAY && next.precedence != Precedence::Flash {
@@ -64,12 +67,47 @@ pub(crate) async fn deliver(
             Some(done) = under_way.join_next(), if !under_way.is_empty() => {
                 if let Ok((envelope, sent)) = done {
                     busy.remove(&envelope);
-                    if sent == Sent::NotTaken {
-                        given_up.insert(envelope);
+                    match sent {
+                        Sent::Taken => drop(resting.remove(&envelope)),
+                        Sent::NotTaken { again } => resting.entry(envelope).or_default().begin(again),
                     }
                 }
             }
+            () = sleep_until(resting.values().filter_map(|rest| rest.ends_after(now)).min()) => {}
         }
+    }
+}
+
+/// A message that was not taken: until when it is left alone. Without an end it is tried again on the
+/// next session only.
+#[derive(Debug, Default)]
+struct Rest {
+    times: u32,
+    until: Option<Instant>,
+}
+
+impl Rest {
+    /// It was not taken once more; each rest is longer than the one before.
+    fn begin(&mut self, again: Option<Duration>) {
+        self.times = self.times.saturating_add(1);
+        let wait = again.map(|wait| wait.saturating_mul(self.times).min(AGAIN_MAX));
+        self.until = wait.and_then(|wait| Instant::now().checked_add(wait));
+    }
+
+    fn lasts_at(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
+
+    fn ends_after(&self, now: Instant) -> Option<Instant> {
+        self.until.filter(|until| *until > now)
+    }
+}
+
+/// Waits until a moment, or for ever when there is none.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => core::future::pending().await,
     }
 }
 
@@ -92,7 +130,10 @@ fn in_turn(waiting: Vec<Pending>) -> Vec<Pending> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Taken,
-    NotTaken,
+    NotTaken {
+        /// When the recipient wants to be asked again, at the soonest [`AGAIN_MIN`] from now.
+        again: Option<Duration>,
+    },
 }
 
 async fn hand_over(
@@ -104,12 +145,32 @@ async fn hand_over(
     let envelope = message.envelope;
     let sent = match attempt(&message, &recipient, &session, &desk).await {
         Ok(()) => Sent::Taken,
-        Err(code) => {
-            info!(envelope = %envelope.short(), code, "not taken");
-            Sent::NotTaken
+        Err(not_taken) => {
+            info!(envelope = %envelope.short(), code = not_taken.code, "not taken");
+            Sent::NotTaken { again: not_taken.again }
         }
     };
     (envelope, sent)
+}
+
+/// Why a recipient does not have a message yet.
+struct NotTaken {
+    code: String,
+    again: Option<Duration>,
+}
+
+impl From<&'static str> for NotTaken {
+    fn from(code: &'static str) -> Self {
+        Self { code: code.to_owned(), again: None }
+    }
+}
+
+impl From<RequestError> for NotTaken {
+    fn from(error: RequestError) -> Self {
+        let RequestError::Refused(refused) = error else { return error.code().into() };
+        let wait = |millis| Duration::from_millis(u64::from(millis)).max(AGAIN_MIN);
+        Self { code: refused.code.to_string(), again: refused.retry_after_ms.map(wait) }
+    }
 }
 
 async fn attempt(
@@ -117,12 +178,12 @@ async fn attempt(
     recipient: &ContactPoint,
     session: &Session,
     desk: &Desk,
-) -> Result<(), &'static str> {
+) -> Result<(), NotTaken> {
     let envelope = message.envelope;
     let parcel = match desk.store.load(envelope, recipient).await {
         Ok(Some(parcel)) => parcel,
         Ok(None) => return Ok(()),
-        Err(error) => return Err(error.code()),
+        Err(error) => return Err(error.code().into()),
     };
     let receipt = desk.receipt(envelope, parcel.index, parcel.accepted_at).map_err(|_| "POUCH-STO-90")?;
     let deliver = Deliver {
@@ -133,10 +194,9 @@ async fn attempt(
     };
     let taken: Taken = session
         .request_with_payload(&deliver, &parcel.payload, message.precedence, time_for(parcel.payload.len()))
-        .await
-        .map_err(|error: RequestError| error.code())?;
+        .await?;
     if taken.envelope != envelope {
-        return Err("POUCH-NET-43");
+        return Err("POUCH-RLY-23".into());
     }
     desk.store.taken(envelope, recipient).await.map_err(|error| error.code())?;
     debug!(envelope = %envelope.short(), "taken");
@@ -163,6 +223,24 @@ mod tests {
             payload_len: 0,
             not_after: Timestamp(0),
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_taken_rests_longer_each_time_and_for_the_session_when_no_end_is_named() {
+        let now = Instant::now();
+        let mut rest = Rest::default();
+        rest.begin(Some(Duration::from_secs(10)));
+        assert!(rest.lasts_at(now + Duration::from_secs(9)) && !rest.lasts_at(now + Duration::from_secs(15)));
+        rest.begin(Some(Duration::from_secs(10)));
+        assert!(
+            rest.lasts_at(now + Duration::from_secs(19)) && !rest.lasts_at(now + Duration::from_secs(25))
+        );
+        assert!(rest.ends_after(now).is_some_and(|until| !rest.lasts_at(until)));
+        rest.begin(Some(Duration::MAX));
+        assert!(!rest.lasts_at(now + AGAIN_MAX + Duration::from_secs(5)));
+        rest.begin(None);
+        assert!(rest.lasts_at(now + Duration::from_secs(1_000_000)));
+        assert_eq!(rest.ends_after(now), None);
     }
 
     #[test]

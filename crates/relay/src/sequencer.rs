@@ -45,7 +45,7 @@ impl Sequencer {
     pub(crate) async fn publish(&self, statement: Vec<u8>) -> Result<u64, Refused> {
         let (tx, rx) = oneshot::channel();
         let gone =
-            || refusal("POUCH-NET-44", &"the relay is stopping", Some(core::time::Duration::from_secs(5)));
+            || refusal("POUCH-RLY-22", &"the relay is stopping", Some(core::time::Duration::from_secs(5)));
         self.tx.send((statement, tx)).await.map_err(|_| gone())?;
         rx.await.map_err(|_| gone())?
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pouch_directory::TransportOwner;
-use pouch_net::{CloseCode, Session, Stream, refusal};
+use pouch_net::{CloseCode, ResetCode, Session, Stream, StreamError, refusal};
 use pouch_wire::session::{Attach, Attached, Changed, LogName, Publish, Published, Submit};
 use pouch_wire::{ContactPoint, FrameKind};
 use tokio_util::sync::CancellationToken;
@@ -64,46 +64,51 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
         Ok(None) => return,
         Err(error) => {
             info!(session, code = error.code(), "request not understood");
+            if matches!(error, StreamError::TooSlow { .. }) {
+                stream.stop(ResetCode::TooSlow);
+                stream.reset(ResetCode::TooSlow);
+            }
             return;
         }
     };
     let done = match frame.kind() {
         FrameKind::Submit => match frame.read::<Submit>() {
             Ok(submit) => accept::submit(stream, submit, &peer, &desk).await,
-            Err(error) => malformed(stream, &error).await,
+            Err(error) => malformed(stream, error).await,
         },
         FrameKind::Attach => match frame.read::<Attach>() {
             Ok(attach) => attached(stream, attach, &peer, &desk, shutdown).await,
-            Err(error) => malformed(stream, &error).await,
+            Err(error) => malformed(stream, error).await,
         },
         FrameKind::Publish => match frame.read::<Publish>() {
             Ok(publish) => statement(stream, publish, &desk).await,
-            Err(error) => malformed(stream, &error).await,
+            Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadLog => match frame.read() {
             Ok(read) => reading::entries(stream, &read, &desk).await,
-            Err(error) => malformed(stream, &error).await,
+            Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadProof => match frame.read() {
             Ok(read) => reading::proof(stream, &read, &desk).await,
-            Err(error) => malformed(stream, &error).await,
+            Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadConsistency => match frame.read() {
             Ok(read) => reading::consistency(stream, &read, &desk).await,
-            Err(error) => malformed(stream, &error).await,
+            Err(error) => malformed(stream, error).await,
         },
-        _ => stream.refuse(&refusal("POUCH-NET-40", &"no request begins with this frame", None)).await,
+        _ => stream.refuse(&refusal("POUCH-RLY-21", &"no request begins with this frame", None)).await,
     };
     if let Err(error) = done {
         debug!(session, code = error.code(), "answer not taken");
     }
 }
 
-async fn malformed(stream: Stream, error: &pouch_wire::FrameError) -> Result<(), pouch_net::StreamError> {
-    stream.refuse(&refusal("POUCH-NET-41", error, None)).await
+async fn malformed(stream: Stream, error: pouch_wire::FrameError) -> Result<(), StreamError> {
+    let error = StreamError::from(error);
+    stream.refuse(&refusal(error.code(), &error, None)).await
 }
 
-async fn statement(stream: Stream, publish: Publish, desk: &Desk) -> Result<(), pouch_net::StreamError> {
+async fn statement(stream: Stream, publish: Publish, desk: &Desk) -> Result<(), StreamError> {
     match desk.sequencer.publish(publish.statement.into_vec()).await {
         Ok(index) => stream.answer(&Published { index }).await,
         Err(refused) => stream.refuse(&refused).await,
@@ -117,10 +122,10 @@ async fn attached(
     peer: &Peer,
     desk: &Arc<Desk>,
     shutdown: CancellationToken,
-) -> Result<(), pouch_net::StreamError> {
+) -> Result<(), StreamError> {
     let directory = desk.directory.borrow().clone();
     if attach.network != directory.network().0 {
-        return stream.refuse(&refusal("POUCH-NET-42", &"another network's charter", None)).await;
+        return stream.refuse(&refusal("POUCH-RLY-20", &"another network's charter", None)).await;
     }
     let mut published = desk.directory_log.published();
     let directory_size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);

@@ -1,0 +1,24 @@
+//! What adversaries try, and that it fails for its own reason: members with valid keys, operators with
+//! a relay's keys and disk, and outsiders with none.
+//!
+//! Beside each attempt stands its honest twin, made by the same code, which is accepted and shown: so it
+//! is the one changed thing that is refused, and not a mistake of the test.
+
+mod captured;
+mod keys;
+mod letter;
+mod line;
+mod puppet;
+mod scene;
+mod wild;
+
+mod exercises;
+mod frames;
+mod inside;
+mod logs;
+mod officers;
+mod receipts;
+mod relayed;
+mod statements;
+mod strangers;
+mod submitted;
