@@ -18,7 +18,7 @@ use crate::policies::policies;
 use crate::refusal::StatementRefused as Refused;
 use crate::state::{
     Authorised, AuthorisedOfficer, Exercise, MemberRecord, Network, PublishedPrekey, Recovery, Revocation,
-    Role,
+    Role, State,
 };
 use crate::statement::{Act, ContactPointEntry, OfficerEntry, Prekey, SignedStatement, Statement};
 
@@ -111,8 +111,14 @@ impl Directory {
         if let Some(earlier) = self.state.seen.get(&digest) {
             return Err(Refused::Repeated(*earlier));
         }
-        self.recoveries_due(index, statement.created);
-        self.act(index, &statement, &signed, digest)?;
+        let waiting = self.recoveries_due(index, statement.created);
+        if let Err(refused) = self.act(index, &statement, &signed, digest) {
+            // Who may say nothing cannot say that a delay is over either.
+            if let Some(waiting) = waiting {
+                self.state = *waiting;
+            }
+            return Err(refused);
+        }
         self.state.seen.insert(digest, index);
         let before = self.state.logged_from.last_key_value().map_or(statement.created, |(_, from)| *from);
         self.state.logged_from.insert(index, statement.created.max(before));
@@ -420,9 +426,9 @@ impl Directory {
         Ok(())
     }
 
-    /// A recovery takes effect with the first later entry that was drafted after its delay, so that the
-    /// fold needs no clock.
-    fn recoveries_due(&mut self, index: u64, created: Timestamp) {
+    /// A recovery takes effect with the first later entry that has an effect and was drafted after its
+    /// delay, so that the fold needs no clock. Returns what the fold knew before, if that is any other.
+    fn recoveries_due(&mut self, index: u64, created: Timestamp) -> Option<Box<State>> {
         let due: Vec<Member> = self
             .state
             .recoveries
@@ -430,6 +436,7 @@ impl Directory {
             .filter(|(_, recovery)| recovery.effective <= created)
             .map(|(member, _)| member.clone())
             .collect();
+        let before = (!due.is_empty()).then(|| Box::new(self.state.clone()));
         for member in due {
             let Some(recovery) = self.state.recoveries.remove(&member) else { continue };
             let Some(record) = self.now_view().member(&member).cloned() else { continue };
@@ -437,6 +444,7 @@ impl Directory {
             self.state.vetoed.remove(&member);
             self.put_member(index, MemberRecord { root, next_root, ..record });
         }
+        before
     }
 
     fn veto(
