@@ -1,0 +1,8 @@
+//! Whatever a peer sends as a kind of message is that message's one encoding or refused, in memory that
+//! its length bounds.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pouch_fuzz::properties::frames;
+
+fuzz_target!(|data: &[u8]| pouch_fuzz::within_memory(data, frames::session_messages));
