@@ -17,6 +17,7 @@ pub mod directory;
 pub mod edits;
 pub mod envelope;
 pub mod frames;
+pub mod memory;
 #[path = "../../crates/tlog/tests/rules/naive.rs"]
 #[allow(dead_code, reason = "shared with the tests of pouch-tlog")]
 mod naive;
@@ -40,6 +41,7 @@ pub type Property = fn(&[u8]);
 pub const ALL: &[(&str, Property)] = &[
     ("charter_decode", directory::charter_decode),
     ("checkpoint_note", notes::checkpoint_note),
+    ("codec_memory", memory::codec_memory),
     ("content_open", sealing::content_open),
     ("control_line", words::control_line),
     ("directory_apply", script::directory_apply),

@@ -59,6 +59,9 @@ pub fn text_render(data: &[u8]) {
         assert_eq!(visible(&shown, one_line), shown, "what is visible stays as it is");
     }
     let (subject, words) = text.split_once('\n').unwrap_or((&text, &text));
+    if subject.is_empty() || words.is_empty() {
+        return; // An empty text has no line at all.
+    }
     let plain = form("Subject", "words").unwrap();
     for form in [form(subject, "words"), form("Subject", words)].into_iter().flatten() {
         fits(&form);

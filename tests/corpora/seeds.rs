@@ -31,6 +31,7 @@ type Seeds = BTreeMap<String, Vec<u8>>;
 pub(crate) fn all() -> BTreeMap<&'static str, Seeds> {
     let mut all = BTreeMap::from([
         ("charter_decode", charters()),
+        ("codec_memory", claims()),
         ("control_line", calls()),
         ("directory_apply", scripts(40, 600)),
         ("envelope_decode", envelopes()),
@@ -128,6 +129,21 @@ fn envelopes() -> Seeds {
         }
     }
     assert!(!seeds.is_empty());
+    seeds
+}
+
+/// Good values, and beginnings of values that claim to be long.
+fn claims() -> Seeds {
+    let claims = [
+        hex::decode("fc4200ff0064").unwrap(),
+        hex::decode("0100fcffffff03").unwrap(),
+        hex::decode("fd00000000000000ff").unwrap(),
+        [vec![1], vec![7; 32], vec![0], vec![7; 32], hex::decode("fcfffffe00").unwrap()].concat(),
+    ];
+    let mut seeds = numbered(claims);
+    for kind in ["content", "sealed", "sequence", "evidence"] {
+        seeds.insert(kind.into(), notices()[kind].clone());
+    }
     seeds
 }
 
