@@ -8,7 +8,7 @@ mod bench;
 mod check;
 mod coverage;
 mod errors;
-// mod fuzz;
+mod fuzz;
 mod keys;
 mod layers;
 mod prove;
@@ -35,7 +35,9 @@ Every day
                              advisory database, for machines without a network
 Assurance
   prove HARNESS [--quick] [--json]   run an assurance harness against the real binary
-  fuzz [TARGET] [--seconds N]        fuzz every target, or one (default: 60 s each)
+  fuzz [TARGET] [--seconds N] [--asan] [--keep]
+                             fuzz every target, or one (default: 60 s each); --asan with an address
+                             sanitizer; --keep adds what was discovered to the corpus
   bench                              measure; no timing decides a test
   coverage                           line coverage of all tests, as text
 One check alone
@@ -68,7 +70,7 @@ fn task(words: &[&str]) -> Result<String, Trouble> {
         ["test", filter @ ..] => test::test(&root, filter),
         ["check", options @ ..] => check::check(&root, options),
         ["prove", options @ ..] => prove::prove(&root, options),
-        // ["fuzz", options @ ..] => fuzz::fuzz(&root, options),
+        ["fuzz", options @ ..] => fuzz::fuzz(&root, options),
         ["bench", options @ ..] => bench::bench(&root, options),
         ["coverage"] => coverage::coverage(&root),
         ["layers"] => layers::layers(&root),

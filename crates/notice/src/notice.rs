@@ -24,7 +24,7 @@ pub struct NoticeNumber {
 
 impl fmt::Display for NoticeNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:04}", self.year, self.n)
+        write!(f, "{:04}-{:04}", self.year, self.n)
     }
 }
 

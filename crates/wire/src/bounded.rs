@@ -90,8 +90,29 @@ impl<const MAX: usize> TryFrom<&str> for Text<MAX> {
 
 impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?).map_err(D::Error::custom)
+        read_text(deserializer, |text| Self::new(text))
     }
+}
+
+struct TextVisitor<F>(F);
+
+impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for TextVisitor<F> {
+    type Value = T;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+    fn visit_str<D: serde::de::Error>(self, text: &str) -> Result<T, D> {
+        (self.0)(text).map_err(D::custom)
+    }
+}
+
+/// Reads a text where it stands. The codec would make an owned one of the length that a peer claims
+/// before it looks whether so much has come.
+pub(crate) fn read_text<'de, D: Deserializer<'de>, T, E: fmt::Display>(
+    deserializer: D,
+    make: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_str(TextVisitor(make))
 }
 
 /// At most `MAX` bytes. `Debug` shows the length alone.
@@ -143,7 +164,8 @@ impl<'de, const MAX: usize> Visitor<'de> for BlobVisitor<MAX> {
         write!(f, "at most {MAX} bytes")
     }
     fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-        Blob::new(bytes).map_err(E::custom)
+        within(bytes.len(), MAX).map_err(E::custom)?;
+        Ok(Blob(bytes.to_vec()))
     }
     fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Self::Value, E> {
         Blob::new(bytes).map_err(E::custom)

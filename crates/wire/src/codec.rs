@@ -114,7 +114,10 @@ macro_rules! canonical {
                 // are wider in memory than on the wire. The input itself is bounded before this.
                 const LIMIT: usize = ($max) * 8 + 4096;
                 let config = bincode::config::standard().with_limit::<LIMIT>();
-                bincode::serde::decode_from_slice(bytes, config).map_err(|_| $crate::macros::NotDecoded)
+                // WHY: borrowing, texts and blobs are looked at where they stand. Owned, they would be
+                // allocated as long as a peer says they are before it is known whether they are there.
+                bincode::serde::borrow_decode_from_slice(bytes, config)
+                    .map_err(|_| $crate::macros::NotDecoded)
             }
         }
     };

@@ -3,9 +3,9 @@
 use core::fmt;
 use core::str::FromStr;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::bounded::read_text;
 use crate::limits;
 
 /// A text that names no member or contact point.
@@ -88,13 +88,13 @@ impl FromStr for ContactPoint {
 
 impl<'de> Deserialize<'de> for Member {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        read_text(deserializer, str::parse)
     }
 }
 
 impl<'de> Deserialize<'de> for Office {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        read_text(deserializer, str::parse)
     }
 }
 
@@ -111,7 +111,7 @@ impl Serialize for ContactPoint {
 impl<'de> Deserialize<'de> for ContactPoint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            return String::deserialize(deserializer)?.parse().map_err(D::Error::custom);
+            return read_text(deserializer, str::parse);
         }
         let (member, office) = Deserialize::deserialize(deserializer)?;
         Ok(Self { member, office })

@@ -1,0 +1,263 @@
+//! A hostile log: statements of every kind by parties that hold their own keys and sign whatever they
+//! like, between bytes that are no statements, in any order and as often as they like.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use arbitrary::{Result, Unstructured};
+use pouch_crypto::{SigningKey, sha256};
+use pouch_directory::{
+    Act, ContactPointEntry, Directory, OfficerEntry, Outcome, Prekey, RevocationReason, Statement, View,
+};
+use pouch_wire::{
+    Canonical as _, ContactPoint, Environment, ExerciseId, KeyId, List, Member, Set, Timestamp,
+};
+
+use super::world::{self, DAY, HOUR, NOW, THRESHOLDS, World, mandate, relay, text};
+
+/// Three founders and two that may be admitted, one of whom has a code that looks like a founder's.
+const MEMBERS: [&str; 5] = ["BA", "MD", "NL", "FR", "NI"];
+/// What each party holds: roots, signing keys, transport keys and an officer's, by the names that `World` has for them.
+const KEYS: [&str; 8] = [
+    " root",
+    " next root",
+    " third root",
+    "/technical",
+    "/technical second",
+    "/technical transport",
+    " officer",
+    "/technical in the exercise",
+];
+/// Longest log of one input.
+const ENTRIES: usize = 16;
+
+struct Parties {
+    start: World,
+    keys: Vec<SigningKey>,
+}
+
+fn parties() -> &'static Parties {
+    static PARTIES: OnceLock<Parties> = OnceLock::new();
+    PARTIES.get_or_init(|| Parties {
+        start: World::new(),
+        keys: MEMBERS.iter().flat_map(|m| KEYS.map(|k| world::key(&format!("{m}{k}")))).collect(),
+    })
+}
+
+fn key(member: usize, which: usize) -> &'static SigningKey {
+    &parties().keys[member % MEMBERS.len() * KEYS.len() + which % KEYS.len()]
+}
+
+fn id(member: usize, which: usize) -> KeyId {
+    key(member, which).public().id()
+}
+
+fn member(place: usize) -> Member {
+    MEMBERS[place % MEMBERS.len()].parse().unwrap()
+}
+
+fn point(place: usize) -> ContactPoint {
+    format!("{}/technical", MEMBERS[place % MEMBERS.len()]).parse().unwrap()
+}
+
+fn time(choice: u8) -> Timestamp {
+    match choice {
+        0..=199 => Timestamp(NOW.0 + u64::from(choice) * HOUR / 8),
+        200..=229 => Timestamp(NOW.0 - u64::from(choice) * HOUR),
+        230..=250 => Timestamp(NOW.0 + u64::from(choice - 200) * DAY),
+        251..=252 => Timestamp(0),
+        _ => Timestamp(u64::MAX),
+    }
+}
+
+/// One act, and the key that should sign it.
+fn act(from: &mut Unstructured<'_>, environment: Environment) -> Result<(Act, (usize, usize))> {
+    let (m, a, b): (u8, u8, u8) = (from.arbitrary()?, from.arbitrary()?, from.arbitrary()?);
+    let (m, which) = (usize::from(m), usize::from(a));
+    let environment = if b & 1 == 0 { Environment::Live } else { environment };
+    let act = match from.int_in_range(0..=13)? {
+        0 => {
+            let (root, next_root) = (key(m, which).public(), id(m, which + 1));
+            return Ok((
+                Act::AdmitMember { member: member(m), name: text("name"), root, next_root },
+                (m, which),
+            ));
+        }
+        1 => Act::AuthoriseContactPoint(Box::new(ContactPointEntry {
+            contact_point: point(m),
+            environment,
+            signing: key(m, which).public(),
+            transport: key(m, usize::from(b) / 2).public(),
+            home_relays: List::new(vec![text("relay-1")]).unwrap(),
+            telephone: text("+31 70 555 0100"),
+            display_names: Set::default(),
+            mandate: mandate(),
+        })),
+        2 => Act::AuthoriseOfficer(Box::new(OfficerEntry {
+            contact_point: point(m),
+            environment,
+            key: key(m, which).public(),
+            title: text("The director"),
+            person: text("director"),
+            mandate: mandate(),
+        })),
+        3 => Act::SetReleaseRules { contact_point: point(m), rules: List::default() },
+        4 => {
+            let usable_from = time(a);
+            let usable_until = Timestamp(usable_from.0.saturating_add(u64::from(b) * HOUR / 8));
+            let public = world::prekey(MEMBERS[m % MEMBERS.len()]).public().clone();
+            let prekeys = List::new(vec![Prekey { public, usable_from, usable_until }]).unwrap();
+            return Ok((Act::PublishPrekeys { contact_point: point(m), environment, prekeys }, (m, which)));
+        }
+        5 => {
+            let (new_root, next_root) = (key(m, which).public(), id(m, which + 1));
+            return Ok((Act::RotateRoot { member: member(m), new_root, next_root }, (m, which)));
+        }
+        6 => {
+            let (new_root, next_root) = (key(m, which).public(), id(m, which + 1));
+            return Ok((Act::RecoverRoot { member: member(m), new_root, next_root }, (m, which)));
+        }
+        7 => {
+            let next_root = key(m, which).public();
+            return Ok((Act::VetoRecovery { member: member(m), next_root }, (m, which)));
+        }
+        8 | 9 => {
+            Act::RevokeKey { key: id(m, which), reason: RevocationReason::Compromised, effective: time(b) }
+        }
+        10 => Act::OpenExercise {
+            name: text(&format!("Exercise {}", a % 3)),
+            participants: Set::new([member(m), member(m + 1)]).unwrap(),
+            from: time(a),
+            until: time(b),
+        },
+        11 => match environment {
+            Environment::Exercise(exercise) => Act::CloseExercise { exercise },
+            Environment::Live => Act::CloseExercise { exercise: ExerciseId(sha256(b"none")) },
+        },
+        12 if a & 1 == 0 => Act::SuspendMember { member: member(m), reason: text("tests") },
+        12 => Act::ReinstateMember { member: member(m) },
+        _ => {
+            let relays =
+                if a & 1 == 0 { vec![relay("relay-2")] } else { vec![relay("relay-1"), relay("relay-2")] };
+            Act::ChangeNetwork {
+                relays: List::new(relays).unwrap(),
+                witnesses: Set::new(world::witnesses()).unwrap(),
+                quorum: b % 4,
+                thresholds: THRESHOLDS,
+            }
+        }
+    };
+    Ok((act, (m, 0)))
+}
+
+/// The next entry of the log: a statement, most often signed by whom it should be, or something else.
+fn entry(from: &mut Unstructured<'_>, log: &[Vec<u8>]) -> Result<Vec<u8>> {
+    let kind = from.arbitrary::<u8>()?;
+    let earlier = log[usize::from(kind) % log.len()].clone();
+    match kind {
+        0..=7 => return Ok(earlier),
+        8..=15 => return super::edits::edited(from, &earlier),
+        16..=23 => return from.bytes(usize::from(kind).min(from.len())).map(<[u8]>::to_vec),
+        _ => {}
+    }
+    let start = &parties().start;
+    let created = time(from.arbitrary()?);
+    let (act, (m, which)) = act(from, start.drill())?;
+    let others = match &act {
+        Act::AdmitMember { .. }
+        | Act::SuspendMember { .. }
+        | Act::ReinstateMember { .. }
+        | Act::RecoverRoot { .. }
+        | Act::ChangeNetwork { .. } => from.arbitrary::<u8>()?,
+        _ => 0,
+    };
+    let signer = if kind < 40 { (usize::from(kind), which) } else { (m, which) };
+    let mut keys = vec![key(signer.0, signer.1)];
+    keys.extend((0..MEMBERS.len()).filter(|place| others >> place & 1 == 1).map(|place| key(place, 0)));
+    let nonce = sha256(&(log.len() as u64 % 16).to_be_bytes());
+    let statement = Statement { network: start.directory.network(), created, nonce, act };
+    Ok(statement.sign(&keys).unwrap().to_bytes().unwrap())
+}
+
+/// What a directory answers as of some size; an answer never changes afterwards.
+fn answers(view: &View<'_>) -> Vec<(bool, bool, bool)> {
+    let drill = parties().start.drill();
+    let mut answers = Vec::new();
+    for m in 0..MEMBERS.len() {
+        for which in 0..KEYS.len() {
+            let may = |e| view.may_sign(&point(m), e, id(m, which)).is_ok();
+            let officer = view.officer(&point(m), Environment::Live, id(m, which)).is_ok();
+            answers.push((may(Environment::Live), may(drill), officer));
+        }
+        let record = view.member(&member(m));
+        let session = view.who_has_transport(&key(m, 5).public()).is_some();
+        answers.push((record.is_some(), record.is_some_and(|r| r.suspended), session));
+    }
+    answers
+}
+
+/// Which keys are revoked, and by which entry.
+fn revoked(view: &View<'_>) -> BTreeMap<KeyId, u64> {
+    let keys = parties().keys.iter().map(|key| key.public().id());
+    keys.filter_map(|key| Some((key, view.revocation(key)?.index))).collect()
+}
+
+/// Whatever the log holds: the fold is the same for everyone, an entry that breaks a rule changes
+/// nothing, no revocation is undone, no key speaks before the entry that binds it or after the one that
+/// revokes it, and what was answered as of some size is answered for ever.
+pub fn directory_apply(data: &[u8]) {
+    let mut from = Unstructured::new(data);
+    let start = &parties().start;
+    let (mut directory, mut log) = (start.directory.clone(), start.entries.clone());
+    let (first, mut outcomes, mut said) = (log.len(), Vec::new(), Vec::new());
+    while log.len() < first + ENTRIES && !from.is_empty() {
+        let Ok(entry) = entry(&mut from, &log) else { break };
+        said.push(answers(&directory.now_view()));
+        outcomes.push(applied(&mut directory, &entry));
+        log.push(entry);
+    }
+    folded_alike(&directory, &log[first..], &outcomes);
+    for (size, said) in (first as u64..).zip(said) {
+        assert_eq!(answers(&directory.as_of(size)), said, "as of {size}");
+    }
+}
+
+/// Who folds the same log knows the same; so does who finds junk instead of what has no effect.
+fn folded_alike(directory: &Directory, entries: &[Vec<u8>], outcomes: &[Outcome]) {
+    let (mut again, mut without) = (parties().start.directory.clone(), parties().start.directory.clone());
+    for (entry, outcome) in entries.iter().zip(outcomes) {
+        assert_eq!(again.apply(again.size(), entry), *outcome);
+        let effective = matches!(outcome, Outcome::Applied);
+        let kept = if effective { entry.as_slice() } else { b"no statement" };
+        let same = matches!(without.apply(without.size(), kept), Outcome::Applied);
+        assert_eq!(same, effective, "an entry without effect had one on a later entry");
+    }
+    assert_eq!(again.state_digest(), directory.state_digest());
+    assert_eq!(without.state_digest(), directory.state_digest(), "an entry without effect had one");
+}
+
+fn applied(directory: &mut Directory, entry: &[u8]) -> Outcome {
+    let (index, was) = (directory.size(), revoked(&directory.now_view()));
+    let expected = match directory.check(entry) {
+        Ok(()) => Outcome::Applied,
+        Err(refused) => Outcome::NoEffect(refused),
+    };
+    let outcome = directory.apply(index, entry);
+    assert_eq!((directory.size(), &outcome), (index + 1, &expected));
+    let view = directory.now_view();
+    let is = revoked(&view);
+    assert!(was.iter().all(|(key, by)| is.get(key) == Some(by)), "a revocation is undone");
+    for m in 0..MEMBERS.len() {
+        for which in 0..KEYS.len() {
+            let (point, key) = (point(m), id(m, which));
+            if let Ok(authority) = view.may_sign(&point, Environment::Live, key) {
+                assert!(!is.contains_key(&key), "a revoked key speaks");
+                let earlier = directory.as_of(authority.since_index);
+                assert!(earlier.may_sign(&point, Environment::Live, key).is_err(), "before its entry");
+            }
+            let session = view.who_has_transport(&self::key(m, which).public());
+            assert!(session.is_none() || !is.contains_key(&key), "a revoked key has a session");
+        }
+    }
+    outcome
+}
