@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use arbitrary::{Result, Unstructured};
-use pouch_crypto::{SigningKey, sha256};
+use pouch_crypto::{PublicKey, SigningKey, sha256};
 use pouch_directory::{
     Act, ContactPointEntry, Directory, OfficerEntry, Outcome, Prekey, RevocationReason, Statement, View,
 };
@@ -70,6 +70,20 @@ fn time(choice: u8) -> Timestamp {
     }
 }
 
+/// The authorisation of a member's office with these keys.
+fn office(m: usize, environment: Environment, signing: PublicKey, transport: PublicKey) -> Act {
+    Act::AuthoriseContactPoint(Box::new(ContactPointEntry {
+        contact_point: point(m),
+        environment,
+        signing,
+        transport,
+        home_relays: List::new(vec![text("relay-1")]).unwrap(),
+        telephone: text("+31 70 555 0100"),
+        display_names: Set::default(),
+        mandate: mandate(),
+    }))
+}
+
 /// One act, and the key that should sign it.
 fn act(from: &mut Unstructured<'_>, environment: Environment) -> Result<(Act, (usize, usize))> {
     let (m, a, b): (u8, u8, u8) = (from.arbitrary()?, from.arbitrary()?, from.arbitrary()?);
@@ -83,16 +97,7 @@ fn act(from: &mut Unstructured<'_>, environment: Environment) -> Result<(Act, (u
                 (m, which),
             ));
         }
-        1 => Act::AuthoriseContactPoint(Box::new(ContactPointEntry {
-            contact_point: point(m),
-            environment,
-            signing: key(m, which).public(),
-            transport: key(m, usize::from(b) / 2).public(),
-            home_relays: List::new(vec![text("relay-1")]).unwrap(),
-            telephone: text("+31 70 555 0100"),
-            display_names: Set::default(),
-            mandate: mandate(),
-        })),
+        1 => office(m, environment, key(m, which).public(), key(m, usize::from(b) / 2).public()),
         2 => Act::AuthoriseOfficer(Box::new(OfficerEntry {
             contact_point: point(m),
             environment,

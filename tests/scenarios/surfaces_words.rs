@@ -90,7 +90,7 @@ async fn the_help_of_every_command_is_there_and_says_what_it_does() {
         .lines()
         .skip_while(|line| !line.starts_with("Commands:"))
         .skip(1)
-        .map_while(|line| line.trim().split_whitespace().next())
+        .map_while(|line| line.split_whitespace().next())
         .filter(|word| *word != "help")
         .collect();
     assert!(commands.len() > 20, "{commands:?}");

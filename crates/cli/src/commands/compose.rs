@@ -85,9 +85,8 @@ async fn report_sent(
 /// Says so when the notice stays here for now, because no relay can be reached.
 async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Output) -> Result<u8, Problem> {
     let waits = row.ladder.iter().any(|recipient| recipient.rung == Rung::Queued);
-    let status = match client.call(&Call::Status).await? {
-        Answer::Status(status) => status,
-        _ => return Err(ClientError::Unexpected.into()),
+    let Answer::Status(status) = client.call(&Call::Status).await? else {
+        return Err(ClientError::Unexpected.into());
     };
     if !waits || status.relays.iter().any(|(_, connected)| *connected) {
         return Ok(Exit::Done.code());
