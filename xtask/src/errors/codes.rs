@@ -176,7 +176,11 @@ fn place<'a>(before: &'a [Token], after: &[Token]) -> Place<'a> {
         {
             Place::Arm(patterns(pattern))
         }
-        [.., brace] if brace.is_sign("{") && after.get(1).is_some_and(|token| token.is_sign("}")) => {
+        [head @ .., brace]
+            if brace.is_sign("{")
+                && after.get(1).is_some_and(|token| token.is_sign("}"))
+                && heads_a_function(head) =>
+        {
             Place::Body
         }
         _ if after.get(1).zip(after.get(2)).is_some_and(|(a, b)| a.is_sign("=") && b.is_sign(">")) => {
@@ -184,6 +188,12 @@ fn place<'a>(before: &'a [Token], after: &[Token]) -> Place<'a> {
         }
         _ => Place::Call,
     }
+}
+
+/// Whether the brace after these tokens opens a function's body, not a branch of an `if`.
+fn heads_a_function(head: &[Token]) -> bool {
+    let statement = head.rsplit(|token| ["{", "}", ";"].iter().any(|sign| token.is_sign(sign))).next();
+    statement.is_some_and(|tokens| tokens.iter().any(|token| token.is_word("fn")))
 }
 
 /// The alternatives of the pattern at the end of these tokens.

@@ -6,21 +6,26 @@ use super::codes::{Index, Meaning};
 use super::remedies::{Remedies, Remedy};
 
 /// What the three letters of a code say, in the order of the page.
-const AREAS: [(&str, &str); 14] = [
+const AREAS: [(&str, &str); 19] = [
     ("CLI", "the command line"),
     ("CFG", "configuration"),
     ("KEY", "keys, key files and passphrases"),
     ("CHA", "the charter"),
     ("DIR", "statements of the directory"),
+    ("MIR", "the node's copy of the directory"),
+    ("MON", "what the directory says of one's own member"),
+    ("NOT", "writing and sealing a notice"),
     ("ADM", "what a relay admits"),
     ("OPN", "opening a sealed message"),
     ("VER", "verifying a notice"),
     ("ORD", "order, gaps and replays"),
     ("TLG", "logs, checkpoints and proofs"),
+    ("AUD", "audits"),
     ("EVI", "evidence"),
     ("NET", "sessions"),
     ("STO", "the store"),
     ("AGT", "the agent"),
+    ("RLY", "the relay"),
 ];
 
 const HEAD: &str = "# Error index\n

@@ -86,6 +86,19 @@ fn a_struct_may_have_a_code_in_its_text_or_its_function() {
 }
 
 #[test]
+fn a_branch_inside_a_call_is_not_the_code_of_the_type_around_it() {
+    let source = r#"/// Why not.
+        struct Problem { code: String }
+        impl Problem { fn of(denied: bool) -> Self {
+            Self::new(if denied { "POUCH-CLI-04" } else { "POUCH-CLI-03" }, text)
+        } }"#;
+    let found = index(source);
+    for code in ["POUCH-CLI-03", "POUCH-CLI-04"] {
+        assert_eq!((&found.codes[code].name, found.codes[code].doc.as_str()), (&None, ""), "{code}");
+    }
+}
+
+#[test]
 fn a_call_gives_its_text_and_a_comparison_gives_nothing() {
     let source = r#"fn a() {
         Problem::new(Exit::Usage, "POUCH-CLI-01", format!("{}: not a {what}", path)).next("look");
