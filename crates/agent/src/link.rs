@@ -125,7 +125,7 @@ async fn attempt(
     context: &LinkContext,
     lines: &watch::Sender<Vec<Line>>,
 ) -> Result<&'static str, &'static str> {
-    let address = resolve(&relay.address).await.ok_or("POUCH-NET-50")?;
+    let address = resolve(&relay.address).await.ok_or(NO_SUCH_ADDRESS)?;
     let session = context.dialer.connect(address, relay.key).await.map_err(|error| error.code())?;
     let mut attached = session.open().await.map_err(|error| error.code())?.with_deadline(ATTACH_WITHIN);
     let hello = Attach { network: context.network.0, witnesses: context.witnesses };
@@ -183,3 +183,32 @@ async fn resolve(address: &str) -> Option<SocketAddr> {
 }
 
 const ATTACH_WITHIN: Duration = Duration::from_secs(10);
+/// The name in a relay's address leads nowhere. Told where a session's code would be.
+const NO_SUCH_ADDRESS: &str = "POUCH-AGT-22";
+
+#[cfg(test)]
+mod tests {
+    use pouch_crypto::SigningKey;
+    use pouch_net::{Limits, TransportIdentity};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_leads_nowhere_has_a_code_of_its_own() {
+        let ours = SigningKey::generate(&mut rand::rng());
+        let identity = TransportIdentity::from_key(&ours).unwrap();
+        let (events, _heard) = mpsc::channel(1);
+        let context = LinkContext {
+            dialer: Arc::new(Dialer::new(identity, Limits::default()).unwrap()),
+            network: NetworkId(pouch_wire::Digest::new([7; 32])),
+            witnesses: false,
+            events,
+            shutdown: CancellationToken::new(),
+        };
+        let theirs = SigningKey::generate(&mut rand::rng()).public();
+        // Without a port nothing is looked up: the test needs no name service.
+        let relay = Relay { name: "relay-1".into(), address: "no-port".into(), key: theirs };
+        let (lines, _seen) = watch::channel(Vec::new());
+        assert_eq!(attempt(&relay, &context, &lines).await, Err("POUCH-AGT-22"));
+    }
+}
