@@ -207,7 +207,7 @@ const PROMISED: [(&str, &str); 13] = [
     ("pouch send --to", "verified by the recipient's node"),
     ("pouch draft --list", "approved by 0 of 2 officers"),
     ("pouch approve", "approved by"),
-    ("pouch inbox", "FLASH  NL/technical"),
+    ("pouch inbox", "incident-notice: Malware in control systems"),
     ("pouch show 'NL/technical 2026-0001' --why", "Approved by 2 officers; its state demands 2."),
     ("pouch ack", "receipt only, no concurrence"),
     ("pouch outbox --config ba", "MD/policy          to   answered"),
