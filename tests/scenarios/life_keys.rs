@@ -3,7 +3,7 @@
 use pouch_testkit::stage::{Node, PATIENCE, Stage, is, word};
 use serde_json::Value;
 
-use crate::network::{Network, connected, green, inbox_with, pair, refused, tell};
+use crate::network::{Network, connected, entry, green, inbox_with, pair, refused, tell};
 
 async fn two() -> Network {
     Network::start(pair()).await
@@ -26,12 +26,6 @@ async fn revoke(node: &Node, stage: &Stage, folder: &str, more: &[&str]) -> Stri
     let outcome = node.run(&[&["keys", "revoke"], more, &fixed].concat()).await.unwrap();
     assert_eq!(outcome.exit, 0, "{}", outcome.stderr);
     outcome.stderr
-}
-
-/// Which entry of the directory a revocation is, from what the command said.
-fn entry(said: &str) -> u64 {
-    let index = said.split("Revoked by the directory's entry ").nth(1).expect("it says which entry");
-    index.split('.').next().unwrap().parse().unwrap()
 }
 
 /// Waits until a node's directory has so many entries.

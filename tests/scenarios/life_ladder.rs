@@ -60,6 +60,33 @@ async fn corrections_and_cancellations_name_the_notice_that_they_concern() {
         assert!(shown.contains(&format!("Concerns:       {number}")), "{shown}");
         assert!(shown.contains(text), "{shown}");
     }
+    let other = md.json(&["reply", number, "--type", "update", "--text", "We see two."]).await.unwrap();
+    nl.received(word(&other, "envelope")).await.unwrap();
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn a_notice_that_was_corrected_or_withdrawn_is_never_shown_without_saying_so() {
+    let mut network = Network::start(pair()).await;
+    let [nl, md] = network.nodes.as_mut_slice() else { panic!("two nodes") };
+    let sent = tell(nl, "MD/policy", "Three substations").await;
+    let kept = tell(nl, "MD/policy", "Nobody takes this back").await;
+    md.received(&kept).await.unwrap();
+    assert_eq!(md.run(&["show", &sent]).await.unwrap().exit, 0);
+    for (command, code, words) in [
+        ("correct", "POUCH-VER-55", "Its sender corrected it: NL/technical"),
+        ("cancel", "POUCH-VER-54", "Its sender withdrew it: NL/technical"),
+    ] {
+        let about = nl.json(&[command, &sent, "--to", "MD/policy", "--text", "Two."]).await.unwrap();
+        md.received(word(&about, "envelope")).await.unwrap();
+        let shown = md.run(&["show", &sent]).await.unwrap();
+        assert_eq!(shown.exit, 13, "{}", shown.stdout);
+        assert!(shown.stdout.starts_with("VERIFIED, WITH A RESERVATION"), "{}", shown.stdout);
+        assert!(shown.stdout.contains("RESERVATION:") && shown.stdout.contains("Three substations"));
+        let inbox = md.ok(&["inbox"]).await.unwrap();
+        assert!(inbox.contains(code) && inbox.contains(words), "{inbox}");
+        assert_eq!(md.run(&["show", &kept]).await.unwrap().exit, 0);
+    }
     network.stop().await;
 }
 
@@ -98,7 +125,8 @@ async fn every_type_of_notice_goes_out_from_its_own_template_and_is_shown() {
     }
     let rows = inbox_with(md, &sent).await;
     assert_eq!(rows.len(), TYPES.len() + 1);
-    assert!(rows.iter().all(green), "{rows:?}");
+    // The first was corrected and cancelled on the way, and says so.
+    assert!(rows.iter().all(|row| green(row) != is(row, "envelope", &first)), "{rows:?}");
     for (kind, envelope) in TYPES.iter().zip(&sent[1..]) {
         let row = rows.iter().find(|row| is(row, "envelope", envelope)).unwrap();
         assert_eq!(word(row, "notice_type"), *kind);

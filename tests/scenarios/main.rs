@@ -25,3 +25,5 @@ mod surfaces_files;
 mod surfaces_socket;
 mod surfaces_wire;
 mod surfaces_words;
+mod walk;
+mod walk_demo;

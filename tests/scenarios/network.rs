@@ -115,3 +115,9 @@ pub(crate) fn refused(outcome: &Outcome, exit: i32, code: &str) {
         assert!(!said.contains(word), "{said}");
     }
 }
+
+/// Which entry of the directory a revocation is, from what the command said.
+pub(crate) fn entry(said: &str) -> u64 {
+    let index = said.split("Revoked by the directory's entry ").nth(1).expect("it says which entry");
+    index.split('.').next().unwrap().parse().unwrap()
+}

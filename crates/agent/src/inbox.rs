@@ -13,7 +13,7 @@ use pouch_net::{Stream, refusal};
 use pouch_notice::body::AnswerKind;
 use pouch_notice::{
     Body, Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
-    SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen,
+    SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
 };
 use pouch_store::{Arrival, ArrivalRow, NewRefusal, Rung, RungRow, TakenIn};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
@@ -195,6 +195,7 @@ fn arrival<T>(
     Ok(Arrival {
         envelope: arrived.id(),
         notice: None,
+        concerns: None,
         number: None,
         sender: header.sender.clone(),
         precedence: header.precedence,
@@ -224,6 +225,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let answered = answers(notice, desk).await?;
     let row = Arrival {
         notice: Some(id),
+        concerns: notice.concerns.as_ref().map(|named| named.id),
         number: Some(notice.full_number()),
         progress: answered.clone(),
         receipt,
@@ -376,8 +378,26 @@ pub(crate) enum Reading {
     Refused(Verdict),
 }
 
-/// Verifies a kept arrival again, with the proof that it is logged when there is one.
+/// Verifies a kept arrival again, with what its sender said of it later.
 pub(crate) async fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
+    let reading = read_alone(row, desk).await?;
+    let Reading::Verified(verified) = reading else { return Ok(reading) };
+    let id = verified.notice_id();
+    let mut later = Vec::new();
+    for row in desk.store.concerning(id, &verified.value().sender.member, CONCERNING_MAX).await? {
+        if let Reading::Verified(verified) = read_alone(&row, desk).await? {
+            later.push(*verified);
+        }
+    }
+    let standing = standing(verified.value(), id, &later);
+    Ok(Reading::Verified(Box::new(verified.with_standing(&standing))))
+}
+
+/// How many of a member's notices about one of its own are looked at; nobody corrects so often.
+const CONCERNING_MAX: u32 = 64;
+
+/// Verifies a kept arrival again, with the proof that it is logged when there is one.
+async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
     if let Some(kept) = &row.refused {
         return Ok(Reading::Refused(serde_json::from_str(kept).unwrap_or_default()));
     }

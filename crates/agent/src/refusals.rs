@@ -23,7 +23,7 @@ pub(crate) fn ambiguous(what: &str, ids: impl IntoIterator<Item = String>) -> Re
         4,
         format!("{what:?} is more than one: {}", ids.join(", ")),
         "numbers count per list of addressees, so that they tell nobody of other correspondence",
-        "give the beginning of an id instead",
+        "give the beginning of an id instead; the lists show them: pouch inbox, pouch outbox",
     )
 }
 

@@ -476,7 +476,8 @@ pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
     }
     let mut until = None;
     for period in history.iter().rev() {
-        if period.key != current {
+        // The directory may name the next key a moment before it is in use.
+        if period.key != current && Some(period.key) != next {
             let state = period.revoked.as_ref().map_or_else(|| "no longer used".to_owned(), revoked);
             keys.push(key_view("former signing", period.key.id(), &state, Some(period.from), until));
         }

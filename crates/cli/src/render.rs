@@ -5,7 +5,7 @@ use pouch_control::{
     DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
     OutboxRow, Rung, StatusView, VerdictView,
 };
-use pouch_wire::Timestamp;
+use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
 
@@ -34,16 +34,30 @@ pub(crate) fn inbox(rows: &[InboxRow], now: Timestamp) -> String {
     if rows.is_empty() {
         return "Nothing here.".into();
     }
-    rows.iter().map(|row| inbox_row(row, now)).collect::<Vec<_>>().join("\n")
+    let numbers: Vec<&str> = rows.iter().filter_map(|row| row.number.as_deref()).collect();
+    let line = |row: &InboxRow| {
+        let number = row.number.as_deref().unwrap_or_default();
+        inbox_row(row, &told_apart(number, &numbers, row.envelope), now)
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn inbox_row(row: &InboxRow, now: Timestamp) -> String {
+/// Numbers count per list of addressees: where two in a list are the same, their ids tell them apart.
+fn told_apart(number: &str, all: &[&str], envelope: EnvelopeId) -> String {
+    if all.iter().filter(|other| **other == number).count() > 1 {
+        format!("  id {}", envelope.short())
+    } else {
+        String::new()
+    }
+}
+
+fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     let mut lines = Vec::new();
     let number = row.number.clone().unwrap_or_else(|| format!("message {}", row.envelope.short()));
     let exercise =
         if row.environment == "live" { String::new() } else { format!("EXERCISE {}  ", row.environment) };
     lines.push(format!(
-        "{exercise}{}  {number}  {}  {}",
+        "{exercise}{}  {number}{id}  {}  {}",
         row.precedence.as_str().to_uppercase(),
         verdict_word(&row.verdict),
         age(row.received_at, now)
@@ -112,8 +126,12 @@ fn ladder_row(row: &LadderRow) -> String {
 }
 
 pub(crate) fn outbox_row(row: &OutboxRow) -> String {
+    sent_row(row, "")
+}
+
+fn sent_row(row: &OutboxRow, id: &str) -> String {
     let head = format!(
-        "{}  {}  {}: {}",
+        "{}  {}{id}  {}: {}",
         row.precedence.as_str().to_uppercase(),
         row.number,
         row.notice_type,
@@ -126,7 +144,9 @@ pub(crate) fn outbox(rows: &[OutboxRow]) -> String {
     if rows.is_empty() {
         return "Nothing was sent.".into();
     }
-    rows.iter().map(outbox_row).collect::<Vec<_>>().join("\n")
+    let numbers: Vec<&str> = rows.iter().map(|row| row.number.as_str()).collect();
+    let line = |row: &OutboxRow| sent_row(row, &told_apart(&row.number, &numbers, row.envelope));
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn draft(draft: &DraftView) -> String {

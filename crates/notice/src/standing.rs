@@ -6,6 +6,7 @@
 use pouch_wire::{NoticeId, NoticeType};
 
 use crate::notice::{Notice, Reference};
+use crate::verdict::{Clause, Verdict};
 use crate::verify::Verified;
 
 /// What a later notice does to the one that it concerns.
@@ -87,6 +88,27 @@ pub struct Standing {
     pub corrected_by: Vec<Reference>,
     /// The notices that answer it, in the order given.
     pub answered_by: Vec<Reference>,
+}
+
+/// The clause "its sender stands by it". A correction leaves the rest standing, so both are shown.
+pub(crate) fn judge_standing(verdict: &mut Verdict, standing: &Standing) {
+    let named = |by: &Reference| by.to_string();
+    if let Some(by) = &standing.cancelled_by {
+        let words = format!("Its sender withdrew it: {}.", named(by));
+        verdict.unsure(
+            Clause::Standing,
+            "POUCH-VER-54",
+            words,
+            "do not act on it; read what withdrew it",
+            13,
+        );
+    } else if !standing.corrected_by.is_empty() {
+        let all: Vec<String> = standing.corrected_by.iter().map(named).collect();
+        let words = format!("Its sender corrected it: {}.", all.join(", "));
+        verdict.unsure(Clause::Standing, "POUCH-VER-55", words, "read it with what corrects it", 13);
+    } else {
+        verdict.holds(Clause::Standing, "Nothing that came since corrects or withdraws it.");
+    }
 }
 
 /// What became of a notice through those that came later.

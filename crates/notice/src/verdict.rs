@@ -35,6 +35,8 @@ pub enum Clause {
     Clock,
     /// It stands in its place among the sender's messages.
     Order,
+    /// Its sender neither withdrew nor corrected it.
+    Standing,
 }
 
 impl Clause {
@@ -56,6 +58,7 @@ impl Clause {
             Self::Directory => "directory",
             Self::Clock => "clock",
             Self::Order => "order",
+            Self::Standing => "standing",
         }
     }
 }

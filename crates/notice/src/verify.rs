@@ -17,6 +17,7 @@ use crate::order::{Order, judge_order};
 use crate::outside::{ASK_AGAIN, Outside, judge_outside, judge_surroundings};
 use crate::receipt::RecipientReceipt;
 use crate::release::Release;
+use crate::standing::{Standing, judge_standing};
 use crate::stanza::StanzaSecret;
 use crate::verdict::{Clause, Verdict};
 
@@ -114,6 +115,13 @@ impl<T> Verified<T> {
 }
 
 impl Verified<Notice> {
+    /// Adds what became of it through the notices that came later.
+    #[must_use]
+    pub fn with_standing(mut self, standing: &Standing) -> Self {
+        judge_standing(&mut self.verdict, standing);
+        self
+    }
+
     /// The notice's id.
     #[must_use]
     pub fn notice_id(&self) -> NoticeId {

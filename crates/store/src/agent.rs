@@ -64,6 +64,9 @@ CREATE TABLE witness (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB 
 CREATE TABLE draft (notice BLOB PRIMARY KEY, bytes BLOB NOT NULL, created INTEGER NOT NULL) STRICT;
 CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, code TEXT NOT NULL,
     words TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+", "
+ALTER TABLE inbox ADD COLUMN concerns BLOB;
+CREATE INDEX inbox_concerns ON inbox (concerns) WHERE concerns IS NOT NULL;
 "],
 };
 

@@ -4,7 +4,7 @@
 //! kept, and what is shown is verified from them again.
 
 use pouch_crypto::sha256;
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, NoticeId, Timestamp};
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Member, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
@@ -64,6 +64,25 @@ impl AgentStore {
             ORDER BY arrived_at DESC, rowid DESC LIMIT ?1"
         );
         self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
+    }
+
+    /// Received notices of a member that name this one as what they follow, correct or withdraw, oldest
+    /// first.
+    ///
+    /// # Errors
+    /// When storage failed.
+    pub async fn concerning(
+        &self,
+        notice: NoticeId,
+        member: &Member,
+        limit: u32,
+    ) -> Result<Vec<ArrivalRow>, StoreError> {
+        let offices = format!("{member}/%");
+        let sql = format!(
+            "SELECT {ARRIVAL} FROM inbox WHERE concerns = ?1 AND notice IS NOT NULL AND sender LIKE ?2
+            ORDER BY arrived_at, rowid LIMIT ?3"
+        );
+        self.0.call(move |db| arrival_rows(db, &sql, params![notice.as_bytes(), offices, limit])).await
     }
 
     /// How many received notices no officer acknowledged yet.
@@ -191,8 +210,8 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
     Ok(db
         .prepare_cached(
             "INSERT INTO inbox (envelope, notice, number, sender, precedence, created, arrived_at, order_words,
-             stored, digest, wrapped, log_relay, log_index)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (envelope) DO NOTHING",
+             stored, digest, wrapped, log_relay, log_index, concerns)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (envelope) DO NOTHING",
         )?
         .execute(params![
             arrival.envelope.as_bytes(),
@@ -207,7 +226,8 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
             sha256(&arrival.stored).as_bytes(),
             arrival.wrapped,
             relay,
-            index
+            index,
+            arrival.concerns.as_ref().map(NoticeId::as_bytes)
         ])?)
 }
 

@@ -11,6 +11,8 @@ pub struct Arrival {
     pub envelope: EnvelopeId,
     /// The notice inside; `None` for a receipt.
     pub notice: Option<NoticeId>,
+    /// The notice that it answers, corrects or withdraws.
+    pub concerns: Option<NoticeId>,
     /// The number that the sender gave the notice, as printed.
     pub number: Option<String>,
     /// Who sent it.
