@@ -49,6 +49,8 @@ struct Script {
     face: Face,
     /// Signs what it says that it accepted; the relay's own key when it is honest.
     accepts_with: Option<SigningKey>,
+    /// How far its clock is ahead when a node attaches.
+    ahead_ms: u64,
     asked: Vec<(PublicKey, mpsc::UnboundedSender<Asked>)>,
 }
 
@@ -132,6 +134,11 @@ impl Puppet {
     /// Accepts submissions with receipts by this key.
     pub(crate) fn accepts_with(&self, key: SigningKey) {
         self.script.lock().unwrap().accepts_with = Some(key);
+    }
+
+    /// Tells every node that attaches from now on a time that is ahead by so much.
+    pub(crate) fn is_ahead_by(&self, ms: u64) {
+        self.script.lock().unwrap().ahead_ms = ms;
     }
 
     /// The receipt of a message at a place in the log, by the relay's own key.
@@ -221,8 +228,11 @@ async fn serve(session: Session, script: Arc<Mutex<Script>>, visitors: mpsc::Unb
     while let Ok(mut stream) = session.accept().await {
         let Ok(Some(frame)) = stream.recv().await else { continue };
         if frame.kind() == FrameKind::Attach {
-            let directory_size = script.lock().unwrap().face.size;
-            stream.send_message(&Attached { now: now(), directory_size }).await.unwrap();
+            let attached = {
+                let script = script.lock().unwrap();
+                Attached { now: Timestamp(now().0 + script.ahead_ms), directory_size: script.face.size }
+            };
+            stream.send_message(&attached).await.unwrap();
             let asked = asked_rx.take().expect("attaches once");
             visitors.send(Visitor { session: session.clone(), stream, asked }).ok();
             continue;

@@ -252,6 +252,28 @@ async fn a_receipt_that_the_relay_did_not_sign_counts_for_nothing_and_costs_no_m
 }
 
 #[tokio::test]
+async fn a_relay_whose_clock_lies_makes_nothing_sure_and_hides_nothing() {
+    let mut trial = Trial::start().await;
+    trial.puppet.is_ahead_by(HOUR_MS);
+    trial.scene.restart_node("ba").await;
+    trial.ba = trial.puppet.visitor(&trial.scene, "ba").await;
+    let parcel = trial.parcel(HONEST);
+    trial.shown(&parcel, HONEST).await;
+    trial.pen.stands(&parcel);
+    let envelope = parcel.id().to_string();
+    let view = verdict(trial.scene.node("ba"), &envelope).await;
+    assert_eq!((word(&view, "colour"), word(&view, "code")), ("amber", "POUCH-VER-73"), "{view}");
+    // The honest twin: what it says now agrees with the node's own clock.
+    trial.puppet.is_ahead_by(0);
+    trial.scene.restart_node("ba").await;
+    trial.ba = trial.puppet.visitor(&trial.scene, "ba").await;
+    trial.twin().await;
+    let view = verdict(trial.scene.node("ba"), &envelope).await;
+    assert_eq!((word(&view, "colour"), word(&view, "code")), ("green", "POUCH-VER-00"), "{view}");
+    trial.end().await;
+}
+
+#[tokio::test]
 async fn a_sender_believes_no_relay_that_another_signs_for() {
     let mut trial = Trial::start().await;
     let mut nl = trial.puppet.visitor(&trial.scene, "nl").await;
