@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use arbitrary::{Result, Unstructured};
-use pouch_crypto::{SigningKey, sha256};
+use pouch_crypto::{PrekeyPublic, PublicKey, SigningKey, sha256};
 use pouch_directory::{
-    Act, ContactPointEntry, Directory, OfficerEntry, Outcome, Prekey, RevocationReason, Statement, View,
+    Act, ContactPointEntry, Directory, OfficerEntry, Outcome, Prekey, Relay, RevocationReason, Statement,
+    View, Witness,
 };
 use pouch_wire::{
     Canonical as _, ContactPoint, Environment, ExerciseId, KeyId, List, Member, Set, Timestamp,
 };
 
-use super::world::{self, DAY, HOUR, NOW, RELAYS, THRESHOLDS, World, mandate, relay, text};
+use super::world::{self, DAY, HOUR, NOW, RELAYS, THRESHOLDS, World, mandate, text};
 
 /// Three founders and two that may be admitted, one of whom has a code that looks like a founder's.
 const MEMBERS: [&str; 5] = ["BA", "MD", "NL", "FR", "NI"];
@@ -31,25 +32,46 @@ const KEYS: [&str; 8] = [
 /// Longest log of one input.
 const ENTRIES: usize = 16;
 
+/// Everything that takes long to make, made once.
 struct Parties {
     start: World,
-    keys: Vec<SigningKey>,
+    keys: Vec<(SigningKey, PublicKey, KeyId)>,
+    prekeys: Vec<PrekeyPublic>,
+    relays: Vec<Relay>,
+    witnesses: Set<Witness, 8>,
 }
 
 fn parties() -> &'static Parties {
     static PARTIES: OnceLock<Parties> = OnceLock::new();
     PARTIES.get_or_init(|| Parties {
         start: World::new(),
-        keys: MEMBERS.iter().flat_map(|m| KEYS.map(|k| world::key(&format!("{m}{k}")))).collect(),
+        keys: MEMBERS.iter().flat_map(|m| KEYS.map(|k| made(&format!("{m}{k}")))).collect(),
+        prekeys: MEMBERS.iter().map(|m| world::prekey(m).public().clone()).collect(),
+        relays: RELAYS.map(world::relay).to_vec(),
+        witnesses: Set::new(world::witnesses()).unwrap(),
     })
 }
 
-fn key(member: usize, which: usize) -> &'static SigningKey {
+fn made(name: &str) -> (SigningKey, PublicKey, KeyId) {
+    let key = world::key(name);
+    let public = key.public();
+    (key, public, public.id())
+}
+
+fn held(member: usize, which: usize) -> &'static (SigningKey, PublicKey, KeyId) {
     &parties().keys[member % MEMBERS.len() * KEYS.len() + which % KEYS.len()]
 }
 
+fn key(member: usize, which: usize) -> &'static SigningKey {
+    &held(member, which).0
+}
+
+fn public(member: usize, which: usize) -> PublicKey {
+    held(member, which).1
+}
+
 fn id(member: usize, which: usize) -> KeyId {
-    key(member, which).public().id()
+    held(member, which).2
 }
 
 fn member(place: usize) -> Member {
@@ -98,7 +120,7 @@ impl Choices {
     /// Acts that one of the member's keys signs for itself.
     fn of_keys(&self, kind: u8) -> Act {
         let (m, which) = (self.m, usize::from(self.a));
-        let (new_root, next_root) = (key(m, which).public(), id(m, which + 1));
+        let (new_root, next_root) = (public(m, which), id(m, which + 1));
         match kind {
             0 => Act::AdmitMember { member: member(m), name: text("name"), root: new_root, next_root },
             1 => Act::RotateRoot { member: member(m), new_root, next_root },
@@ -107,7 +129,7 @@ impl Choices {
             _ => {
                 let usable_from = time(self.a);
                 let usable_until = Timestamp(usable_from.0.saturating_add(u64::from(self.b) * HOUR / 8));
-                let public = world::prekey(MEMBERS[m % MEMBERS.len()]).public().clone();
+                let public = parties().prekeys[m % MEMBERS.len()].clone();
                 let prekeys = List::new(vec![Prekey { public, usable_from, usable_until }]).unwrap();
                 Act::PublishPrekeys { contact_point: point(m), environment: self.environment(), prekeys }
             }
@@ -121,8 +143,8 @@ impl Choices {
             5 => Act::AuthoriseContactPoint(Box::new(ContactPointEntry {
                 contact_point: point(m),
                 environment,
-                signing: key(m, which).public(),
-                transport: key(m, usize::from(self.b) / 2).public(),
+                signing: public(m, which),
+                transport: public(m, usize::from(self.b) / 2),
                 home_relays: List::new(vec![text("relay-1")]).unwrap(),
                 telephone: text("+31 70 555 0100"),
                 display_names: Set::default(),
@@ -131,7 +153,7 @@ impl Choices {
             6 => Act::AuthoriseOfficer(Box::new(OfficerEntry {
                 contact_point: point(m),
                 environment,
-                key: key(m, which).public(),
+                key: public(m, which),
                 title: text("The director"),
                 person: text("director"),
                 mandate: mandate(),
@@ -162,9 +184,8 @@ impl Choices {
             11 | 12 if even => Act::SuspendMember { member: member(m), reason: text("tests") },
             11 | 12 => Act::ReinstateMember { member: member(m) },
             _ => Act::ChangeNetwork {
-                relays: List::new(if even { vec![relay("relay-2")] } else { RELAYS.map(relay).to_vec() })
-                    .unwrap(),
-                witnesses: Set::new(world::witnesses()).unwrap(),
+                relays: List::new(&parties().relays[usize::from(even)..]).unwrap(),
+                witnesses: parties().witnesses.clone(),
                 quorum: self.b % 4,
                 thresholds: THRESHOLDS,
             },
@@ -212,7 +233,7 @@ fn answers(view: &View<'_>) -> Vec<(bool, bool, bool)> {
             answers.push((may(Environment::Live), may(drill), officer));
         }
         let record = view.member(&member(m));
-        let session = view.who_has_transport(&key(m, 5).public()).is_some();
+        let session = view.who_has_transport(&public(m, 5)).is_some();
         answers.push((record.is_some(), record.is_some_and(|r| r.suspended), session));
     }
     answers
@@ -220,7 +241,7 @@ fn answers(view: &View<'_>) -> Vec<(bool, bool, bool)> {
 
 /// Which keys are revoked, and by which entry.
 fn revoked(view: &View<'_>) -> BTreeMap<KeyId, u64> {
-    let keys = parties().keys.iter().map(|key| key.public().id());
+    let keys = parties().keys.iter().map(|(_, _, id)| *id);
     keys.filter_map(|key| Some((key, view.revocation(key)?.index))).collect()
 }
 
@@ -277,7 +298,7 @@ fn applied(directory: &mut Directory, entry: &[u8]) -> Outcome {
                 let earlier = directory.as_of(authority.since_index);
                 assert!(earlier.may_sign(&point, Environment::Live, key).is_err(), "before its entry");
             }
-            let session = view.who_has_transport(&self::key(m, which).public());
+            let session = view.who_has_transport(&public(m, which));
             assert!(session.is_none() || !is.contains_key(&key), "a revoked key has a session");
         }
     }
