@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use arbitrary::{Result, Unstructured};
-use pouch_crypto::{PublicKey, SigningKey, sha256};
+use pouch_crypto::{PrekeyPublic, PublicKey, SigningKey, sha256};
 use pouch_directory::{
-    Act, ContactPointEntry, Directory, OfficerEntry, Outcome, Prekey, RevocationReason, Statement, View,
+    Act, ContactPointEntry, Directory, OfficerEntry, Outcome, Prekey, Relay, RevocationReason, Statement,
+    View, Witness,
 };
 use pouch_wire::{
     Canonical as _, ContactPoint, Environment, ExerciseId, KeyId, List, Member, Set, Timestamp,
 };
 
-use super::world::{self, DAY, HOUR, NOW, THRESHOLDS, World, mandate, relay, text};
+use super::world::{self, DAY, HOUR, NOW, RELAYS, THRESHOLDS, World, mandate, text};
 
 /// Three founders and two that may be admitted, one of whom has a code that looks like a founder's.
 const MEMBERS: [&str; 5] = ["BA", "MD", "NL", "FR", "NI"];
@@ -31,25 +32,46 @@ const KEYS: [&str; 8] = [
 /// Longest log of one input.
 const ENTRIES: usize = 16;
 
+/// Everything that takes long to make, made once.
 struct Parties {
     start: World,
-    keys: Vec<SigningKey>,
+    keys: Vec<(SigningKey, PublicKey, KeyId)>,
+    prekeys: Vec<PrekeyPublic>,
+    relays: Vec<Relay>,
+    witnesses: Set<Witness, 8>,
 }
 
 fn parties() -> &'static Parties {
     static PARTIES: OnceLock<Parties> = OnceLock::new();
     PARTIES.get_or_init(|| Parties {
         start: World::new(),
-        keys: MEMBERS.iter().flat_map(|m| KEYS.map(|k| world::key(&format!("{m}{k}")))).collect(),
+        keys: MEMBERS.iter().flat_map(|m| KEYS.map(|k| made(&format!("{m}{k}")))).collect(),
+        prekeys: MEMBERS.iter().map(|m| world::prekey(m).public().clone()).collect(),
+        relays: RELAYS.map(world::relay).to_vec(),
+        witnesses: Set::new(world::witnesses()).unwrap(),
     })
 }
 
-fn key(member: usize, which: usize) -> &'static SigningKey {
+fn made(name: &str) -> (SigningKey, PublicKey, KeyId) {
+    let key = world::key(name);
+    let public = key.public();
+    (key, public, public.id())
+}
+
+fn held(member: usize, which: usize) -> &'static (SigningKey, PublicKey, KeyId) {
     &parties().keys[member % MEMBERS.len() * KEYS.len() + which % KEYS.len()]
 }
 
+fn key(member: usize, which: usize) -> &'static SigningKey {
+    &held(member, which).0
+}
+
+fn public(member: usize, which: usize) -> PublicKey {
+    held(member, which).1
+}
+
 fn id(member: usize, which: usize) -> KeyId {
-    key(member, which).public().id()
+    held(member, which).2
 }
 
 fn member(place: usize) -> Member {
@@ -70,89 +92,105 @@ fn time(choice: u8) -> Timestamp {
     }
 }
 
-/// The authorisation of a member's office with these keys.
-fn office(m: usize, environment: Environment, signing: PublicKey, transport: PublicKey) -> Act {
-    Act::AuthoriseContactPoint(Box::new(ContactPointEntry {
-        contact_point: point(m),
-        environment,
-        signing,
-        transport,
-        home_relays: List::new(vec![text("relay-1")]).unwrap(),
-        telephone: text("+31 70 555 0100"),
-        display_names: Set::default(),
-        mandate: mandate(),
-    }))
+/// One act, and the key that should sign it.
+fn act(from: &mut Unstructured<'_>, drill: Environment) -> Result<(Act, (usize, usize))> {
+    let choices =
+        Choices { m: from.arbitrary::<u8>()?.into(), a: from.arbitrary()?, b: from.arbitrary()?, drill };
+    let signer = (choices.m, usize::from(choices.a));
+    Ok(match from.int_in_range(0..=13)? {
+        kind @ 0..=4 => (choices.of_keys(kind), signer),
+        kind @ 5..=8 => (choices.of_offices(kind), (choices.m, 0)),
+        kind => (choices.of_members(kind), (choices.m, 0)),
+    })
 }
 
-/// One act, and the key that should sign it.
-fn act(from: &mut Unstructured<'_>, environment: Environment) -> Result<(Act, (usize, usize))> {
-    let (m, a, b): (u8, u8, u8) = (from.arbitrary()?, from.arbitrary()?, from.arbitrary()?);
-    let (m, which) = (usize::from(m), usize::from(a));
-    let environment = if b & 1 == 0 { Environment::Live } else { environment };
-    let act = match from.int_in_range(0..=13)? {
-        0 => {
-            let (root, next_root) = (key(m, which).public(), id(m, which + 1));
-            return Ok((
-                Act::AdmitMember { member: member(m), name: text("name"), root, next_root },
-                (m, which),
-            ));
-        }
-        1 => office(m, environment, key(m, which).public(), key(m, usize::from(b) / 2).public()),
-        2 => Act::AuthoriseOfficer(Box::new(OfficerEntry {
-            contact_point: point(m),
-            environment,
-            key: key(m, which).public(),
-            title: text("The director"),
-            person: text("director"),
-            mandate: mandate(),
-        })),
-        3 => Act::SetReleaseRules { contact_point: point(m), rules: List::default() },
-        4 => {
-            let usable_from = time(a);
-            let usable_until = Timestamp(usable_from.0.saturating_add(u64::from(b) * HOUR / 8));
-            let public = world::prekey(MEMBERS[m % MEMBERS.len()]).public().clone();
-            let prekeys = List::new(vec![Prekey { public, usable_from, usable_until }]).unwrap();
-            return Ok((Act::PublishPrekeys { contact_point: point(m), environment, prekeys }, (m, which)));
-        }
-        5 => {
-            let (new_root, next_root) = (key(m, which).public(), id(m, which + 1));
-            return Ok((Act::RotateRoot { member: member(m), new_root, next_root }, (m, which)));
-        }
-        6 => {
-            let (new_root, next_root) = (key(m, which).public(), id(m, which + 1));
-            return Ok((Act::RecoverRoot { member: member(m), new_root, next_root }, (m, which)));
-        }
-        7 => {
-            let next_root = key(m, which).public();
-            return Ok((Act::VetoRecovery { member: member(m), next_root }, (m, which)));
-        }
-        8 | 9 => {
-            Act::RevokeKey { key: id(m, which), reason: RevocationReason::Compromised, effective: time(b) }
-        }
-        10 => Act::OpenExercise {
-            name: text(&format!("Exercise {}", a % 3)),
-            participants: Set::new([member(m), member(m + 1)]).unwrap(),
-            from: time(a),
-            until: time(b),
-        },
-        11 => match environment {
-            Environment::Exercise(exercise) => Act::CloseExercise { exercise },
-            Environment::Live => Act::CloseExercise { exercise: ExerciseId(sha256(b"none")) },
-        },
-        12 if a & 1 == 0 => Act::SuspendMember { member: member(m), reason: text("tests") },
-        12 => Act::ReinstateMember { member: member(m) },
-        _ => {
-            let relays =
-                if a & 1 == 0 { vec![relay("relay-2")] } else { vec![relay("relay-1"), relay("relay-2")] };
-            Act::ChangeNetwork {
-                relays: List::new(relays).unwrap(),
-                witnesses: Set::new(world::witnesses()).unwrap(),
-                quorum: b % 4,
-                thresholds: THRESHOLDS,
+/// What an act is made of: a member, two numbers that mean something else in each act, and the drill.
+struct Choices {
+    m: usize,
+    a: u8,
+    b: u8,
+    drill: Environment,
+}
+
+impl Choices {
+    const fn environment(&self) -> Environment {
+        if self.b & 1 == 0 { Environment::Live } else { self.drill }
+    }
+
+    /// Acts that one of the member's keys signs for itself.
+    fn of_keys(&self, kind: u8) -> Act {
+        let (m, which) = (self.m, usize::from(self.a));
+        let (new_root, next_root) = (public(m, which), id(m, which + 1));
+        match kind {
+            0 => Act::AdmitMember { member: member(m), name: text("name"), root: new_root, next_root },
+            1 => Act::RotateRoot { member: member(m), new_root, next_root },
+            2 => Act::RecoverRoot { member: member(m), new_root, next_root },
+            3 => Act::VetoRecovery { member: member(m), next_root: new_root },
+            _ => {
+                let usable_from = time(self.a);
+                let usable_until = Timestamp(usable_from.0.saturating_add(u64::from(self.b) * HOUR / 8));
+                let public = parties().prekeys[m % MEMBERS.len()].clone();
+                let prekeys = List::new(vec![Prekey { public, usable_from, usable_until }]).unwrap();
+                Act::PublishPrekeys { contact_point: point(m), environment: self.environment(), prekeys }
             }
         }
-    };
-    Ok((act, (m, 0)))
+    }
+
+    /// Acts by which a root speaks for its member's offices.
+    fn of_offices(&self, kind: u8) -> Act {
+        let (m, which, environment) = (self.m, usize::from(self.a), self.environment());
+        match kind {
+            5 => Act::AuthoriseContactPoint(Box::new(ContactPointEntry {
+                contact_point: point(m),
+                environment,
+                signing: public(m, which),
+                transport: public(m, usize::from(self.b) / 2),
+                home_relays: List::new(vec![text("relay-1")]).unwrap(),
+                telephone: text("+31 70 555 0100"),
+                display_names: Set::default(),
+                mandate: mandate(),
+            })),
+            6 => Act::AuthoriseOfficer(Box::new(OfficerEntry {
+                contact_point: point(m),
+                environment,
+                key: public(m, which),
+                title: text("The director"),
+                person: text("director"),
+                mandate: mandate(),
+            })),
+            7 => Act::SetReleaseRules { contact_point: point(m), rules: List::default() },
+            _ => Act::RevokeKey {
+                key: id(m, which),
+                reason: RevocationReason::Compromised,
+                effective: time(self.b),
+            },
+        }
+    }
+
+    /// Acts about members, exercises and the network.
+    fn of_members(&self, kind: u8) -> Act {
+        let (m, even) = (self.m, self.a & 1 == 0);
+        match kind {
+            9 => Act::OpenExercise {
+                name: text(&format!("Exercise {}", self.a % 3)),
+                participants: Set::new([member(m), member(m + 1)]).unwrap(),
+                from: time(self.a),
+                until: time(self.b),
+            },
+            10 => match self.environment() {
+                Environment::Exercise(exercise) => Act::CloseExercise { exercise },
+                Environment::Live => Act::CloseExercise { exercise: ExerciseId(sha256(b"none")) },
+            },
+            11 | 12 if even => Act::SuspendMember { member: member(m), reason: text("tests") },
+            11 | 12 => Act::ReinstateMember { member: member(m) },
+            _ => Act::ChangeNetwork {
+                relays: List::new(&parties().relays[usize::from(even)..]).unwrap(),
+                witnesses: parties().witnesses.clone(),
+                quorum: self.b % 4,
+                thresholds: THRESHOLDS,
+            },
+        }
+    }
 }
 
 /// The next entry of the log: a statement, most often signed by whom it should be, or something else.
@@ -195,7 +233,7 @@ fn answers(view: &View<'_>) -> Vec<(bool, bool, bool)> {
             answers.push((may(Environment::Live), may(drill), officer));
         }
         let record = view.member(&member(m));
-        let session = view.who_has_transport(&key(m, 5).public()).is_some();
+        let session = view.who_has_transport(&public(m, 5)).is_some();
         answers.push((record.is_some(), record.is_some_and(|r| r.suspended), session));
     }
     answers
@@ -203,7 +241,7 @@ fn answers(view: &View<'_>) -> Vec<(bool, bool, bool)> {
 
 /// Which keys are revoked, and by which entry.
 fn revoked(view: &View<'_>) -> BTreeMap<KeyId, u64> {
-    let keys = parties().keys.iter().map(|key| key.public().id());
+    let keys = parties().keys.iter().map(|(_, _, id)| *id);
     keys.filter_map(|key| Some((key, view.revocation(key)?.index))).collect()
 }
 
@@ -260,7 +298,7 @@ fn applied(directory: &mut Directory, entry: &[u8]) -> Outcome {
                 let earlier = directory.as_of(authority.since_index);
                 assert!(earlier.may_sign(&point, Environment::Live, key).is_err(), "before its entry");
             }
-            let session = view.who_has_transport(&self::key(m, which).public());
+            let session = view.who_has_transport(&public(m, which));
             assert!(session.is_none() || !is.contains_key(&key), "a revoked key has a session");
         }
     }
