@@ -91,7 +91,9 @@ pub(crate) fn verdict(verdict: &VerdictView, every_clause: bool) -> String {
                 "unsure" => "UNSURE",
                 _ => "NO    ",
             };
-            format!("  {mark} {} ({})", check.words, check.code)
+            // A code is for looking up what does not hold.
+            let code = if check.state == "holds" { String::new() } else { format!(" ({})", check.code) };
+            format!("  {mark} {}{code}", check.words)
         }));
     }
     lines.join("\n")

@@ -42,7 +42,7 @@ pub enum NotInRole {
     #[error("no contact point {0} here")]
     NoContactPoint(ContactPoint),
     /// The key was never bound to it.
-    #[error("key {key} was never bound to {contact_point}")]
+    #[error("key {} was never bound to {contact_point}", key.short())]
     Unknown {
         /// Whose office.
         contact_point: ContactPoint,
@@ -50,7 +50,7 @@ pub enum NotInRole {
         key: KeyId,
     },
     /// Another key has taken its place.
-    #[error("key {key} no longer speaks for {contact_point}")]
+    #[error("key {} no longer speaks for {contact_point}", key.short())]
     Superseded {
         /// Whose office.
         contact_point: ContactPoint,
@@ -58,7 +58,7 @@ pub enum NotInRole {
         key: KeyId,
     },
     /// It is revoked.
-    #[error("key {key} is revoked by entry {index}")]
+    #[error("key {} is revoked by entry {index}", key.short())]
     Revoked {
         /// Which key.
         key: KeyId,
