@@ -87,7 +87,9 @@ fn every_seed_is_on_file() {
             }
         }
         let kept = inputs(&folder);
-        for (name, bytes) in seeds {
+        // Copies of vectors are held to their bytes where the vectors are.
+        let vector = |name: &String| name.starts_with("accept.") || name.starts_with("refuse.");
+        for (name, bytes) in seeds.into_iter().filter(|(name, _)| !vector(name)) {
             let same = kept.get(&format!("seed-{name}")) == Some(&bytes);
             assert!(same, "{target}/seed-{name} differs; POUCH_BLESS=1 writes it anew");
         }
