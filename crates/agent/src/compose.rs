@@ -10,7 +10,7 @@ use pouch_notice::{
     Approval, Attachment, Content, Draft, Notice, NoticeNumber, Reference, Release, Signed, body_from_toml,
     usual_life_ms, within_mandate, year_of,
 };
-use pouch_store::Draft as DraftRow;
+use pouch_store::{Draft as DraftRow, Drafts as _, Lookup as _, Numbers as _, Outbox as _, StoreError};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, Fixed, KeyId, List, NoticeId,
     OutOfBounds, Set, Text, Timestamp, canonical, limits,
@@ -339,10 +339,17 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     })?;
     let outgoing = receipts::outgoing(&content, &route, &to, Some(id), desk)?;
     let envelope = outgoing.envelope;
-    desk.store.enqueue(outgoing).await?;
-    desk.store.delete_draft(id).await?;
+    // The draft goes in the same step; a second release of it finds it sent.
+    match desk.store.enqueue(outgoing).await {
+        Err(StoreError::Conflict(_)) => return Err(sent_already().into()),
+        other => other?,
+    }
     desk.wake_outbox();
     Ok((envelope, signed))
+}
+
+fn sent_already() -> Refusal {
+    refusal("POUCH-AGT-46", 4, "this notice was sent already", "no notice is sent twice", "pouch outbox")
 }
 
 fn key_does_not_speak(why: &str) -> Refusal {
@@ -362,7 +369,7 @@ async fn referred(wanted: &str, desk: &Desk) -> Result<Reference, Failed> {
         return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
     }
     if let Some(row) = rows.pop() {
-        return match inbox::read(&row, desk).await? {
+        return match inbox::read(&row, desk).await {
             Reading::Verified(verified) => {
                 let notice = verified.value();
                 let id: NoticeId = row.notice.unwrap_or_else(|| Notice::id_of(&[]));

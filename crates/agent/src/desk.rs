@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use pouch_control::EventKind;
 use pouch_crypto::{Context, Domain, PrekeySecret, PublicKey, SigningKey, VaultKey};
-use pouch_directory::{Act, Directory, Outcome, Statement};
+use pouch_directory::{Act, Directory, Statement};
 use pouch_net::RequestError;
-use pouch_store::AgentStore;
+use pouch_store::{AgentStore, Prekeys as _};
 use pouch_wire::session::{Publish, Published};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp, limits,
@@ -107,24 +107,6 @@ impl Desk {
         cosigned.is_none_or(|at| (self.clock)().since(at) > STALE_AFTER)
     }
 
-    /// A statement about our own member is told, whoever made it, and what came of it.
-    pub(crate) async fn own_statement(
-        &self,
-        index: u64,
-        entry: &[u8],
-        outcome: &Outcome,
-    ) -> Result<(), AgentError> {
-        let Some(words) = crate::monitor::about_us(entry, &self.me) else { return Ok(()) };
-        let words = match outcome {
-            Outcome::Applied => format!("entry {index} of the directory concerns us: {words}"),
-            Outcome::NoEffect(refused) => format!(
-                "entry {index} of the directory tries to concern us and has no effect ({}): {words}",
-                refused.code()
-            ),
-        };
-        self.tell(Happening::new(EventKind::Key, "POUCH-MON-01", words)).await
-    }
-
     /// The context of signatures.
     pub(crate) fn context(&self, environment: Environment) -> Context {
         Context::of(self.network, environment)
@@ -156,9 +138,15 @@ impl Desk {
         Ok(published.index)
     }
 
-    /// Keeps and tells an event.
+    /// Keeps and tells an event. One that cannot be kept because the disk is full stops nothing.
     pub(crate) async fn tell(&self, happening: Happening) -> Result<(), AgentError> {
-        Ok(self.events.tell(happening, (self.clock)()).await?)
+        match self.events.tell(&happening, (self.clock)()).await.map_err(AgentError::from) {
+            Err(error) if !error.is_fatal() => {
+                tracing::error!(code = error.code(), of = happening.code, "an event was not kept");
+                Ok(())
+            }
+            told => told,
+        }
     }
 
     /// Raises an alarm.

@@ -89,7 +89,14 @@ impl AgentError {
         }
     }
 
-    /// Whether storage failed, so that nothing may be acknowledged any more.
+    /// Whether the node must end: nothing may be acknowledged any more. A full disk or one damaged record
+    /// is no reason to end; what could not be stored is not acknowledged, and comes again.
+    #[must_use]
+    pub const fn is_fatal(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Fatal(_) | StoreError::Closed))
+    }
+
+    /// Whether storage failed: nothing is acknowledged that is not stored.
     #[must_use]
     pub const fn is_storage(&self) -> bool {
         matches!(self, Self::Store(_))

@@ -1,12 +1,9 @@
 //! What happens at a node, in words without content: kept in the database, told to whoever watches.
 
 use pouch_control::{Event, EventKind};
-use pouch_store::{AgentStore, NewEvent, StoreError};
+use pouch_store::{AgentStore, EventLog as _, NewEvent, StoreError};
 use pouch_wire::{EnvelopeId, Precedence, Timestamp};
-use tokio::sync::broadcast;
-
-/// How many events a slow watcher may be behind before it must read them from the database.
-const BEHIND: usize = 1024;
+use tokio::sync::watch;
 
 /// Something that happened, before it has a number.
 #[derive(Debug, Clone)]
@@ -36,6 +33,18 @@ impl Happening {
         self
     }
 
+    /// As it is kept.
+    pub(crate) fn row(&self, at: Timestamp) -> NewEvent {
+        let detail = serde_json::to_string(&Detail {
+            kind: self.kind,
+            envelope: self.envelope,
+            number: self.number.clone(),
+            precedence: self.precedence,
+        })
+        .unwrap_or_default();
+        NewEvent { at, code: self.code.clone(), words: self.words.clone(), detail }
+    }
+
     pub(crate) fn numbered(mut self, number: impl Into<String>, precedence: Precedence) -> Self {
         self.number = Some(number.into());
         self.precedence = Some(precedence);
@@ -43,48 +52,41 @@ impl Happening {
     }
 }
 
-/// Keeps and tells events.
+/// Keeps and tells events. What is told is read from where it is kept, so nobody misses any.
 #[derive(Debug, Clone)]
 pub(crate) struct Events {
     store: AgentStore,
-    tx: broadcast::Sender<Event>,
+    /// Up to which number they may be told: an event is kept in the same step as what it tells of, and
+    /// told when everybody sees that.
+    told: watch::Sender<u64>,
 }
 
 impl Events {
-    pub(crate) fn new(store: AgentStore) -> Self {
-        Self { store, tx: broadcast::channel(BEHIND).0 }
+    pub(crate) async fn new(store: AgentStore) -> Result<Self, StoreError> {
+        let newest = store.newest_events(1).await?.first().map_or(0, |row| row.number);
+        Ok(Self { store, told: watch::Sender::new(newest) })
     }
 
     /// Keeps an event and tells it.
-    pub(crate) async fn tell(&self, happening: Happening, at: Timestamp) -> Result<(), StoreError> {
-        let detail = serde_json::to_string(&Detail {
-            kind: happening.kind,
-            envelope: happening.envelope,
-            number: happening.number.clone(),
-            precedence: happening.precedence,
-        })
-        .unwrap_or_default();
-        let event = NewEvent { at, code: happening.code.clone(), words: happening.words.clone(), detail };
-        let number = self.store.put_event(event).await?;
-        // Nobody may be watching.
-        self.tx
-            .send(Event {
-                number,
-                at,
-                kind: happening.kind,
-                code: happening.code,
-                words: happening.words,
-                envelope: happening.envelope,
-                number_of_notice: happening.number,
-                precedence: happening.precedence,
-            })
-            .ok();
+    pub(crate) async fn tell(&self, happening: &Happening, at: Timestamp) -> Result<(), StoreError> {
+        let number = self.store.put_event(happening.row(at)).await?;
+        self.announce(&[number]);
         Ok(())
     }
 
-    /// New events from now on.
-    pub(crate) fn watch(&self) -> broadcast::Receiver<Event> {
-        self.tx.subscribe()
+    /// Tells events that are kept already, together with what they tell of.
+    pub(crate) fn announce(&self, numbers: &[u64]) {
+        let newest = numbers.iter().copied().max().unwrap_or(0);
+        self.told.send_if_modified(|told| {
+            let more = newest > *told;
+            *told = newest.max(*told);
+            more
+        });
+    }
+
+    /// The newest number that may be told, as it rises.
+    pub(crate) fn told(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
     }
 
     /// Events after a number, oldest first.

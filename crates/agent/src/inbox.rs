@@ -15,12 +15,15 @@ use pouch_notice::{
     Body, Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
     SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
 };
-use pouch_store::{Arrival, ArrivalRow, NewRefusal, Rung, RungRow, TakenIn};
+use pouch_store::{
+    Arrival, ArrivalRow, Inbox as _, Kept, Ladder as _, Lookup as _, NewRefusal, Outbox as _, Rung, RungRow,
+    Standing,
+};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
 use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, limits};
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::desk::Desk;
 use crate::error::AgentError;
@@ -30,8 +33,8 @@ use crate::receipts;
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
 
-/// When a relay may bring again what could not be judged.
-const COME_AGAIN: Duration = Duration::from_secs(10);
+/// When a relay shall bring again what could not be kept or judged.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Answers a relay's delivery.
 pub(crate) async fn delivery(
@@ -58,34 +61,37 @@ pub(crate) async fn delivery(
         }
     };
     let envelope = arrived.id();
-    // The relay may have gone; it will deliver again and hear that we have it.
-    match take_in(arrived, desk).await? {
-        Told::Kept => stream.answer(&Taken { envelope }).await.ok(),
-        Told::Waits(verdict) => {
-            stream.refuse(&refusal(verdict.code(), &"cannot be judged yet", Some(COME_AGAIN))).await.ok()
+    match take_in(arrived, desk).await {
+        // The relay may have gone; it will deliver again and hear that we have it.
+        Ok(Judged::Kept) => stream.answer(&Taken { envelope }).await.ok(),
+        Ok(Judged::NotYet(verdict)) => {
+            stream.refuse(&refusal(verdict.code(), &"cannot be judged yet; keep it", Some(AGAIN))).await.ok()
+        }
+        Err(error) => {
+            // Not acknowledged, so it is not lost: the relay keeps it and brings it again.
+            stream.refuse(&refusal(error.code(), &"not stored; keep it", Some(AGAIN))).await.ok();
+            return Err(error);
         }
     };
     Ok(())
 }
 
-/// What becomes of an arrival.
-enum Told {
-    /// It is kept, believed or refused for good.
+/// What became of a delivery.
+enum Judged {
+    /// It is stored, as what it is; the relay may forget it.
     Kept,
-    /// It cannot be judged yet: the relay keeps it, and this or another relay brings it again.
-    Waits(Verdict),
+    /// It may still hold, when this node knows more: the relay must keep it.
+    NotYet(Verdict),
 }
 
-async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Told, AgentError> {
-    if desk.store.has_arrived(arrived.id()).await? {
-        return Ok(Told::Kept);
-    }
-    // Before its turn: a message that waits for the directory keeps no other waiting.
+async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
+    // Before the turn: a relay that names a directory that does not exist must keep no other back.
     wait_for_directory(arrived.header().directory_size, desk).await;
     // One at a time: what is known of a sender's order is read, moved on and written in one go.
     let _turn = desk.incoming.lock().await;
-    if desk.store.has_arrived(arrived.id()).await? {
-        return Ok(Told::Kept);
+    // What was refused is judged again: somebody may have spoiled the first copy on its way.
+    if desk.store.standing(arrived.id()).await? == Some(Standing::Verified) {
+        return Ok(Judged::Kept);
     }
     let opened = match desk.prekey(arrived.stanza().prekey).await {
         Ok(prekey) => open(arrived.clone(), &prekey),
@@ -95,18 +101,27 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Told, AgentError>
     match opened {
         Ok(opened) => judge(opened, desk).await,
         Err(error) => {
-            let mut verdict = Verdict::default();
-            verdict.clauses.push(ClauseResult {
-                clause: Clause::Whole,
-                state: State::Fails,
-                code: error.code().to_owned(),
-                words: format!("It {error}."),
-                next: "ask the office by telephone whether it sent this, and to send it again".to_owned(),
-                exit: 10,
-            });
-            refuse(&arrived, &verdict, desk).await.map(|()| Told::Kept)
+            let words = format!("It {error}.");
+            let next = "ask the office by telephone whether it sent this, and to send it again";
+            let verdict = one_clause(error.code(), words, next, 10);
+            refuse(&arrived, &verdict, desk).await?;
+            Ok(Judged::Kept)
         }
     }
+}
+
+/// A verdict of one failing clause: the message is not whole.
+fn one_clause(code: &str, words: String, next: &str, exit: u8) -> Verdict {
+    let mut verdict = Verdict::default();
+    verdict.clauses.push(ClauseResult {
+        clause: Clause::Whole,
+        state: State::Fails,
+        code: code.to_owned(),
+        words,
+        next: next.to_owned(),
+        exit,
+    });
+    verdict
 }
 
 /// A sender may use a newer directory than ours: catch up before judging.
@@ -127,7 +142,7 @@ async fn wait_for_directory(size: u64, desk: &Arc<Desk>) {
     timeout(CATCH_UP_WITHIN, caught_up).await.ok();
 }
 
-async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Told, AgentError> {
+async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
     let believed = desk.believed.borrow().clone();
     let facts = Facts {
         directory: &believed.directory,
@@ -138,22 +153,23 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Told, AgentError> {
     };
     let refused = if opened.is_receipt() {
         match opened.verify_receipt(&facts) {
-            Ok(verified) => return receipt_in(verified, desk).await.map(|()| Told::Kept),
+            Ok(verified) => return receipt_in(verified, desk).await.map(|()| Judged::Kept),
             Err(refused) => refused,
         }
     } else {
         match opened.verify(&facts) {
-            Ok(verified) => return notice_in(verified, desk).await.map(|()| Told::Kept),
+            Ok(verified) => return notice_in(verified, desk).await.map(|()| Judged::Kept),
             Err(refused) => refused,
         }
     };
-    if refused.is_final() {
-        return refuse(&refused.arrived, &refused.verdict, desk).await.map(|()| Told::Kept);
+    if !refused.is_final() {
+        // WHY: a relay that gives a bad receipt, or a directory that is late, must not make this node
+        // refuse an honest message for ever.
+        tell_waiting(&refused, desk).await?;
+        return Ok(Judged::NotYet(refused.verdict));
     }
-    // WHY: a relay that gives a bad receipt, or a directory that is late, must not make this node refuse
-    // an honest message for ever.
-    tell_waiting(&refused, desk).await?;
-    Ok(Told::Waits(refused.verdict))
+    refuse(&refused.arrived, &refused.verdict, desk).await?;
+    Ok(Judged::Kept)
 }
 
 /// Tells once of a message that cannot be judged yet, however often it is brought.
@@ -208,6 +224,7 @@ fn arrival<T>(
         progress: None,
         receipt: None,
         log: Some((receipt.relay.to_string(), receipt.index)),
+        events: Vec::new(),
     })
 }
 
@@ -218,33 +235,35 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         return refuse(verified.arrived(), verified.verdict(), desk).await;
     }
     let notice = verified.value();
-    let id = Notice::id_of(verified.signed().map(|s| &*s.notice).unwrap_or_default());
+    let id = verified.notice_id();
+    // The same notice in another envelope is one notice: its receipt is told, and it is shown once.
+    let again = desk.store.has_notice(id).await?;
     let said = receipts::verified(id, verified.verdict().code(), desk);
     let _outgoing = desk.outgoing.lock().await;
-    let receipt = receipts::seal_receipt(&verified, said, desk).await?;
+    // A receipt that cannot be sent now is owed; it keeps no notice from being read.
+    let receipt = receipts::seal_receipt(&verified, said, desk).await.or_else(|error| {
+        warn!(code = error.code(), "a receipt cannot be sealed now");
+        if error.is_storage() { Err(error) } else { Ok(None) }
+    })?;
+    let number = notice.full_number();
     let answered = answers(notice, desk).await?;
-    let row = Arrival {
-        notice: Some(id),
-        concerns: notice.concerns.as_ref().map(|named| named.id),
-        number: Some(notice.full_number()),
-        progress: answered.clone(),
-        receipt,
-        ..arrival(&verified, &state, &order, desk)?
-    };
-    let (envelope, precedence, number) = (row.envelope, notice.precedence, notice.full_number());
-    if desk.store.take_in(row).await? == TakenIn::New {
-        desk.wake_outbox();
-        let words = format!("{} {number} from {}", precedence.as_str().to_uppercase(), notice.sender);
-        let happening =
-            Happening::new(EventKind::Received, "", words).of(envelope).numbered(number, precedence);
-        desk.tell(happening).await?;
-        if let Some((ours, rung)) = answered {
-            let words = format!("message {} answered by {}", ours.short(), rung.recipient);
-            desk.tell(Happening::new(EventKind::Progress, "", words).of(ours)).await?;
-        }
-        tell_order(&order, &verified, desk).await?;
+    let row = arrival(&verified, &state, &order, desk)?;
+    let mut happenings = vec![came(&number, notice, again).of(row.envelope)];
+    if let Some((ours, rung)) = &answered {
+        let words = format!("message {} answered by {}", ours.short(), rung.recipient);
+        happenings.push(Happening::new(EventKind::Progress, "", words).of(*ours));
     }
-    Ok(())
+    happenings.extend(out_of_order(&order, &notice.sender));
+    let row = Arrival {
+        progress: answered,
+        notice: (!again).then_some(id),
+        concerns: notice.concerns.as_ref().map(|named| named.id),
+        number: (!again).then(|| number.clone()),
+        receipt,
+        events: happenings.iter().map(|happening| happening.row(row.arrived_at)).collect(),
+        ..row
+    };
+    keep(row, desk).await
 }
 
 /// The message of ours that a notice answers, and its sender's rung. "We are looking" is no answer yet.
@@ -267,22 +286,40 @@ async fn answers(notice: &Notice, desk: &Desk) -> Result<Option<(EnvelopeId, Run
     }))
 }
 
-async fn tell_order<T>(order: &Order, verified: &Verified<T>, desk: &Desk) -> Result<(), AgentError> {
-    let sender = &verified.arrived().header().sender;
+fn came(number: &str, notice: &Notice, again: bool) -> Happening {
+    if again {
+        let words =
+            format!("{number} from {} came again in another envelope; it is shown once", notice.sender);
+        return Happening::new(EventKind::Progress, "POUCH-AGT-24", words);
+    }
+    let words = format!("{} {number} from {}", notice.precedence.as_str().to_uppercase(), notice.sender);
+    Happening::new(EventKind::Received, "", words).numbered(number, notice.precedence)
+}
+
+/// Stores an arrival with what is told of it, and tells it when it is new.
+async fn keep(row: Arrival, desk: &Desk) -> Result<(), AgentError> {
+    if let Kept::New { events } = desk.store.take_in(row).await? {
+        desk.events.announce(&events);
+        desk.wake_outbox();
+    }
+    Ok(())
+}
+
+fn out_of_order(order: &Order, sender: &ContactPoint) -> Vec<Happening> {
+    let mut alarms = Vec::new();
     if matches!(order, Order::NewEpoch | Order::NewEpochGap { .. }) {
-        desk.alarm("POUCH-ORD-02", format!("{sender} was restored from a backup")).await?;
+        let words = format!("{sender} was restored from a backup");
+        alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-02", words));
     }
-    match order {
-        Order::Gap { from, to } | Order::NewEpochGap { from, to } => {
-            let count = to.saturating_sub(*from).saturating_add(1);
-            let words = format!(
-                "{count} message(s) from {sender} to us are missing: somebody holds them back, or they are still under way. \
-                 Ask the office by telephone what it sent."
-            );
-            desk.alarm("POUCH-ORD-01", words).await
-        }
-        _ => Ok(()),
+    if let Order::Gap { from, to } | Order::NewEpochGap { from, to } = order {
+        let count = to.saturating_sub(*from).saturating_add(1);
+        let words = format!(
+            "{count} message(s) from {sender} to us are missing: somebody holds them back, or they are still under way. \
+             Ask the office by telephone what it sent."
+        );
+        alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-01", words));
     }
+    alarms
 }
 
 async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
@@ -293,27 +330,28 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     }
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
-    if !answers_ours(receipt, &from, desk).await? {
-        // It has its place in the sender's sequence, and says nothing that anybody need know.
-        info!(%from, envelope = %receipt.envelope.short(), "a receipt for what was not sent to it");
-        desk.store.take_in(arrival(&verified, &state, &order, desk)?).await?;
-        return tell_order(&order, &verified, desk).await;
-    }
-    let (rung, detail) = rung_of(&receipt.said);
-    let row = RungRow { recipient: from.clone(), rung, at: Some(receipt.at), detail };
     let concerned = receipt.envelope;
-    let kept = Arrival { progress: Some((concerned, row)), ..arrival(&verified, &state, &order, desk)? };
-    if desk.store.take_in(kept).await? == TakenIn::New {
+    let (rung, detail) = rung_of(&receipt.said);
+    let mut happenings = Vec::new();
+    let mut progress = None;
+    if answers_ours(receipt, &from, desk).await? {
         let word = match rung {
             Rung::Verified => "verified by the node of",
             Rung::Acknowledged => "acknowledged by an officer of",
             _ => "REFUSED by the node of",
         };
         let words = format!("message {} {word} {from}", concerned.short());
-        desk.tell(Happening::new(EventKind::Progress, "", words).of(concerned)).await?;
-        tell_order(&order, &verified, desk).await?;
+        happenings.push(Happening::new(EventKind::Progress, "", words).of(concerned));
+        let row = RungRow { recipient: from.clone(), rung, at: Some(receipt.at), detail };
+        progress = Some((concerned, row));
+    } else {
+        // It has its place in the sender's sequence, and says nothing that anybody need know.
+        info!(envelope = %concerned.short(), "a receipt for what was not sent to its sender");
     }
-    Ok(())
+    happenings.extend(out_of_order(&order, &from));
+    let kept = arrival(&verified, &state, &order, desk)?;
+    let events = happenings.iter().map(|happening| happening.row(kept.arrived_at)).collect();
+    keep(Arrival { progress, events, ..kept }, desk).await
 }
 
 /// Whether a receipt is for a message that this very recipient was sent, and for the notice in it.
@@ -349,23 +387,25 @@ fn rung_of(said: &Said) -> (Rung, Option<String>) {
 
 async fn refuse(arrived: &Arrived, verdict: &Verdict, desk: &Arc<Desk>) -> Result<(), AgentError> {
     let header = arrived.header();
+    let now = (desk.clock)();
+    let reason = verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
+    let words = format!("a message that claims to be from {} was refused: {reason}", header.sender);
+    let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(arrived.id());
+    happening.code = verdict.code().to_owned();
+    happening.precedence = Some(header.precedence);
     let kept = NewRefusal {
         envelope: arrived.id(),
         sender: header.sender.clone(),
         precedence: header.precedence,
         created: header.created,
-        arrived_at: (desk.clock)(),
+        arrived_at: now,
         verdict: serde_json::to_string(verdict).unwrap_or_default(),
         stored: arrived.to_bytes()?,
+        events: vec![happening.row(now)],
     };
-    if desk.store.refuse_in(kept).await? == TakenIn::New {
-        let reason = verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
-        let words = format!("a message that claims to be from {} was refused: {reason}", header.sender);
+    if let Kept::New { events } = desk.store.refuse_in(kept).await? {
         info!(envelope = %arrived.id().short(), code = verdict.code(), "arrival refused");
-        let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(arrived.id());
-        happening.code = verdict.code().to_owned();
-        happening.precedence = Some(header.precedence);
-        desk.tell(happening).await?;
+        desk.events.announce(&events);
     }
     Ok(())
 }
@@ -378,14 +418,29 @@ pub(crate) enum Reading {
     Refused(Verdict),
 }
 
-/// Verifies a kept arrival again, with what its sender said of it later.
-pub(crate) async fn read(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
+/// Verifies a kept arrival again, with what its sender said of it later. A row that cannot be read any
+/// more is refused by name, so that it keeps no other from being shown.
+pub(crate) async fn read(row: &ArrivalRow, desk: &Desk) -> Reading {
+    reading(row, desk).await.unwrap_or_else(|error| {
+        warn!(envelope = %row.envelope.short(), code = error.code(), "a kept message cannot be read");
+        let next = "ask the office to send it again";
+        Reading::Refused(one_clause(
+            error.code(),
+            format!("This node's copy cannot be read: {error}."),
+            next,
+            25,
+        ))
+    })
+}
+
+async fn reading(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
     let reading = read_alone(row, desk).await?;
     let Reading::Verified(verified) = reading else { return Ok(reading) };
     let id = verified.notice_id();
     let mut later = Vec::new();
     for row in desk.store.concerning(id, &verified.value().sender.member, CONCERNING_MAX).await? {
-        if let Reading::Verified(verified) = read_alone(&row, desk).await? {
+        // One that cannot be read is told of where it stands itself.
+        if let Ok(Reading::Verified(verified)) = read_alone(&row, desk).await {
             later.push(*verified);
         }
     }

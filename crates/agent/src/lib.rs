@@ -20,6 +20,7 @@ mod prekeys;
 mod receipts;
 mod refusals;
 mod run;
+mod sends;
 mod signing;
 mod views;
 mod witness;

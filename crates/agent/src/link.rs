@@ -1,4 +1,4 @@
-//! The node's sessions: one to each home relay, made again with jittered backoff for as long as the
+//! The node's sessions: one to each relay of the network, made again with jittered backoff for as long as the
 //! node runs. What arrives on a session goes to whoever handles it; what others want to ask goes
 //! through [`Links`].
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_crypto::PublicKey;
-use pouch_net::{Backoff, Dialer, Session, Stream};
+use pouch_net::{Backoff, CloseCode, Dialer, Session, Stream};
 use pouch_wire::session::{Attach, Attached, Changed};
 use pouch_wire::{NetworkId, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -26,7 +26,7 @@ pub(crate) struct Relay {
 /// A relay and its session, when there is one.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
-    pub(crate) relay: String,
+    pub(crate) relay: Relay,
     pub(crate) session: Option<Session>,
 }
 
@@ -57,7 +57,7 @@ impl Links {
 
     /// The session with a relay, when there is one.
     pub(crate) fn session(&self, relay: &str) -> Option<Session> {
-        self.lines.borrow().iter().find(|line| line.relay == relay).and_then(|line| line.session.clone())
+        self.lines.borrow().iter().find(|line| line.relay.name == relay).and_then(|line| line.session.clone())
     }
 
     /// Any session at all, the first relay's first.
@@ -81,15 +81,57 @@ pub(crate) struct LinkContext {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// Starts a link per relay.
-pub(crate) fn start(relays: Vec<Relay>, context: &LinkContext) -> Links {
-    let lines: Vec<Line> = relays.iter().map(|r| Line { relay: r.name.clone(), session: None }).collect();
-    let (tx, rx) = watch::channel(lines);
-    let tx = Arc::new(tx);
-    for relay in relays {
-        tokio::spawn(keep(relay, context.clone(), tx.clone()));
+/// Keeps a link per relay that the directory names: a relay that is new gets one, one that is gone or has
+/// another key or address loses its own.
+#[derive(Debug)]
+pub(crate) struct LinkKeeper {
+    context: LinkContext,
+    lines: Arc<watch::Sender<Vec<Line>>>,
+    kept: Vec<(Relay, CancellationToken)>,
+}
+
+impl LinkKeeper {
+    /// Begins without links.
+    pub(crate) fn new(context: LinkContext) -> (Self, Links) {
+        let (lines, rx) = watch::channel(Vec::new());
+        (Self { context, lines: Arc::new(lines), kept: Vec::new() }, Links { lines: rx })
     }
-    Links { lines: rx }
+
+    /// Makes the links those of these relays, in their order.
+    pub(crate) fn follow(&mut self, relays: &[Relay]) {
+        if self.kept.iter().map(|(relay, _)| relay).eq(relays) {
+            return;
+        }
+        for (_, ended) in self.kept.iter().filter(|(relay, _)| !relays.contains(relay)) {
+            ended.cancel();
+        }
+        self.kept.retain(|(relay, _)| relays.contains(relay));
+        // A link may come up at once: its line is there before it begins.
+        self.lines.send_modify(|lines| {
+            let mut before = std::mem::take(lines);
+            lines.extend(relays.iter().map(|relay| {
+                let known = before.iter().position(|line| line.relay == *relay);
+                known
+                    .map_or_else(|| Line { relay: relay.clone(), session: None }, |at| before.swap_remove(at))
+            }));
+        });
+        let mut kept = Vec::new();
+        for relay in relays {
+            let known = self.kept.iter().position(|(known, _)| known == relay);
+            kept.push(match known {
+                Some(at) => self.kept.swap_remove(at),
+                None => (relay.clone(), self.begin(relay)),
+            });
+        }
+        self.kept = kept;
+    }
+
+    fn begin(&self, relay: &Relay) -> CancellationToken {
+        let ended = self.context.shutdown.child_token();
+        let context = LinkContext { shutdown: ended.clone(), ..self.context.clone() };
+        tokio::spawn(keep(relay.clone(), context, self.lines.clone()));
+        ended
+    }
 }
 
 async fn keep(relay: Relay, context: LinkContext, lines: Arc<watch::Sender<Vec<Line>>>) {
@@ -97,7 +139,15 @@ async fn keep(relay: Relay, context: LinkContext, lines: Arc<watch::Sender<Vec<L
     loop {
         let begun = Instant::now();
         let ended = tokio::select! {
-            () = context.shutdown.cancelled() => return,
+            () = context.shutdown.cancelled() => {
+                // The relay is no longer the network's, or the node stops.
+                if let Some(session) = set(&lines, &relay, None) {
+                    session.close(CloseCode::Done, "");
+                    let down = LinkEvent::Down { relay: relay.name.clone(), code: "POUCH-NET-31" };
+                    context.events.send(down).await.ok();
+                }
+                return;
+            }
             ended = attempt(&relay, &context, &lines) => ended,
         };
         let wait = match ended {
@@ -106,7 +156,7 @@ async fn keep(relay: Relay, context: LinkContext, lines: Arc<watch::Sender<Vec<L
                 backoff.after_failure(&mut rand::rng())
             }
             Ok(code) => {
-                set(&lines, &relay.name, None);
+                set(&lines, &relay, None);
                 let down = LinkEvent::Down { relay: relay.name.clone(), code };
                 context.events.send(down).await.ok();
                 backoff.after_session(begun.elapsed(), &mut rand::rng())
@@ -132,7 +182,7 @@ async fn attempt(
     attached.send_message(&hello).await.map_err(|error| error.code())?;
     let welcome: Attached = attached.recv_message().await.map_err(|error| error.code())?;
     attached.set_deadline(None);
-    set(lines, &relay.name, Some(session.clone()));
+    set(lines, relay, Some(session.clone()));
     let up = LinkEvent::Up { relay: relay.name.clone(), relay_now: welcome.now };
     context.events.send(up).await.ok();
     heard(relay, context, welcome.now, welcome.directory_size).await;
@@ -170,12 +220,15 @@ async fn heard(relay: &Relay, context: &LinkContext, now: Timestamp, directory_s
     context.events.send(event).await.ok();
 }
 
-fn set(lines: &watch::Sender<Vec<Line>>, relay: &str, session: Option<Session>) {
+/// Puts a session in a relay's line, if it still has one; the session that was there.
+fn set(lines: &watch::Sender<Vec<Line>>, relay: &Relay, session: Option<Session>) -> Option<Session> {
+    let mut before = None;
     lines.send_modify(|lines| {
-        if let Some(line) = lines.iter_mut().find(|line| line.relay == relay) {
-            line.session = session;
+        if let Some(line) = lines.iter_mut().find(|line| line.relay == *relay) {
+            before = std::mem::replace(&mut line.session, session);
         }
     });
+    before
 }
 
 async fn resolve(address: &str) -> Option<SocketAddr> {

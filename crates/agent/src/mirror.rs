@@ -11,7 +11,7 @@ use std::time::Duration;
 use pouch_control::EventKind;
 use pouch_directory::{CharterFile, Directory, Outcome};
 use pouch_net::{RequestError, Session};
-use pouch_store::AgentStore;
+use pouch_store::{AcceptedCheckpoint, AgentStore, Mirror as _, MirrorStep, Prekeys as _};
 use pouch_tlog::{AcceptError, KeyName, LastAccepted, LeafHash, MemoryTree, Note};
 use pouch_wire::session::{Consistency, LogEntries, LogName, ReadConsistency, ReadLog};
 use pouch_wire::{Canonical as _, Digest, Timestamp};
@@ -21,6 +21,8 @@ use tracing::{info, warn};
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
+use crate::monitor::{self, Own};
+use crate::prekeys;
 
 /// What a node believes.
 #[derive(Debug, Clone)]
@@ -78,6 +80,7 @@ impl MirrorKeeper {
         let origin = KeyName::new(founded.charter().directory_log.origin.to_string())
             .map_err(|error| AgentError::Charter(error.to_string()))?;
         let (last, cosigned_at) = restore_last(&store, origin, &directory).await?;
+        is_what_was_accepted(&tree, &last)?;
         let believed = Believed {
             directory: Arc::new(directory.clone()),
             size: last.size(),
@@ -105,10 +108,10 @@ impl MirrorKeeper {
             }
             for line in desk.links.all() {
                 let Some(session) = line.session else { continue };
-                match self.look(&line.relay, &session, &desk).await {
+                match self.look(&line.relay.name, &session, &desk).await {
                     Ok(()) => {}
-                    Err(error) if error.is_storage() => return Err(error),
-                    Err(error) => info!(relay = line.relay, code = error.code(), "directory not read"),
+                    Err(error) if error.is_fatal() => return Err(error),
+                    Err(error) => info!(relay = line.relay.name, code = error.code(), "directory not read"),
                 }
             }
         }
@@ -133,19 +136,33 @@ impl MirrorKeeper {
             Ok(accepted) => accepted,
             Err(error) => return self.refuse(error, relay, desk).await,
         };
-        let entries = self.missing(session, accepted.size()).await?;
-        let mut tree = self.tree.clone();
-        for entry in &entries {
-            tree.append(LeafHash::of(entry));
+        let known = self.believed.borrow().clone();
+        if accepted.size() == known.size && accepted.cosigned_at() <= known.cosigned_at {
+            // Nothing new: nothing is written, and nobody is woken.
+            return Ok(());
         }
-        if tree.root_at(accepted.size()).ok() != Some(accepted.root()) {
+        let entries = self.missing(session, accepted.size()).await?;
+        let Some(tree) = grown(&self.tree, &entries, accepted.size(), accepted.root()) else {
             let words = "a relay's entries of the directory do not belong to its own checkpoint";
             return self.tell(relay, "POUCH-MIR-01", words, desk).await;
-        }
+        };
         let from = self.tree.size();
-        let note = last.note().map(Note::to_bytes).unwrap_or_default();
-        self.store.append_mirror(from, entries.clone(), note, accepted.size(), accepted.root()).await?;
-        self.apply(from, &entries, desk).await?;
+        let mut directory = self.directory.clone();
+        let happenings = self.fold(&mut directory, from, &entries, desk).await?;
+        let now = (desk.clock)();
+        let step = MirrorStep {
+            from,
+            entries: entries.clone(),
+            checkpoint: AcceptedCheckpoint {
+                note: last.note().map(Note::to_bytes).unwrap_or_default(),
+                size: accepted.size(),
+                root: accepted.root(),
+            },
+            events: happenings.iter().map(|happening| happening.row(now)).collect(),
+        };
+        let numbers = self.store.append_mirror(step).await?;
+        // What is stored is believed from here on; nothing may fail in between.
+        self.directory = directory;
         self.tree = tree;
         self.last = last;
         self.told.retain(|(teller, _)| teller != relay);
@@ -155,11 +172,39 @@ impl MirrorKeeper {
             root: accepted.root(),
             cosigned_at: accepted.cosigned_at(),
         }));
-        if !entries.is_empty() {
-            let words = format!("the directory has {} entries now", accepted.size());
-            desk.tell(Happening::new(EventKind::Directory, "", words)).await?;
-        }
+        desk.events.announce(&numbers);
         Ok(())
+    }
+
+    /// Folds new entries into a directory; what is told of them: that it grew, and every statement about
+    /// our member, with what came of it.
+    async fn fold(
+        &self,
+        directory: &mut Directory,
+        from: u64,
+        entries: &[Vec<u8>],
+        desk: &Desk,
+    ) -> Result<Vec<Happening>, AgentError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let own = Own {
+            me: &desk.me,
+            keys: monitor::keys_of(&desk.me, &self.directory.now_view()),
+            prekeys: self.store.prekeys().await?.into_iter().map(|row| row.id).collect(),
+            since: (desk.clock)().before(prekeys::KEPT_AFTER),
+        };
+        let mut happenings = Vec::new();
+        for (index, entry) in (from..).zip(entries).filter(|(index, _)| *index > 0) {
+            let outcome = directory.apply(index, entry);
+            if let Outcome::NoEffect(refused) = &outcome {
+                info!(index, code = refused.code(), "an entry of the directory has no effect");
+            }
+            happenings.extend(monitor::about_us(index, entry, &outcome, &own));
+        }
+        let words = format!("the directory has {} entries now", directory.size());
+        happenings.insert(0, Happening::new(EventKind::Directory, "", words));
+        Ok(happenings)
     }
 
     async fn missing(&self, session: &Session, size: u64) -> Result<Vec<Vec<u8>>, AgentError> {
@@ -172,22 +217,13 @@ impl MirrorKeeper {
             let count = u32::try_from(size.saturating_sub(have)).unwrap_or(u32::MAX).min(PAGE);
             let question = ReadLog { log: LogName::Directory, from: have, count };
             let answer: LogEntries = session.request(&question, ASK_WITHIN).await?;
-            if answer.entries.is_empty() {
+            let got = answer.entries.len();
+            // More than was asked for would lie beyond the checkpoint: whoever sends that is not read on.
+            if got == 0 || u32::try_from(got).is_ok_and(|got| got > count) {
                 return Ok(entries);
             }
             entries.extend(answer.entries.into_vec().into_iter().map(pouch_wire::Blob::into_vec));
         }
-    }
-
-    async fn apply(&mut self, from: u64, entries: &[Vec<u8>], desk: &Desk) -> Result<(), AgentError> {
-        for (index, entry) in (from..).zip(entries).filter(|(index, _)| *index > 0) {
-            let outcome = self.directory.apply(index, entry);
-            if let Outcome::NoEffect(refused) = &outcome {
-                info!(index, code = refused.code(), "an entry of the directory has no effect");
-            }
-            desk.own_statement(index, entry, &outcome).await?;
-        }
-        Ok(())
     }
 
     /// Whether the relay that keeps the directory's log says that it does not have what it showed us.
@@ -240,6 +276,27 @@ impl MirrorKeeper {
     }
 }
 
+/// The tree with new entries, if it is exactly the one of a checkpoint: an entry that lies beyond it was
+/// seen by no witness, and must not be believed. What came by hand may be ahead of a checkpoint.
+fn grown(tree: &MemoryTree, entries: &[Vec<u8>], size: u64, root: Digest) -> Option<MemoryTree> {
+    let mut grown = tree.clone();
+    for entry in entries {
+        grown.append(LeafHash::of(entry));
+    }
+    let whole = grown.size() == size.max(tree.size()) && grown.root_at(size).ok() == Some(root);
+    whole.then_some(grown)
+}
+
+/// The stored entries must be those of the checkpoint that was accepted: a bit that flipped on the disk
+/// could turn a revocation into nothing.
+fn is_what_was_accepted(tree: &MemoryTree, last: &LastAccepted) -> Result<(), AgentError> {
+    let Some(checkpoint) = last.checkpoint() else { return Ok(()) };
+    if tree.root_at(checkpoint.size()).ok() == Some(checkpoint.root()) {
+        return Ok(());
+    }
+    Err(AgentError::Damaged("the stored directory is not the one that was accepted".into()))
+}
+
 async fn seed(store: &AgentStore, charter: &CharterFile) -> Result<(), AgentError> {
     if store.mirror_size().await? > 0 {
         return Ok(());
@@ -255,7 +312,9 @@ async fn restore_last(
     origin: KeyName,
     directory: &Directory,
 ) -> Result<(LastAccepted, Option<Timestamp>), AgentError> {
-    let Some(note) = store.accepted_note().await? else { return Ok((LastAccepted::nothing(origin), None)) };
+    let Some(AcceptedCheckpoint { note, .. }) = store.accepted_checkpoint().await? else {
+        return Ok((LastAccepted::nothing(origin), None));
+    };
     let damaged = |error: String| AgentError::Charter(format!("the stored checkpoint is damaged: {error}"));
     let note = Note::parse(&note).map_err(|error| damaged(error.to_string()))?;
     let policy = directory.now_view().directory_policy();
@@ -269,3 +328,46 @@ const PAGE: u32 = 256;
 const ASK_WITHIN: Duration = Duration::from_secs(15);
 /// How often the log is looked at without being told.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(from: u8, to: u8) -> Vec<Vec<u8>> {
+        (from..to).map(|n| vec![n]).collect()
+    }
+
+    fn tree(n: u8) -> MemoryTree {
+        let mut tree = MemoryTree::default();
+        for entry in entries(0, n) {
+            tree.append(LeafHash::of(&entry));
+        }
+        tree
+    }
+
+    #[test]
+    fn entries_that_make_the_checkpoint_are_believed() {
+        let grown = grown(&tree(3), &entries(3, 7), 7, tree(7).root()).unwrap();
+        assert_eq!((grown.size(), grown.root()), (7, tree(7).root()));
+    }
+
+    #[test]
+    fn an_entry_beyond_the_checkpoint_is_not_believed() {
+        // The first seven are honest; nobody but the relay has seen the eighth.
+        assert!(grown(&tree(3), &entries(3, 8), 7, tree(7).root()).is_none());
+    }
+
+    #[test]
+    fn too_few_or_other_entries_are_not_believed() {
+        assert!(grown(&tree(3), &entries(3, 6), 7, tree(7).root()).is_none());
+        assert!(grown(&tree(3), &entries(4, 8), 7, tree(7).root()).is_none());
+        assert!(grown(&tree(3), &entries(3, 7), 7, tree(8).root()).is_none());
+    }
+
+    #[test]
+    fn what_came_by_hand_may_be_ahead_of_the_checkpoint() {
+        let ahead = grown(&tree(5), &[], 2, tree(2).root()).unwrap();
+        assert_eq!(ahead.size(), 5);
+        assert!(grown(&tree(5), &entries(5, 6), 2, tree(2).root()).is_none());
+    }
+}

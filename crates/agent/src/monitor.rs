@@ -1,31 +1,100 @@
 //! Watches the directory for statements about this node's own member: whoever holds the root key, or
 //! stole it, is seen by the state whose key it is.
 
-use pouch_directory::{Act, SignedStatement, Statement};
-use pouch_wire::{Canonical as _, ContactPoint};
+use std::collections::BTreeSet;
 
-/// What a statement does to our member, in words; `None` when it concerns others, or is daily business.
-pub(crate) fn about_us(entry: &[u8], me: &ContactPoint) -> Option<String> {
+use pouch_control::EventKind;
+use pouch_directory::{Act, Outcome, Prekey, SignedStatement, Statement, View};
+use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, Timestamp};
+
+use crate::events::Happening;
+
+/// What this node knows to be its own.
+#[derive(Debug)]
+pub(crate) struct Own<'a> {
+    /// Its contact point.
+    pub(crate) me: &'a ContactPoint,
+    /// Keys that its member has or had.
+    pub(crate) keys: BTreeSet<KeyId>,
+    /// Sealing keys that it made and still has.
+    pub(crate) prekeys: BTreeSet<KeyId>,
+    /// Sealing keys whose day was over then are not kept any more.
+    pub(crate) since: Timestamp,
+}
+
+impl Own<'_> {
+    fn lacks(&self, prekey: &Prekey) -> bool {
+        prekey.usable_until > self.since && !self.prekeys.contains(&prekey.public.id())
+    }
+}
+
+/// Signing, transport, officers' and root keys of a member, by a directory.
+pub(crate) fn keys_of(me: &ContactPoint, view: &View<'_>) -> BTreeSet<KeyId> {
+    let mut keys = BTreeSet::new();
+    for entry in view.contact_points(Environment::Live).filter(|e| e.contact_point.member == me.member) {
+        keys.extend([entry.signing.id(), entry.transport.id()]);
+        let point = &entry.contact_point;
+        keys.extend(view.key_history(point, Environment::Live).iter().map(|period| period.key.id()));
+        keys.extend(view.officers(point, Environment::Live).iter().map(|officer| officer.key.id()));
+    }
+    keys.extend(view.member(&me.member).map(|record| record.root.id()));
+    keys
+}
+
+/// What an entry does, or tries to do, to our member; `None` when it concerns others, or is daily
+/// business.
+pub(crate) fn about_us(index: u64, entry: &[u8], outcome: &Outcome, own: &Own<'_>) -> Option<Happening> {
     let signed = SignedStatement::from_bytes(entry).ok()?;
     let statement = Statement::from_bytes(&signed.statement).ok()?;
-    let ours = |point: &ContactPoint| point.member == me.member;
-    match &statement.act {
-        Act::AuthoriseContactPoint(entry) if ours(&entry.contact_point) => {
-            Some(format!("{} signs with key {}", entry.contact_point, entry.signing.id().short()))
+    let (kind, code, words) = judged(&statement.act, own)?;
+    Some(match outcome {
+        Outcome::Applied => {
+            Happening::new(kind, code, format!("entry {index} of the directory concerns us: {words}"))
         }
-        Act::AuthoriseOfficer(entry) if ours(&entry.contact_point) => {
-            Some("an officer was authorised".to_owned())
+        Outcome::NoEffect(refused) => {
+            let tries = "tries to concern us and has no effect";
+            let words = format!("entry {index} of the directory {tries} ({}): {words}", refused.code());
+            Happening::new(EventKind::Key, "POUCH-MON-01", words)
         }
-        Act::SetReleaseRules { contact_point, .. } if ours(contact_point) => {
-            Some("the release rules were changed".to_owned())
+    })
+}
+
+/// What our own office does now and then is an event; what others do to us, or only a thief would, is
+/// an alarm.
+fn judged(act: &Act, own: &Own<'_>) -> Option<(EventKind, &'static str, String)> {
+    let member = &own.me.member;
+    let key = |words: String| Some((EventKind::Key, "POUCH-MON-01", words));
+    let alarm = |words: &str| Some((EventKind::Alarm, "POUCH-MON-02", words.to_owned()));
+    match act {
+        Act::AuthoriseContactPoint(entry) if entry.contact_point.member == *member => {
+            key(format!("{} signs with key {}", entry.contact_point, entry.signing.id().short()))
         }
-        Act::RotateRoot { member, .. } if *member == me.member => Some("the root key was rotated".to_owned()),
-        Act::RecoverRoot { member, .. } if *member == me.member => {
-            Some("others began to recover our root key; veto it if we did not ask".to_owned())
+        Act::AuthoriseOfficer(entry) if entry.contact_point.member == *member => {
+            key("an officer was authorised".to_owned())
         }
-        Act::VetoRecovery { member, .. } if *member == me.member => Some("a recovery was vetoed".to_owned()),
-        Act::SuspendMember { member, .. } if *member == me.member => Some("we were suspended".to_owned()),
-        Act::ReinstateMember { member } if *member == me.member => Some("we were reinstated".to_owned()),
+        Act::SetReleaseRules { contact_point, .. } if contact_point.member == *member => {
+            key("the release rules were changed".to_owned())
+        }
+        Act::RotateRoot { member: whose, .. } if whose == member => {
+            key("the root key was rotated".to_owned())
+        }
+        Act::VetoRecovery { member: whose, .. } if whose == member => key("a recovery was vetoed".to_owned()),
+        Act::ReinstateMember { member: whose } if whose == member => key("we were reinstated".to_owned()),
+        Act::RevokeKey { key: revoked, .. } if own.keys.contains(revoked) => {
+            key(format!("our key {} was revoked", revoked.short()))
+        }
+        Act::RecoverRoot { member: whose, .. } if whose == member => {
+            alarm("others began to recover our root key; veto it if we did not ask")
+        }
+        Act::SuspendMember { member: whose, .. } if whose == member => alarm("we were suspended"),
+        Act::PublishPrekeys { contact_point, environment: Environment::Live, prekeys }
+            if contact_point == own.me && prekeys.iter().any(|prekey| own.lacks(prekey)) =>
+        {
+            alarm(
+                "sealing keys of ours were published that this node did not make: whoever did has our signing key and \
+                 reads what is sealed to them; revoke the key",
+            )
+        }
         _ => None,
     }
 }

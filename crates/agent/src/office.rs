@@ -1,13 +1,16 @@
 //! Answers the node's users on the local socket.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_control::{Answer, Bytes, Call, Compose, Connection, Refusal, Server};
+use pouch_control::{Answer, Bytes, Call, Compose, Connection, EventKind, Refusal, Server};
 use pouch_crypto::sha256;
+use pouch_net::RequestError;
 use pouch_notice::{EvidenceFile, Notice};
+use pouch_store::{Inbox as _, Mirror as _};
 use pouch_wire::session::{LogName, Proof, ReadProof};
-use pouch_wire::{Canonical as _, Environment, Timestamp};
+use pouch_wire::{Canonical as _, EnvelopeId, Environment, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -15,6 +18,7 @@ use tracing::debug;
 use crate::compose;
 use crate::desk::Desk;
 use crate::error::AgentError;
+use crate::events::Happening;
 use crate::inbox::{self, Reading};
 use crate::receipts;
 use crate::refusals::{Failed, not_found, refusal};
@@ -134,7 +138,7 @@ fn own_entry(desk: &Desk) -> Result<Answer, Failed> {
 
 async fn attachment(id: &str, index: usize, desk: &Desk) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
     let named = verified.value().attachments.get(index);
     let bytes = verified.attachments().get(index);
     match (named, bytes) {
@@ -165,7 +169,7 @@ async fn acknowledge(
     desk: &Arc<Desk>,
 ) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
     let notice = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
     let said = receipts::acknowledged(notice, officer, answer_by, note)?;
     let _turn = desk.outgoing.lock().await;
@@ -181,7 +185,7 @@ async fn acknowledge(
     desk.store.acknowledge(row.envelope, (desk.clock)(), receipt).await?;
     desk.wake_outbox();
     let row = views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?;
-    Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk).await?)))
+    Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk).await)))
 }
 
 /// Joins what proves one notice to others; fetches the proof that it is logged when it is not here yet.
@@ -194,7 +198,7 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
         }
     };
-    let Reading::Verified(verified) = inbox::read(&row, desk).await? else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
     let Some(proof) = row.proof else {
         return Err(refusal(
             "POUCH-AGT-45",
@@ -208,18 +212,36 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
     let size = desk.believed.borrow().size;
     let count = u32::try_from(size).unwrap_or(u32::MAX);
     let entries = desk.store.entries(0, count).await?;
-    let note = desk.store.accepted_note().await?.unwrap_or_default();
+    let note = desk.store.accepted_checkpoint().await?.map(|accepted| accepted.note).unwrap_or_default();
     let bytes = EvidenceFile::new(entries, note, &verified, proof)?.to_bytes()?;
     let name = format!("{}.pouch-evidence", verified.value().number);
     Ok(Answer::File { name, digest: sha256(&bytes), bytes: Bytes(bytes) })
 }
 
-/// Fetches the proofs that relays promised.
-pub(crate) async fn fetch_proofs(desk: &Arc<Desk>) -> Result<(), AgentError> {
-    for row in desk.store.unproven(PROOFS_AT_ONCE).await? {
+/// Fetches the proofs that relays promised. A relay that answers, and has no proof a minute after its
+/// promise, has broken it: that is told once.
+pub(crate) async fn fetch_proofs(desk: &Arc<Desk>, told: &mut HashSet<EnvelopeId>) -> Result<(), AgentError> {
+    let unproven = desk.store.unproven(PROOFS_AT_ONCE).await?;
+    told.retain(|envelope| unproven.iter().any(|row| row.envelope == *envelope));
+    for row in unproven {
         match fetch_proof(&row, desk).await {
             Ok(()) => {}
-            Err(error) if error.is_storage() => return Err(error),
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(AgentError::Request(RequestError::Refused(refused))) => {
+                debug!(code = &*refused.code, "no proof yet");
+                let late = (desk.clock)().since(row.arrived_at);
+                if let Some((relay, index)) = row.log.as_ref().filter(|_| late > PROVED_WITHIN)
+                    && told.insert(row.envelope)
+                {
+                    let words = format!(
+                        "{relay} promised message {} place {index} in its log {} s ago, and cannot prove it: the promise is broken",
+                        row.envelope.short(),
+                        late.as_secs()
+                    );
+                    desk.tell(Happening::new(EventKind::Alarm, "POUCH-AGT-22", words).of(row.envelope))
+                        .await?;
+                }
+            }
             Err(error) => debug!(code = error.code(), "no proof yet"),
         }
     }
@@ -235,9 +257,7 @@ async fn fetch_proof(row: &pouch_store::ArrivalRow, desk: &Arc<Desk>) -> Result<
         match session.request(&question, ASK_WITHIN).await {
             Ok(proof) => break proof,
             // A checkpoint comes every second.
-            Err(pouch_net::RequestError::Refused(refused))
-                if refused.retry_after_ms.is_some() && attempts < 5 =>
-            {
+            Err(RequestError::Refused(refused)) if refused.retry_after_ms.is_some() && attempts < 5 => {
                 attempts = attempts.saturating_add(1);
                 tokio::time::sleep(Duration::from_millis(700)).await;
             }
@@ -252,37 +272,32 @@ async fn fetch_proof(row: &pouch_store::ArrivalRow, desk: &Arc<Desk>) -> Result<
     desk.alarm("POUCH-AGT-21", format!("{relay} gave a proof that does not prove what it promised")).await
 }
 
+/// Tells what happened after a number, and what happens from then on: every event once, in order. They
+/// are read from where they are kept, so a watcher that is slow, or comes late, misses none.
 async fn watch(connection: &mut Connection, after: Option<u64>, desk: &Desk) {
-    let mut live = desk.events.watch();
-    let mut last = after.unwrap_or(u64::MAX);
-    if let Some(mut from) = after {
-        while let Ok(events) = desk.events.after(from, EVENTS_AT_ONCE).await
+    let mut told = desk.events.told();
+    let mut last = after.unwrap_or_else(|| *told.borrow());
+    loop {
+        let until = *told.borrow_and_update();
+        while last < until
+            && let Ok(events) = desk.events.after(last, EVENTS_AT_ONCE).await
             && !events.is_empty()
         {
-            for event in events {
-                from = event.number;
-                last = from;
+            for event in events.into_iter().filter(|event| event.number <= until) {
+                last = event.number;
                 if connection.answer(&Answer::Event(Box::new(event))).await.is_err() {
                     return;
                 }
             }
         }
-    }
-    loop {
-        match live.recv().await {
-            Ok(event) => {
-                let seen = after.is_some() && event.number <= last;
-                if !seen && connection.answer(&Answer::Event(Box::new(event))).await.is_err() {
-                    return;
-                }
-            }
-            // A watcher that was too slow starts again from where it was.
-            Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        if told.changed().await.is_err() {
+            return;
         }
     }
 }
 
+/// Within which time a promised place must be proved.
+const PROVED_WITHIN: Duration = Duration::from_secs(60);
 const PROOFS_AT_ONCE: u32 = 64;
 const EVENTS_AT_ONCE: u32 = 256;
 const ASK_WITHIN: Duration = Duration::from_secs(10);

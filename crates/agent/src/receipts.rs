@@ -1,16 +1,19 @@
 //! What this node says back to senders: sealed like any message, in its place in the sequence.
 
+use std::sync::Arc;
+
 use pouch_crypto::Domain;
 use pouch_envelope::SignedReceipt;
 use pouch_notice::{
     Content, Notice, RecipientReceipt, Route, Said, SealTo, Verified, sentences, usual_life_ms,
 };
-use pouch_store::Outgoing;
+use pouch_store::{Inbox as _, Outbox as _, Outgoing};
 use pouch_wire::{Blob, Canonical as _, ContactPoint, Environment, NoticeId, Precedence, Text, Timestamp};
 use tracing::info;
 
 use crate::desk::Desk;
 use crate::error::AgentError;
+use crate::inbox::{self, Reading};
 
 /// The second rung.
 pub(crate) fn verified(notice: NoticeId, code: &str, desk: &Desk) -> Said {
@@ -62,6 +65,28 @@ pub(crate) async fn seal_receipt(
     };
     outgoing(&Content::Receipt(signed), &route, &recipients, None, desk).map(Some)
 }
+
+/// Sends the receipts that could not be sent before, to those who can be sealed to now.
+pub(crate) async fn pay_owed(desk: &Arc<Desk>) -> Result<(), AgentError> {
+    let now = (desk.clock)();
+    for row in desk.store.owed(OWED_AT_ONCE).await? {
+        let directory = desk.directory();
+        if directory.now_view().prekeys(&row.sender, Environment::Live, now).is_empty() {
+            continue;
+        }
+        let Reading::Verified(notice) = inbox::read(&row, desk).await else { continue };
+        let said = verified(notice.notice_id(), notice.verdict().code(), desk);
+        let _turn = desk.outgoing.lock().await;
+        if let Some(receipt) = seal_receipt(&notice, said, desk).await? {
+            desk.store.pay(row.envelope, receipt).await?;
+            desk.wake_outbox();
+        }
+    }
+    Ok(())
+}
+
+/// How many owed receipts are looked at, at a time.
+const OWED_AT_ONCE: u32 = 64;
 
 /// Where a message of this node goes from; `None` when this node's key does not speak now.
 pub(crate) fn route(

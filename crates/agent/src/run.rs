@@ -1,6 +1,6 @@
 //! Brings a node, or a stand-alone witness, up and down again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use pouch_control::{EventKind, Server};
@@ -9,11 +9,11 @@ use pouch_directory::{CharterFile, Directory};
 use pouch_net::{Dialer, Limits, TransportIdentity};
 use pouch_store::AgentStore;
 use pouch_wire::session::{Cosign, Deliver};
-use pouch_wire::{Environment, FrameKind};
+use pouch_wire::{ContactPoint, Environment, FrameKind};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::caught_up::CaughtUp;
 use crate::config::{AgentConfig, WitnessConfig};
@@ -21,10 +21,10 @@ use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
-use crate::link::{self, LinkContext, LinkEvent, Relay};
+use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
 use crate::mirror::MirrorKeeper;
 use crate::witness::{Witness, known_logs};
-use crate::{inbox, office, outbox, prekeys, signing};
+use crate::{inbox, office, outbox, prekeys, receipts, signing};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -68,7 +68,9 @@ pub async fn run(
         events: events_tx,
         shutdown: shutdown.clone(),
     };
-    let links = link::start(relays_of(&config, &directory), &context);
+    let dialer = context.dialer.clone();
+    let (mut keeper_of_links, links) = LinkKeeper::new(context);
+    keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
@@ -80,7 +82,7 @@ pub async fn run(
         vault: VaultKey::derive(&keys.vault, b"agent store")?,
         believed: believed.clone(),
         links,
-        events: Events::new(store.clone()),
+        events: Events::new(store.clone()).await?,
         signing: RwLock::new(Signing { current: Arc::new(current), next }),
         keeper,
         store,
@@ -95,18 +97,18 @@ pub async fn run(
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
+    parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(tend(desk.clone(), believed, shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
     parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
     info!(contact_point = %desk.me, "serving");
     ready();
-    until_over(parts, &desk.links, &shutdown, &context.dialer).await
+    until_over(parts, &shutdown, &dialer).await
 }
 
 /// Runs until told to stop, or until a part fails.
 async fn until_over(
     mut parts: JoinSet<Result<(), AgentError>>,
-    _links: &link::Links,
     shutdown: &CancellationToken,
     dialer: &Dialer,
 ) -> Result<(), AgentError> {
@@ -134,18 +136,34 @@ fn check_named(config: &AgentConfig, key: &SigningKey, directory: &Directory) ->
     if known { Ok(()) } else { Err(AgentError::OtherKey) }
 }
 
-fn relays_of(config: &AgentConfig, directory: &Directory) -> Vec<Relay> {
+fn relays_of(me: &ContactPoint, directory: &Directory) -> Vec<Relay> {
     let view = directory.now_view();
     // Every relay: messages go to the home relays of their recipients.
     let mut relays: Vec<Relay> = view.relays().iter().map(relay).collect();
-    let home: Vec<String> =
-        view.home_relays(&config.contact_point).iter().map(|relay| relay.name.to_string()).collect();
+    let home: Vec<String> = view.home_relays(me).iter().map(|relay| relay.name.to_string()).collect();
     relays.sort_by_key(|relay| !home.contains(&relay.name));
     relays
 }
 
 fn relay(relay: &pouch_directory::Relay) -> Relay {
     Relay { name: relay.name.to_string(), address: relay.address.to_string(), key: relay.transport }
+}
+
+/// Keeps the links those of the relays that the directory names: what is accepted at a new home relay is
+/// fetched from there without a restart.
+async fn follow_relays(
+    mut links: LinkKeeper,
+    desk: Arc<Desk>,
+    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            changed = believed.changed() => if changed.is_err() { return Ok(()) },
+        }
+        links.follow(&relays_of(&desk.me, &desk.directory()));
+    }
 }
 
 /// Looks after the keys: whenever the directory changes, and every minute.
@@ -156,17 +174,28 @@ async fn tend(
 ) -> Result<(), AgentError> {
     let mut every = tokio::time::interval(core::time::Duration::from_secs(60));
     let mut links = desk.links.clone();
-    let mut published = None;
+    let mut broken = HashSet::new();
+    let mut handed_in = prekeys::HandedIn::default();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
+            error = desk.store.until_ended() => return Err(error.into()),
             changed = believed.changed() => if changed.is_err() { return Ok(()) },
             changed = links.changed() => if !changed { return Ok(()) },
             _ = every.tick() => {}
         }
-        signing::follow_directory(&desk).await?;
-        prekeys::tend(&desk, &mut published).await?;
-        office::fetch_proofs(&desk).await?;
+        for done in [
+            signing::follow_directory(&desk).await,
+            prekeys::tend(&desk, &mut handed_in).await,
+            receipts::pay_owed(&desk).await,
+            office::fetch_proofs(&desk, &mut broken).await,
+        ] {
+            match done {
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => warn!(code = error.code(), "tried again in a minute"),
+                Ok(()) => {}
+            }
+        }
     }
 }
 
@@ -187,7 +216,7 @@ async fn hear(
             },
             Some(ended) = streams.join_next(), if !streams.is_empty() => {
                 if let Ok(Err(error)) = ended {
-                    if error.is_storage() {
+                    if error.is_fatal() {
                         return Err(error);
                     }
                     info!(code = error.code(), "delivery not handled");
@@ -278,7 +307,8 @@ pub async fn run_witness(
         return Err(AgentError::Charter(format!("it names no witness {:?} with these keys", config.name)));
     }
     let store = AgentStore::open(&config.data.join("witness.sqlite"))?;
-    let witness = Witness::new(keys, store)?;
+    let witness = Arc::new(Witness::new(keys, store.clone())?);
+    let mut asked: JoinSet<()> = JoinSet::new();
     let logs = known_logs(&view, &directory.charter().directory_log);
     let (events, mut heard) = mpsc::channel(64);
     let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
@@ -289,22 +319,29 @@ pub async fn run_witness(
         events,
         shutdown: shutdown.clone(),
     };
-    let _links = link::start(view.relays().iter().map(relay).collect(), &context);
+    let (mut links, _lines) = LinkKeeper::new(context);
+    links.follow(&view.relays().iter().map(relay).collect::<Vec<_>>());
     info!(witness = config.name, "serving");
     ready();
     loop {
         let event = tokio::select! {
             () = shutdown.cancelled() => break,
+            error = store.until_ended() => return Err(error.into()),
+            Some(_) = asked.join_next(), if !asked.is_empty() => continue,
             event = heard.recv() => match event {
                 Some(event) => event,
                 None => break,
             },
         };
         let LinkEvent::Stream { stream, .. } = event else { continue };
-        let mut stream = *stream;
-        let Ok(request) = stream.recv_message::<Cosign>().await else { continue };
-        // A relay that went away asks again.
-        witness.answer(stream, request, logs.clone(), clock()).await.ok();
+        let (witness, logs) = (witness.clone(), logs.clone());
+        // Each on its own: a relay that opens a stream and says nothing keeps no other waiting.
+        asked.spawn(async move {
+            let mut stream = *stream;
+            let Ok(request) = stream.recv_message::<Cosign>().await else { return };
+            // A relay that went away asks again.
+            witness.answer(stream, request, logs, clock()).await.ok();
+        });
     }
     dialer.shutdown(core::time::Duration::from_secs(3)).await.ok();
     Ok(())

@@ -11,8 +11,11 @@ use pouch_directory::{
 use pouch_notice::{
     Content, Draft, Notice, Signed, Verdict, Verified, preview, printed, printed_own, spoken_check, visible,
 };
-use pouch_store::{ArrivalRow, OutgoingRow};
+use pouch_store::{
+    ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Mirror as _, Outbox as _, OutgoingRow, Prekeys as _,
+};
 use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, Timestamp, encode_hex};
+use tracing::error;
 
 use crate::compose::Waiting;
 use crate::desk::Desk;
@@ -39,7 +42,7 @@ pub(crate) async fn inbox(selection: &Selection, desk: &Desk) -> Result<Vec<Inbo
     let rows = desk.store.inbox(selection.unacknowledged, limit(selection)).await?;
     let mut views = Vec::new();
     for row in &rows {
-        views.push(inbox_row(row, desk).await?);
+        views.push(inbox_row(row, desk).await);
     }
     Ok(views)
 }
@@ -55,8 +58,8 @@ fn environment(environment: Environment, desk: &Desk) -> String {
     }
 }
 
-pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> Result<InboxRow, AgentError> {
-    Ok(match inbox::read(row, desk).await? {
+pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> InboxRow {
+    match inbox::read(row, desk).await {
         Reading::Verified(verified) => verified_row(row, &verified, desk),
         Reading::Refused(verdict) => InboxRow {
             envelope: row.envelope,
@@ -73,7 +76,7 @@ pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> Result<InboxRow,
             acknowledged_at: None,
             verdict: verdict_view(&verdict, format!("Claims to be from {}; not believed.", row.sender)),
         },
-    })
+    }
 }
 
 fn verified_row(row: &ArrivalRow, verified: &Verified<Notice>, desk: &Desk) -> InboxRow {
@@ -144,7 +147,7 @@ fn verdict_view(verdict: &Verdict, sentence: String) -> VerdictView {
 
 pub(crate) async fn show(wanted: &str, desk: &Desk) -> Result<NoticeView, Failed> {
     if let Some(row) = arrival(wanted, desk).await? {
-        return Ok(received(&row, desk).await?);
+        return Ok(received(&row, desk).await);
     }
     let (row, own) = own(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
     let id = Notice::id_of(&own.signed().notice);
@@ -166,9 +169,9 @@ fn exercise(notice: &Notice, desk: &Desk) -> Option<String> {
     }
 }
 
-async fn received(row: &ArrivalRow, desk: &Desk) -> Result<NoticeView, AgentError> {
-    let view = inbox_row(row, desk).await?;
-    let (text, check, files) = match inbox::read(row, desk).await? {
+async fn received(row: &ArrivalRow, desk: &Desk) -> NoticeView {
+    let view = inbox_row(row, desk).await;
+    let (text, check, files) = match inbox::read(row, desk).await {
         Reading::Verified(verified) => {
             let id = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
             let exercise = exercise(verified.value(), desk);
@@ -177,7 +180,7 @@ async fn received(row: &ArrivalRow, desk: &Desk) -> Result<NoticeView, AgentErro
         }
         Reading::Refused(_) => (String::new(), String::new(), Vec::new()),
     };
-    Ok(NoticeView {
+    NoticeView {
         direction: "received".to_owned(),
         row: Some(view),
         printed: text,
@@ -185,7 +188,7 @@ async fn received(row: &ArrivalRow, desk: &Desk) -> Result<NoticeView, AgentErro
         attachments: files,
         ladder: Vec::new(),
         log_index: row.log.as_ref().map(|(_, index)| *index),
-    })
+    }
 }
 
 fn attachments(notice: &Notice) -> Vec<AttachmentView> {
@@ -209,6 +212,15 @@ fn reopen_own(row: &OutgoingRow, desk: &Desk) -> Result<Signed, AgentError> {
     Signed::kept(signed).map_err(|_| damaged())
 }
 
+/// A copy that cannot be read is named in the log, and keeps no other from being shown.
+fn readable(row: &OutgoingRow, desk: &Desk) -> Option<Signed> {
+    reopen_own(row, desk)
+        .inspect_err(|error| {
+            error!(envelope = %row.envelope.short(), code = error.code(), "a sent message cannot be read");
+        })
+        .ok()
+}
+
 async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>, Failed> {
     let mut rows = desk.store.find_outgoing(wanted).await?;
     if rows.len() > 1 {
@@ -220,7 +232,7 @@ async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>,
     }
     let mut found = Vec::new();
     for row in desk.store.outbox(10_000).await? {
-        let signed = reopen_own(&row, desk)?;
+        let Some(signed) = readable(&row, desk) else { continue };
         if signed.notice().full_number() == wanted {
             found.push((row, signed));
         }
@@ -239,7 +251,7 @@ pub(crate) async fn own_notice(wanted: &str, desk: &Desk) -> Result<Option<Signe
 pub(crate) async fn outbox(selection: &Selection, desk: &Desk) -> Result<Vec<OutboxRow>, Failed> {
     let mut rows = Vec::new();
     for row in desk.store.outbox(limit(selection)).await? {
-        let signed = reopen_own(&row, desk)?;
+        let Some(signed) = readable(&row, desk) else { continue };
         rows.push(outbox_row(row.envelope, &signed, desk).await?);
     }
     Ok(rows)
@@ -517,27 +529,20 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         Some(_) if desk.time_is_sure() => "agrees with the relays".to_owned(),
         Some(offset) => format!("differs from the relays' by {} s", offset / 1000),
     };
-    let unacknowledged = desk.store.inbox(true, 10_000).await?.len();
-    let mut queued = 0_u64;
-    for row in desk.store.outbox(10_000).await? {
-        let waits =
-            desk.store.ladder(row.envelope).await?.iter().any(|r| r.rung == pouch_store::Rung::Queued);
-        queued = queued.saturating_add(u64::from(waits));
-    }
     let mut alarms = desk.events.alarms(5).await?;
     // This one stays for ever, however many others came since.
-    if desk.store.has_forks().await? && !alarms.iter().any(|alarm| alarm.contains("POUCH-MIR-02")) {
+    if !desk.store.forks().await?.is_empty() && !alarms.iter().any(|alarm| alarm.contains("POUCH-MIR-02")) {
         alarms.insert(0, "the directory log showed two faces; both are kept (POUCH-MIR-02)".to_owned());
     }
     Ok(StatusView {
         contact_point: desk.me.clone(),
         network: desk.network_name.clone(),
-        relays: desk.links.all().into_iter().map(|line| (line.relay, line.session.is_some())).collect(),
+        relays: desk.links.all().into_iter().map(|line| (line.relay.name, line.session.is_some())).collect(),
         directory_size: believed.size,
         cosigned_at: believed.cosigned_at,
         clock,
-        unacknowledged: u64::try_from(unacknowledged).unwrap_or(u64::MAX),
-        queued,
+        unacknowledged: desk.store.unacknowledged_count().await?,
+        queued: desk.store.queued_count().await?,
         alarms,
         version: desk.version.to_owned(),
     })

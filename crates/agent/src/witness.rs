@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use pouch_directory::{LogKeys, View};
 use pouch_net::{Stream, StreamError};
-use pouch_store::{AgentStore, StoreError};
+use pouch_store::{AgentStore, StoreError, WitnessMemory as _};
 use pouch_tlog::{
     AddCheckpoint, Checkpoint, KeyName, KnownLog, Note, NoteSignature, VerifierKey, WitnessRefusal,
     WitnessSigner, WitnessState,

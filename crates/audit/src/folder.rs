@@ -21,6 +21,13 @@ pub enum FolderError {
         /// Why.
         source: std::io::Error,
     },
+    /// Something else than a file stands there: a link, a pipe, a device. What a log's files say must be
+    /// in the folder itself, and reading must end.
+    #[error("{path}: not a plain file")]
+    NotAFile {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// The file is larger than any such file may be.
     #[error("{path}: larger than such a file may be")]
     TooLarge {
@@ -64,8 +71,10 @@ impl LogFolder {
     fn walk(&self, folder: &Path, found: &mut Vec<String>) -> Result<(), FolderError> {
         let failed = |source| FolderError::Io { path: folder.to_owned(), source };
         for entry in fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.is_dir() {
+            let entry = entry.map_err(failed)?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+            // A link to a folder is not entered: it may lead back here.
+            if kind.is_dir() {
                 self.walk(&path, found)?;
             } else {
                 let name = path.strip_prefix(&self.root).unwrap_or(&path);
@@ -78,6 +87,11 @@ impl LogFolder {
     /// A file's bytes, at most `max`.
     pub(crate) fn read(&self, name: &str, max: u64) -> Result<Vec<u8>, FolderError> {
         let path = self.root.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if !found.is_file() => return Err(FolderError::NotAFile { path }),
+            Ok(_) => {}
+            Err(source) => return Err(FolderError::Io { path, source }),
+        }
         let mut bytes = Vec::new();
         let opened =
             File::open(&path).and_then(|file| file.take(max.saturating_add(1)).read_to_end(&mut bytes));

@@ -100,3 +100,78 @@ impl Connection {
         line::write(&mut self.write, answer).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Client, ClientError};
+
+    fn socket() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.sock");
+        (dir, path)
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_can_open_the_socket_and_it_goes_with_the_server() {
+        let (_dir, path) = socket();
+        let server = Server::bind(&path).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(server);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_second_agent_is_refused_and_a_dead_ones_socket_is_replaced() {
+        let (_dir, path) = socket();
+        let server = Server::bind(&path).await.unwrap();
+        let second = Server::bind(&path).await;
+        assert!(matches!(&second, Err(ServerError::InUse(at)) if *at == path), "{second:?}");
+        // A killed agent leaves its socket.
+        drop(server);
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        Server::bind(&path).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_in_the_sockets_place_is_left_alone() {
+        let (_dir, path) = socket();
+        std::fs::write(&path, b"mine").unwrap();
+        let refused = Server::bind(&path).await;
+        assert!(matches!(refused, Err(ServerError::NotASocket(_))), "{refused:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+    }
+
+    #[tokio::test]
+    async fn a_call_is_answered_or_refused_and_silence_is_named() {
+        let (_dir, path) = socket();
+        let client = Client::new(&path);
+        let gone = client.call(&Call::Status).await;
+        assert!(matches!(gone, Err(ClientError::NotRunning { .. })), "{gone:?}");
+        let server = Server::bind(&path).await.unwrap();
+        let agent = tokio::spawn(async move {
+            let mut first = server.accept().await.unwrap();
+            assert!(matches!(first.call().await.unwrap(), Some(Call::Keys)));
+            first.answer(&Answer::Published(7)).await.unwrap();
+            let mut second = server.accept().await.unwrap();
+            second.call().await.unwrap();
+            let refusal = crate::Refusal {
+                code: "POUCH-AGT-30".into(),
+                what: "nothing here is called \"x\"".into(),
+                why: String::new(),
+                next: String::new(),
+                exit: 4,
+            };
+            second.answer(&Answer::Refused(refusal)).await.unwrap();
+            let mut third = server.accept().await.unwrap();
+            third.call().await.unwrap();
+        });
+        assert!(matches!(client.call(&Call::Keys).await, Ok(Answer::Published(7))));
+        let refused = client.call(&Call::Status).await;
+        assert!(matches!(&refused, Err(ClientError::Refused(r)) if r.exit == 4), "{refused:?}");
+        let silent = client.call(&Call::Status).await;
+        assert!(matches!(silent, Err(ClientError::HungUp)), "{silent:?}");
+        agent.await.unwrap();
+    }
+}

@@ -3,11 +3,12 @@
 
 use pouch_envelope::{AdmittedHead, MessageLeaf, Refusal, SealedHead};
 use pouch_net::{Stream, StreamError, refusal};
-use pouch_store::{NewMessage, StoreError};
+use pouch_store::{Mailboxes as _, MessageLog as _, NewMessage, StoreError, Usage};
 use pouch_wire::session::{Accepted, Refused, Submit};
 use pouch_wire::{Blob, Canonical as _, ContactPoint, limits};
 use tracing::{info, warn};
 
+use crate::quota::Ticket;
 use crate::run::Desk;
 use crate::session::Peer;
 
@@ -30,9 +31,11 @@ pub(crate) async fn submit(
         )
         .await;
     }
-    if let Err(refused) = within_quota(&head, desk).await {
-        return refuse(stream, refused).await;
-    }
+    // Held until the message is stored: what is on its way counts.
+    let _on_its_way = match within_quota(&head, desk).await {
+        Ok(ticket) => ticket,
+        Err(refused) => return refuse(stream, refused).await,
+    };
     let payload = stream.recv_payload(head.header().payload_len, as_u64(limits::PAYLOAD_BYTES)).await?;
     match commit(head, payload, homed.clone(), desk).await {
         Ok(accepted) => {
@@ -71,22 +74,21 @@ fn homed_here(head: &AdmittedHead, desk: &Desk) -> Vec<ContactPoint> {
     head.header().recipients.iter().map(|r| r.contact_point.clone()).filter(here).collect()
 }
 
-async fn within_quota(head: &AdmittedHead, desk: &Desk) -> Result<(), Refused> {
-    let usage = desk.store.usage(&head.header().sender).await.map_err(|error| stored(&error))?;
-    let bytes = usage.bytes.saturating_add(head.header().payload_len);
-    let messages = usage.messages.saturating_add(1);
-    if bytes > desk.quota_bytes || messages > desk.quota_messages {
+async fn within_quota(head: &AdmittedHead, desk: &Desk) -> Result<Ticket, Refused> {
+    let header = head.header();
+    let (ticket, on_its_way) = desk.on_its_way.begin(&header.sender, header.payload_len);
+    let usage = desk.store.usage(&header.sender).await.map_err(|error| stored(&error))?;
+    // What was accepted before adds nothing, and its sender needs the receipt that got lost.
+    let known = desk.store.accepted(head.id()).await.map_err(|error| stored(&error))?.is_some();
+    let counted = if known { Usage::default() } else { usage };
+    if !desk.quota.holds(counted, on_its_way) {
         let words = format!(
             "{} has {} messages of {} bytes stored and not yet delivered; at most {} and {} are kept",
-            head.header().sender,
-            usage.messages,
-            usage.bytes,
-            desk.quota_messages,
-            desk.quota_bytes
+            header.sender, usage.messages, usage.bytes, desk.quota.messages, desk.quota.bytes
         );
         return Err(refusal("POUCH-ADM-32", &words, Some(core::time::Duration::from_secs(30))));
     }
-    Ok(())
+    Ok(ticket)
 }
 
 async fn commit(

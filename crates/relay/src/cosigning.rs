@@ -3,7 +3,7 @@
 //! What comes back is believed only when it verifies under the network's policy; a witness that answers
 //! nonsense, or not at all, costs nothing but its own cosignature.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use pouch_net::Session;
@@ -49,6 +49,7 @@ impl Cosigning {
             asked.spawn(ask(session, request(self.log, note, old, size, tree)?));
         }
         let mut cosigned = note.clone();
+        let mut again = HashSet::new();
         while let Some(answer) = asked.join_next().await {
             let Ok((session, answer)) = answer else { continue };
             match answer {
@@ -63,8 +64,10 @@ impl Cosigning {
                     }
                 }
                 Ok(Cosigned::Conflict { size: theirs }) if theirs <= size => {
-                    let known = self.last.insert(session.id(), theirs);
-                    if known != Some(theirs) {
+                    self.last.insert(session.id(), theirs);
+                    // Once more, and not again: a witness that never says the same twice would keep
+                    // the log for ever.
+                    if again.insert(session.id()) {
                         asked.spawn(ask(session, request(self.log, note, theirs, size, tree)?));
                     }
                 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_net::{RequestError, Session};
-use pouch_store::Pending;
+use pouch_net::{CloseCode, RequestError, Session};
+use pouch_store::{Mailboxes as _, Pending};
 use pouch_wire::session::{Deliver, Taken};
 use pouch_wire::{Blob, ContactPoint, EnvelopeId, Fixed, Precedence};
 use tokio::sync::Notify;
@@ -17,14 +17,14 @@ use tracing::{debug, info, warn};
 
 use crate::run::Desk;
 
-/// Messages under way to one recipient at a time; a flash does not wait for a place.
+/// Messages under way to one recipient at a time. A flash has places of its own: it does not wait for
+/// less urgent ones, nor may many of them fill the memory.
 const UNDER_WAY: usize = 4;
-/// However soon a recipient wants a message again.
-const AGAIN_MIN: Duration = Duration::from_secs(1);
-/// The longest rest of a message that a recipient cannot judge yet.
-const AGAIN_MAX: Duration = Duration::from_secs(600);
 /// How many waiting messages are looked at to choose the next.
-const WINDOW: u32 = 256;
+const WINDOW: usize = 64;
+/// How long a message that was not taken waits before it is tried again, at first and at most.
+const AGAIN_MIN: Duration = Duration::from_secs(2);
+const AGAIN_MAX: Duration = Duration::from_secs(300);
 
 /// Delivers until the session or the relay ends.
 pub(crate) async fn deliver(
@@ -34,106 +34,132 @@ pub(crate) async fn deliver(
     desk: Arc<Desk>,
     shutdown: CancellationToken,
 ) {
-    let mut under_way: JoinSet<(EnvelopeId, Sent)> = JoinSet::new();
-    // A sender's next message of one precedence follows when the one before was taken: side by side
-    // they would overtake each other, and the recipient would miss what is only on its way.
-    let mut busy: HashMap<EnvelopeId, (Precedence, ContactPoint)> = HashMap::new();
-    let mut resting: HashMap<EnvelopeId, Rest> = HashMap::new();
+    let mut under_way: JoinSet<(EnvelopeId, Result<(), NotTaken>)> = JoinSet::new();
+    let mut turns = Turns::default();
     loop {
-        let waiting = match desk.store.pending(&recipient, WINDOW).await {
+        let waiting = match desk.store.pending(&recipient, turns.window()).await {
             Ok(waiting) => waiting,
             Err(error) => {
                 warn!(code = error.code(), "mailbox not read");
+                // The recipient comes back, and it is read anew.
+                session.close(CloseCode::Done, "the mailbox cannot be read");
                 return;
             }
         };
-        let now = Instant::now();
-        for next in in_turn(waiting) {
-            let rests = resting.get(&next.envelope).is_some_and(|rest| rest.lasts_at(now));
-            let line = (next.precedence, next.sender.clone());
-            if rests || busy.values().any(|before| *before == line) {
-                continue;
-            }
-            if under_way.len() >= UNDER_WAY && next.precedence != Precedence::Flash {
-                break;
-            }
-            busy.insert(next.envelope, line);
+        for next in turns.choose(waiting, Instant::now()) {
             under_way.spawn(hand_over(next, recipient.clone(), session.clone(), desk.clone()));
         }
+        let again = turns.next_due();
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = session.closed() => return,
             () = wake.notified() => {}
-            Some(done) = under_way.join_next(), if !under_way.is_empty() => {
-                if let Ok((envelope, sent)) = done {
-                    busy.remove(&envelope);
-                    match sent {
-                        Sent::Taken => drop(resting.remove(&envelope)),
-                        Sent::NotTaken { again } => resting.entry(envelope).or_default().begin(again),
-                    }
+            () = until(again), if again.is_some() => {}
+            Some(done) = under_way.join_next(), if !under_way.is_empty() => match done {
+                Ok((envelope, Ok(()))) => turns.taken(envelope),
+                Ok((envelope, Err(not))) => turns.not_taken(envelope, not.retry_after, Instant::now()),
+                Err(_) => {
+                    session.close(CloseCode::Done, "a delivery ended unfinished");
+                    return;
                 }
             }
-            () = sleep_until(resting.values().filter_map(|rest| rest.ends_after(now)).min()) => {}
         }
     }
 }
 
-/// A message that was not taken: until when it is left alone. Without an end it is tried again on the
-/// next session only.
+async fn until(at: Option<Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at).await;
+    }
+}
+
+/// What is under way to one recipient, and what waits to be tried again.
 #[derive(Debug, Default)]
-struct Rest {
-    times: u32,
-    until: Option<Instant>,
+struct Turns {
+    /// What is under way, and in which line: a sender's next message of one precedence follows when the
+    /// one before was taken. Side by side they would overtake each other, and the recipient would miss
+    /// what is only on its way.
+    busy: HashMap<EnvelopeId, (Precedence, ContactPoint)>,
+    later: HashMap<EnvelopeId, Later>,
 }
 
-impl Rest {
-    /// It was not taken once more; each rest is longer than the one before.
-    fn begin(&mut self, again: Option<Duration>) {
-        self.times = self.times.saturating_add(1);
-        let wait = again.map(|wait| wait.saturating_mul(self.times).min(AGAIN_MAX));
-        self.until = wait.and_then(|wait| Instant::now().checked_add(wait));
+#[derive(Debug, Clone, Copy)]
+struct Later {
+    due: Instant,
+    waited: Duration,
+}
+
+impl Turns {
+    /// How many waiting messages to look at: what cannot be chosen now must not hide what can.
+    fn window(&self) -> u32 {
+        let passed = self.busy.len().saturating_add(self.later.len());
+        u32::try_from(WINDOW.saturating_add(passed)).unwrap_or(u32::MAX)
     }
 
-    fn lasts_at(&self, now: Instant) -> bool {
-        self.until.is_none_or(|until| until > now)
+    /// Takes what may go now out of what waits, in its order.
+    fn choose(&mut self, waiting: Vec<Pending>, now: Instant) -> Vec<Pending> {
+        let mut chosen = Vec::new();
+        for message in waiting {
+            let is_due = self.later.get(&message.envelope).is_none_or(|later| later.due <= now);
+            let line = (message.precedence, message.sender.clone());
+            let in_line = self.busy.values().any(|before| *before == line);
+            if is_due && !in_line && self.has_place(message.precedence) {
+                self.busy.insert(message.envelope, line);
+                chosen.push(message);
+            }
+        }
+        chosen
     }
 
-    fn ends_after(&self, now: Instant) -> Option<Instant> {
-        self.until.filter(|until| *until > now)
+    fn has_place(&self, precedence: Precedence) -> bool {
+        let flash = precedence == Precedence::Flash;
+        let alike = self.busy.values().filter(|(busy, _)| (*busy == Precedence::Flash) == flash);
+        alike.count() < UNDER_WAY
+    }
+
+    fn taken(&mut self, envelope: EnvelopeId) {
+        self.busy.remove(&envelope);
+        self.later.remove(&envelope);
+    }
+
+    /// It is tried again, ever later, as long as it is kept: nobody else would bring it.
+    fn not_taken(&mut self, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
+        self.busy.remove(&envelope);
+        let waited = self.later.get(&envelope).map_or(AGAIN_MIN, |later| later.waited.saturating_mul(2));
+        let waited = asked.unwrap_or(waited).clamp(AGAIN_MIN, AGAIN_MAX);
+        let due = now.checked_add(waited).unwrap_or(now);
+        self.later.insert(envelope, Later { due, waited });
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let waits = self.later.iter().filter(|(envelope, _)| !self.busy.contains_key(*envelope));
+        waits.map(|(_, later)| later.due).min()
     }
 }
 
-/// Waits until a moment, or for ever when there is none.
-async fn sleep_until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => core::future::pending().await,
+/// Why a message was not taken now.
+#[derive(Debug, Clone, Copy)]
+struct NotTaken {
+    code: &'static str,
+    /// When the recipient asked to be tried again.
+    retry_after: Option<Duration>,
+}
+
+impl From<&'static str> for NotTaken {
+    fn from(code: &'static str) -> Self {
+        Self { code, retry_after: None }
     }
 }
 
-/// Sorts waiting messages: precedence, then each sender's first, each sender's second, and so on.
-fn in_turn(waiting: Vec<Pending>) -> Vec<Pending> {
-    let mut turns: HashMap<(Precedence, ContactPoint), u64> = HashMap::new();
-    let mut ranked: Vec<((Precedence, u64, u64), Pending)> = waiting
-        .into_iter()
-        .map(|message| {
-            let turn = turns.entry((message.precedence, message.sender.clone())).or_default();
-            let rank = (message.precedence, *turn, message.index);
-            *turn = turn.saturating_add(1);
-            (rank, message)
-        })
-        .collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().map(|(_, message)| message).collect()
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    Taken,
-    NotTaken {
-        /// When the recipient wants to be asked again, at the soonest [`AGAIN_MIN`] from now.
-        again: Option<Duration>,
-    },
+impl From<RequestError> for NotTaken {
+    fn from(error: RequestError) -> Self {
+        let retry_after = match &error {
+            RequestError::Refused(refused) => refused.retry_after_ms,
+            RequestError::NoAnswer { .. } | RequestError::Stream(_) => None,
+        };
+        let retry_after = retry_after.map(|ms| Duration::from_millis(u64::from(ms)));
+        Self { code: error.code(), retry_after }
+    }
 }
 
 async fn hand_over(
@@ -141,36 +167,13 @@ async fn hand_over(
     recipient: ContactPoint,
     session: Session,
     desk: Arc<Desk>,
-) -> (EnvelopeId, Sent) {
+) -> (EnvelopeId, Result<(), NotTaken>) {
     let envelope = message.envelope;
-    let sent = match attempt(&message, &recipient, &session, &desk).await {
-        Ok(()) => Sent::Taken,
-        Err(not_taken) => {
-            info!(envelope = %envelope.short(), code = not_taken.code, "not taken");
-            Sent::NotTaken { again: not_taken.again }
-        }
-    };
+    let sent = attempt(&message, &recipient, &session, &desk).await;
+    if let Err(not) = &sent {
+        info!(envelope = %envelope.short(), code = not.code, "not taken");
+    }
     (envelope, sent)
-}
-
-/// Why a recipient does not have a message yet.
-struct NotTaken {
-    code: String,
-    again: Option<Duration>,
-}
-
-impl From<&'static str> for NotTaken {
-    fn from(code: &'static str) -> Self {
-        Self { code: code.to_owned(), again: None }
-    }
-}
-
-impl From<RequestError> for NotTaken {
-    fn from(error: RequestError) -> Self {
-        let RequestError::Refused(refused) = error else { return error.code().into() };
-        let wait = |millis| Duration::from_millis(u64::from(millis)).max(AGAIN_MIN);
-        Self { code: refused.code.to_string(), again: refused.retry_after_ms.map(wait) }
-    }
 }
 
 async fn attempt(
@@ -214,47 +217,89 @@ mod tests {
     use super::*;
     use pouch_wire::{Digest, Timestamp};
 
-    fn pending(sender: &str, precedence: Precedence, index: u64) -> Pending {
+    fn pending(n: u8, precedence: Precedence) -> Pending {
         Pending {
-            envelope: EnvelopeId(Digest::new([u8::try_from(index).unwrap(); 32])),
-            sender: sender.parse().unwrap(),
+            envelope: id(n),
+            sender: format!("NL/office-{n}").parse().unwrap(),
             precedence,
-            index,
+            index: u64::from(n),
             payload_len: 0,
             not_after: Timestamp(0),
         }
     }
 
-    #[tokio::test]
-    async fn what_is_not_taken_rests_longer_each_time_and_for_the_session_when_no_end_is_named() {
-        let now = Instant::now();
-        let mut rest = Rest::default();
-        rest.begin(Some(Duration::from_secs(10)));
-        assert!(rest.lasts_at(now + Duration::from_secs(9)) && !rest.lasts_at(now + Duration::from_secs(15)));
-        rest.begin(Some(Duration::from_secs(10)));
-        assert!(
-            rest.lasts_at(now + Duration::from_secs(19)) && !rest.lasts_at(now + Duration::from_secs(25))
-        );
-        assert!(rest.ends_after(now).is_some_and(|until| !rest.lasts_at(until)));
-        rest.begin(Some(Duration::MAX));
-        assert!(!rest.lasts_at(now + AGAIN_MAX + Duration::from_secs(5)));
-        rest.begin(None);
-        assert!(rest.lasts_at(now + Duration::from_secs(1_000_000)));
-        assert_eq!(rest.ends_after(now), None);
+    fn id(n: u8) -> EnvelopeId {
+        EnvelopeId(Digest::new([n; 32]))
+    }
+
+    fn numbers(chosen: &[Pending]) -> Vec<u64> {
+        chosen.iter().map(|message| message.index).collect()
     }
 
     #[test]
-    fn urgent_goes_first_and_no_sender_waits_for_all_of_another() {
-        let order: Vec<u64> = in_turn(vec![
-            pending("NL/technical", Precedence::Routine, 1),
-            pending("NL/technical", Precedence::Routine, 2),
-            pending("NL/technical", Precedence::Routine, 3),
-            pending("MD/policy", Precedence::Routine, 4),
-            pending("BA/policy", Precedence::Flash, 5),
-        ])
-        .iter()
-        .map(|p| p.index)
-        .collect();
-        assert_eq!(order, [5, 1, 4, 2, 3]);
+    fn a_flash_does_not_wait_for_a_place_and_many_do() {
+        let mut turns = Turns::default();
+        let now = Instant::now();
+        let routine: Vec<_> = (10..16).map(|n| pending(n, Precedence::Routine)).collect();
+        assert_eq!(numbers(&turns.choose(routine.clone(), now)), [10, 11, 12, 13]);
+        let flash: Vec<_> = (1..7).map(|n| pending(n, Precedence::Flash)).collect();
+        let waiting = || [flash.clone(), routine.clone()].concat();
+        assert_eq!(numbers(&turns.choose(waiting(), now)), [1, 2, 3, 4]);
+        assert_eq!(numbers(&turns.choose(waiting(), now)), [0_u64; 0]);
+        turns.taken(id(12));
+        turns.taken(id(2));
+        assert_eq!(numbers(&turns.choose(vec![flash[4].clone(), routine[4].clone()], now)), [5, 14]);
+    }
+
+    #[test]
+    fn one_senders_messages_of_one_precedence_do_not_overtake_each_other() {
+        let mut turns = Turns::default();
+        let now = Instant::now();
+        let nl =
+            |n, precedence| Pending { sender: "NL/technical".parse().unwrap(), ..pending(n, precedence) };
+        let waiting = || {
+            let flash = Precedence::Flash;
+            vec![nl(1, flash), nl(2, flash), nl(3, Precedence::Routine), nl(4, Precedence::Routine)]
+        };
+        assert_eq!(numbers(&turns.choose(waiting(), now)), [1, 3]);
+        turns.taken(id(1));
+        assert_eq!(numbers(&turns.choose(waiting()[1..].to_vec(), now)), [2]);
+        // One that is not taken waits alone: the others do not wait with it.
+        turns.not_taken(id(3), None, now);
+        assert_eq!(numbers(&turns.choose(waiting()[2..].to_vec(), now)), [4]);
+    }
+
+    #[test]
+    fn what_was_not_taken_is_tried_again_without_other_traffic() {
+        let mut turns = Turns::default();
+        let now = Instant::now();
+        let waiting = || vec![pending(1, Precedence::Routine)];
+        turns.choose(waiting(), now);
+        assert_eq!(turns.next_due(), None, "nothing to wait for while it is under way");
+        turns.not_taken(id(1), None, now);
+        assert_eq!(turns.next_due(), Some(now + AGAIN_MIN));
+        assert_eq!(numbers(&turns.choose(waiting(), now)), [0_u64; 0]);
+        let due = now + AGAIN_MIN;
+        assert_eq!(numbers(&turns.choose(waiting(), due)), [1]);
+        turns.not_taken(id(1), None, due);
+        assert_eq!(turns.next_due(), Some(due + AGAIN_MIN * 2), "ever later");
+        turns.not_taken(id(1), Some(Duration::from_secs(86_400)), due);
+        assert_eq!(turns.next_due(), Some(due + AGAIN_MAX), "but not as late as somebody asks");
+        turns.taken(id(1));
+        assert_eq!(turns.next_due(), None);
+    }
+
+    #[test]
+    fn messages_that_nobody_takes_do_not_hide_the_others() {
+        let mut turns = Turns::default();
+        let now = Instant::now();
+        for n in 0..100 {
+            turns.choose(vec![pending(n, Precedence::Immediate)], now);
+            turns.not_taken(id(n), None, now);
+        }
+        assert!(turns.window() >= 101, "{}", turns.window());
+        let stuck = (0..100).map(|n| pending(n, Precedence::Immediate));
+        let waiting = stuck.chain([pending(200, Precedence::Routine)]).collect();
+        assert_eq!(numbers(&turns.choose(waiting, now)), [200]);
     }
 }

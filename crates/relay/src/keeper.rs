@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_directory::Directory;
-use pouch_store::RelayStore;
+use pouch_store::{Checkpoints as _, DirectoryLog as _, MessageLog as _, RelayStore, SignedRow};
 use pouch_tlog::{
     Checkpoint, EntryBundle, Frontier, LeafHash, LogSigner, MemoryTree, Note, Policy, ProofFile, new_bundles,
     new_tiles, print_tile, self_check, tile_of,
@@ -140,6 +140,7 @@ pub(crate) async fn start(
         refreshed: Instant::now(),
     };
     task.catch_up().await?;
+    task.is_what_was_signed().await?;
     let keeper = Keeper { grown: grown.clone(), published: published_rx, questions };
     let handle = tokio::spawn(task.serve(grown, questions_rx, shutdown));
     Ok((keeper, handle))
@@ -207,6 +208,17 @@ impl Task {
                 self.tree.append(LeafHash::of(&entry));
             }
         }
+    }
+
+    /// The stored entries must be those that were signed before: one bit that flipped in the database
+    /// while the relay was down would otherwise be signed as another past.
+    async fn is_what_was_signed(&self) -> Result<(), RelayError> {
+        let Some(signed) = self.parts.store.signed(self.parts.log).await? else { return Ok(()) };
+        if continues(&self.tree, &signed) {
+            return Ok(());
+        }
+        error!(log = ?self.parts.log, size = signed.size, "the stored log is not the one that was signed");
+        Err(RelayError::SelfCheck { log: self.parts.log })
     }
 
     async fn publish(&mut self) -> Result<(), RelayError> {
@@ -321,9 +333,42 @@ impl Task {
     }
 }
 
+/// Whether a tree is the one that was signed, or has only grown since.
+fn continues(tree: &MemoryTree, signed: &SignedRow) -> bool {
+    tree.root_at(signed.size).ok() == Some(signed.root)
+}
+
 /// Entries read from the store at a time.
 const PAGE: u32 = 512;
 /// How often a log that is behind asks the witnesses again.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// How often a log that does not grow is cosigned again, so that it stays fresh.
 const REFRESH_EVERY: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(entries: &[&[u8]]) -> MemoryTree {
+        let mut tree = MemoryTree::default();
+        for entry in entries {
+            tree.append(LeafHash::of(entry));
+        }
+        tree
+    }
+
+    #[test]
+    fn a_bit_that_flipped_while_the_relay_was_down_is_not_signed() {
+        let before = tree(&[b"one", b"two", b"three"]);
+        let signed = SignedRow { size: 3, root: before.root(), note: Vec::new() };
+        assert!(continues(&before, &signed));
+        assert!(continues(&tree(&[b"one", b"two", b"three", b"four"]), &signed), "it may have grown");
+        for entry in 0..3 {
+            let mut stored = [b"one".to_vec(), b"two".to_vec(), b"three".to_vec()];
+            stored[entry][0] ^= 1;
+            let flipped: Vec<&[u8]> = stored.iter().map(Vec::as_slice).collect();
+            assert!(!continues(&tree(&flipped), &signed), "entry {entry}");
+        }
+        assert!(!continues(&tree(&[b"one", b"two"]), &signed), "an entry that was signed is gone");
+    }
+}

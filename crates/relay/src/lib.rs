@@ -17,6 +17,7 @@ mod delivery;
 mod keeper;
 mod keys;
 mod publisher;
+mod quota;
 mod reading;
 mod run;
 mod sequencer;

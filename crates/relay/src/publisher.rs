@@ -42,10 +42,13 @@ impl Publisher {
     /// read keeps them, because readers may hold earlier checkpoints; it is called when the relay
     /// stops.
     pub(crate) fn prune(&self, size: u64) -> std::io::Result<()> {
-        let needed = |path: &str| match (path.parse::<TileCoord>(), path.parse::<BundleCoord>()) {
-            (Ok(coord), _) => TileCoord::in_tree(coord.level(), coord.index(), size) == Some(coord),
-            (_, Ok(coord)) => BundleCoord::in_tree(coord.index(), size) == Some(coord),
-            _ => true,
+        let needed = |path: &str| {
+            !path.ends_with(".new")
+                && match (path.parse::<TileCoord>(), path.parse::<BundleCoord>()) {
+                    (Ok(coord), _) => TileCoord::in_tree(coord.level(), coord.index(), size) == Some(coord),
+                    (_, Ok(coord)) => BundleCoord::in_tree(coord.index(), size) == Some(coord),
+                    _ => true,
+                }
         };
         prune_below(&self.folder, &self.folder.join("tile"), &needed)
     }
@@ -127,5 +130,44 @@ mod tests {
                 found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
             }
         }
+    }
+
+    #[test]
+    fn a_pruned_log_has_the_files_of_its_size_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let publisher = Publisher::new(dir.path().to_owned()).unwrap();
+        let kept = ["tile/0/000.p/5", "tile/entries/000.p/5"];
+        // Of earlier sizes, of one that was never published, and what a crash left half-written.
+        let gone = [
+            "tile/0/000.p/3",
+            "tile/entries/000.p/3",
+            "tile/0/000.p/9",
+            "tile/0/000.p/5.new",
+            "tile/0/001.p/1",
+        ];
+        for path in kept.iter().chain(&gone) {
+            publisher.put(path, b"x").unwrap();
+        }
+        fs::write(dir.path().join("tile/0/000.p/5.new"), b"half").unwrap();
+        publisher.put_checkpoint(b"note").unwrap();
+        publisher.prune(5).unwrap();
+        for path in kept.iter().chain(&["checkpoint"]) {
+            assert!(dir.path().join(path).is_file(), "{path}");
+        }
+        for path in gone {
+            assert!(!dir.path().join(path).exists(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_file_changes_in_one_step_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let publisher = Publisher::new(dir.path().to_owned()).unwrap();
+        publisher.put_checkpoint(b"one").unwrap();
+        publisher.put_checkpoint(b"two").unwrap();
+        assert_eq!(fs::read(dir.path().join("checkpoint")).unwrap(), b"two");
+        let mut left = Vec::new();
+        files(dir.path(), dir.path(), &mut left);
+        assert_eq!(left, ["checkpoint"]);
     }
 }

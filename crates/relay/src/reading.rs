@@ -1,7 +1,7 @@
 //! Answers about the logs: entries, proofs that an entry is in, proofs that a log only grew.
 
 use pouch_net::{Stream, StreamError, refusal};
-use pouch_store::StoreError;
+use pouch_store::{DirectoryLog as _, MessageLog as _, StoreError};
 use pouch_wire::session::{Consistency, LogEntries, LogName, Proof, ReadConsistency, ReadLog, ReadProof};
 use pouch_wire::{Blob, List, limits};
 

@@ -8,7 +8,7 @@ use pouch_crypto::{Context, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
 use pouch_net::{Authorise, BadIdentity, BindError, Limits, Listener, ServerSecrets, TransportIdentity};
-use pouch_store::{RelayStore, StoreError};
+use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _, StoreError};
 use pouch_tlog::{KeyName, LogSigner};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
@@ -20,6 +20,7 @@ use crate::config::RelayConfig;
 use crate::keeper::{self, Keeper, KeeperParts};
 use crate::keys::RelayKeys;
 use crate::publisher::Publisher;
+use crate::quota::{OnItsWay, Quota};
 use crate::sequencer::{self, Sequencer};
 use crate::session;
 use crate::switchboard::Switchboard;
@@ -89,8 +90,8 @@ pub(crate) struct Desk {
     pub(crate) directory_log: Keeper,
     pub(crate) message_log: Keeper,
     pub(crate) switchboard: Switchboard,
-    pub(crate) quota_bytes: u64,
-    pub(crate) quota_messages: u64,
+    pub(crate) quota: Quota,
+    pub(crate) on_its_way: OnItsWay,
     receipts: SigningKey,
     context: Context,
 }
@@ -182,8 +183,8 @@ pub async fn run(
         directory_log,
         message_log,
         switchboard,
-        quota_bytes: config.quota_bytes,
-        quota_messages: config.quota_messages,
+        quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
+        on_its_way: OnItsWay::default(),
         receipts: keys.receipts,
         context,
     });
@@ -194,8 +195,10 @@ pub async fn run(
     if let Err(error) = listener.shutdown(Duration::from_secs(3)).await {
         warn!(code = error.code(), "sessions were cut off");
     }
+    failed?;
     expired(&desk).await?;
-    failed
+    // Whoever opens the database next finds it unlocked and whole.
+    Ok(desk.store.clone().close().await?)
 }
 
 type KeeperTask = tokio::task::JoinHandle<Result<(), RelayError>>;
@@ -221,6 +224,8 @@ async fn serve(
                 ended(LogName::Directory, first)?;
                 return ended(LogName::Messages, second);
             }
+            // Nothing is acknowledged after storage failed; the program ends, and says so.
+            error = desk.store.until_ended() => return Err(error.into()),
             joined = &mut directory_task => return ended(LogName::Directory, joined),
             joined = &mut message_task => return ended(LogName::Messages, joined),
             _ = sweep.tick() => expired(desk).await?,
@@ -241,7 +246,8 @@ async fn serve(
 /// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation.
 async fn expired(desk: &Desk) -> Result<(), RelayError> {
     for gone in desk.store.expire((desk.clock)()).await? {
-        warn!(envelope = %gone.envelope.short(), recipient = %gone.recipient, "expired undelivered");
+        // Not for whom: who wrote to whom is nobody's who reads a relay's log of events.
+        warn!(envelope = %gone.envelope.short(), "expired undelivered");
     }
     Ok(())
 }

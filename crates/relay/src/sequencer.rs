@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pouch_directory::{Directory, Outcome, SignedStatement, Statement};
 use pouch_net::refusal;
-use pouch_store::RelayStore;
+use pouch_store::{DirectoryLog as _, RelayStore};
 use pouch_wire::session::Refused;
 use pouch_wire::{Canonical as _, limits};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -81,7 +81,7 @@ impl Owner {
             info!(code = refused.code(), "statement refused");
             refusal(refused.code(), &refused, None)
         })?;
-        let index = self.store.append_entry(bytes.clone()).await.map_err(|error| {
+        let index = self.store.append_entries(vec![bytes.clone()]).await.map_err(|error| {
             warn!(code = error.code(), "directory log");
             refusal(error.code(), &error, None)
         })?;
@@ -124,10 +124,9 @@ pub(crate) async fn replay(
     let first = charter.charter.to_bytes().map_err(|_| RelayError::Charter("too large".into()))?;
     let count = store.entry_count().await?;
     if count == 0 {
-        store.append_entry(first.clone()).await?;
-        for statement in &charter.first_statements {
-            store.append_entry(statement.to_vec()).await?;
-        }
+        // All of them or none: a relay that stopped half-way would never bring the rest.
+        let statements = charter.first_statements.iter().map(|statement| statement.to_vec());
+        store.append_entries([first.clone()].into_iter().chain(statements).collect()).await?;
     }
     let mut directory =
         Directory::found(&charter.charter).map_err(|error| RelayError::Charter(error.to_string()))?;

@@ -27,9 +27,19 @@ pub(crate) async fn serve(session: Session, desk: Arc<Desk>, shutdown: Cancellat
         return;
     };
     debug!(session = session.id(), "session began");
+    desk.switchboard.came(peer.clone(), &session).await;
+    let mut directory = desk.directory.clone();
     loop {
         let stream = tokio::select! {
             () = shutdown.cancelled() => break,
+            // A key that was revoked since speaks for nobody, and gets nothing, on a session that is
+            // open already too.
+            changed = directory.changed() => {
+                if changed.is_err() || !speaks_still(&session, &peer, &desk) {
+                    break;
+                }
+                continue;
+            }
             stream = session.accept() => match stream {
                 Ok(stream) => stream,
                 Err(error) => {
@@ -38,14 +48,21 @@ pub(crate) async fn serve(session: Session, desk: Arc<Desk>, shutdown: Cancellat
                 }
             },
         };
-        // A key that was revoked since speaks for nobody, on a session that is already open too.
-        if identify(&session, &desk).as_ref() != Some(&peer) {
-            session.close(CloseCode::NoLongerKnown, "key no longer in the directory");
+        if !speaks_still(&session, &peer, &desk) {
             break;
         }
         tokio::spawn(answer(stream, peer.clone(), desk.clone(), shutdown.clone()));
     }
-    desk.switchboard.detach(&session).await;
+    desk.switchboard.gone(&session).await;
+}
+
+/// Whether the peer is who it was; the session is closed when it is not.
+fn speaks_still(session: &Session, peer: &Peer, desk: &Desk) -> bool {
+    let same = identify(session, desk).as_ref() == Some(peer);
+    if !same {
+        session.close(CloseCode::NoLongerKnown, "key no longer in the directory");
+    }
+    same
 }
 
 fn identify(session: &Session, desk: &Desk) -> Option<Peer> {
@@ -127,17 +144,15 @@ async fn attached(
     if attach.network != directory.network().0 {
         return stream.refuse(&refusal("POUCH-RLY-20", &"another network's charter", None)).await;
     }
+    let session = stream.session().clone();
+    let Some(wake) = desk.switchboard.attach(&session, attach.witnesses).await else {
+        return stream.refuse(&refusal("POUCH-RLY-24", &"this session is attached already", None)).await;
+    };
     let mut published = desk.directory_log.published();
     let directory_size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
     stream.send_message(&Attached { now: (desk.clock)(), directory_size }).await?;
-    let session = stream.session().clone();
-    let owner = match peer {
-        Peer::ContactPoint(point) => Some(point.clone()),
-        Peer::Witness(_) => None,
-    };
-    let wake = desk.switchboard.attach(owner.clone(), &session, attach.witnesses).await;
-    if let Some(owner) = owner {
-        tokio::spawn(delivery::deliver(owner, session.clone(), wake, desk.clone(), shutdown.clone()));
+    if let Peer::ContactPoint(owner) = peer {
+        tokio::spawn(delivery::deliver(owner.clone(), session.clone(), wake, desk.clone(), shutdown.clone()));
     }
     let mut refresh = tokio::time::interval(CLOCK_EVERY);
     loop {

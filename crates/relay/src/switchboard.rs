@@ -1,16 +1,21 @@
-//! Who is attached: for each contact point the sessions that deliver to it, and the sessions that
-//! cosign. One task owns this; the others hold a handle.
+//! Who is there: the sessions of each peer, whose deliveries to wake, and who cosigns. One task owns
+//! this; the others hold a handle.
+//!
+//! A peer has a few sessions at a time, whatever it opens, and each session attaches once: what a
+//! hostile member can make the relay hold is bounded here.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pouch_net::{CloseCode, Session};
 use pouch_wire::ContactPoint;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Sessions of one contact point at a time: a node, and the same node coming back.
-const SESSIONS_PER_PARTY: usize = 3;
+use crate::session::Peer;
+
+/// Sessions of one peer at a time: a node, and the same node coming back.
+const SESSIONS_PER_PEER: usize = 3;
 
 /// A session that cosigns.
 #[derive(Debug, Clone)]
@@ -19,8 +24,9 @@ pub(crate) struct WitnessSession {
 }
 
 enum Message {
-    Attached { owner: Option<ContactPoint>, session: Session, witnesses: bool, wake: Arc<Notify> },
-    Detached { session: u64 },
+    Came { peer: Peer, session: Session },
+    Attached { session: u64, witnesses: bool, wake: oneshot::Sender<Arc<Notify>> },
+    Gone { session: u64 },
     Arrived { recipients: Vec<ContactPoint> },
 }
 
@@ -29,13 +35,6 @@ enum Message {
 pub(crate) struct Switchboard {
     tx: mpsc::Sender<Message>,
     witnesses: watch::Receiver<Vec<WitnessSession>>,
-}
-
-struct Line {
-    owner: Option<ContactPoint>,
-    session: Session,
-    witnesses: bool,
-    wake: Arc<Notify>,
 }
 
 impl Switchboard {
@@ -47,23 +46,23 @@ impl Switchboard {
         Self { tx, witnesses }
     }
 
-    /// A session is there. The answer wakes its deliveries.
-    pub(crate) async fn attach(
-        &self,
-        owner: Option<ContactPoint>,
-        session: &Session,
-        witnesses: bool,
-    ) -> Arc<Notify> {
-        let wake = Arc::new(Notify::new());
-        let message = Message::Attached { owner, session: session.clone(), witnesses, wake: wake.clone() };
+    /// A session is there; whoever calls this says when it is [`Switchboard::gone`].
+    pub(crate) async fn came(&self, peer: Peer, session: &Session) {
         // The task ends only at shutdown, when nothing is delivered any more.
-        self.tx.send(message).await.ok();
-        wake
+        self.tx.send(Message::Came { peer, session: session.clone() }).await.ok();
+    }
+
+    /// A session wants what waits for it. The answer wakes its deliveries; `None` when it is attached
+    /// already, or gone.
+    pub(crate) async fn attach(&self, session: &Session, witnesses: bool) -> Option<Arc<Notify>> {
+        let (wake, rx) = oneshot::channel();
+        self.tx.send(Message::Attached { session: session.id(), witnesses, wake }).await.ok()?;
+        rx.await.ok()
     }
 
     /// A session is gone.
-    pub(crate) async fn detach(&self, session: &Session) {
-        self.tx.send(Message::Detached { session: session.id() }).await.ok();
+    pub(crate) async fn gone(&self, session: &Session) {
+        self.tx.send(Message::Gone { session: session.id() }).await.ok();
     }
 
     /// Something is stored for these recipients.
@@ -82,7 +81,7 @@ async fn serve(
     witnesses: watch::Sender<Vec<WitnessSession>>,
     shutdown: CancellationToken,
 ) {
-    let mut lines: HashMap<u64, Line> = HashMap::new();
+    let mut lines = Lines::default();
     loop {
         let message = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -91,46 +90,163 @@ async fn serve(
                 None => return,
             },
         };
-        match message {
-            Message::Attached { owner, session, witnesses: cosigns, wake } => {
-                make_room(&mut lines, owner.as_ref());
-                lines.insert(session.id(), Line { owner, session, witnesses: cosigns, wake });
-                publish(&lines, &witnesses);
-            }
-            Message::Detached { session } => {
-                if lines.remove(&session).is_some_and(|line| line.witnesses) {
-                    publish(&lines, &witnesses);
+        let changed = match message {
+            Message::Came { peer, session } => {
+                let replaced: Option<Session> = lines.came(session.id(), peer, session);
+                if let Some(oldest) = &replaced {
+                    oldest.close(CloseCode::Replaced, "a newer session took its place");
                 }
+                replaced.is_some()
             }
+            Message::Attached { session, witnesses, wake } => {
+                let attached = lines.attach(session, witnesses);
+                let new = attached.is_some();
+                if let Some(notify) = attached {
+                    // Whoever attached may have gone.
+                    wake.send(notify).ok();
+                }
+                new
+            }
+            Message::Gone { session } => lines.gone(session),
             Message::Arrived { recipients } => {
-                for line in
-                    lines.values().filter(|l| l.owner.as_ref().is_some_and(|o| recipients.contains(o)))
-                {
-                    line.wake.notify_one();
-                }
+                lines.wake(&recipients);
+                false
             }
+        };
+        if changed {
+            let cosigning = lines.witnesses().map(|session| WitnessSession { session: session.clone() });
+            witnesses.send_replace(cosigning.collect());
         }
     }
 }
 
-/// Ends a party's oldest session when it has too many.
-fn make_room(lines: &mut HashMap<u64, Line>, owner: Option<&ContactPoint>) {
-    let Some(owner) = owner else { return };
-    let mut own: Vec<u64> =
-        lines.iter().filter(|(_, line)| line.owner.as_ref() == Some(owner)).map(|(id, _)| *id).collect();
-    own.sort_unstable();
-    if own.len() >= SESSIONS_PER_PARTY
-        && let Some(line) = own.first().and_then(|oldest| lines.remove(oldest))
-    {
-        line.session.close(CloseCode::Replaced, "a newer session took its place");
+/// The sessions, oldest first.
+struct Lines<S> {
+    by_id: BTreeMap<u64, Line<S>>,
+}
+
+impl<S> Default for Lines<S> {
+    fn default() -> Self {
+        Self { by_id: BTreeMap::new() }
     }
 }
 
-fn publish(lines: &HashMap<u64, Line>, witnesses: &watch::Sender<Vec<WitnessSession>>) {
-    let now = lines
-        .values()
-        .filter(|l| l.witnesses)
-        .map(|l| WitnessSession { session: l.session.clone() })
-        .collect();
-    witnesses.send_replace(now);
+struct Line<S> {
+    peer: Peer,
+    session: S,
+    attached: Option<Attached>,
+}
+
+struct Attached {
+    witnesses: bool,
+    wake: Arc<Notify>,
+}
+
+impl<S> Lines<S> {
+    /// Adds a session; the peer's oldest makes room when it has too many.
+    fn came(&mut self, id: u64, peer: Peer, session: S) -> Option<S> {
+        let own: Vec<u64> =
+            self.by_id.iter().filter(|(_, line)| line.peer == peer).map(|(id, _)| *id).collect();
+        let oldest = own.first().filter(|_| own.len() >= SESSIONS_PER_PEER);
+        let replaced = oldest.and_then(|oldest| self.by_id.remove(oldest)).map(|line| line.session);
+        self.by_id.insert(id, Line { peer, session, attached: None });
+        replaced
+    }
+
+    fn attach(&mut self, id: u64, witnesses: bool) -> Option<Arc<Notify>> {
+        let line = self.by_id.get_mut(&id).filter(|line| line.attached.is_none())?;
+        let wake = Arc::new(Notify::new());
+        line.attached = Some(Attached { witnesses, wake: wake.clone() });
+        Some(wake)
+    }
+
+    /// Whether the sessions that cosign are others now.
+    fn gone(&mut self, id: u64) -> bool {
+        self.by_id.remove(&id).and_then(|line| line.attached).is_some_and(|attached| attached.witnesses)
+    }
+
+    fn wake(&self, recipients: &[ContactPoint]) {
+        for line in self.by_id.values() {
+            let concerned = matches!(&line.peer, Peer::ContactPoint(point) if recipients.contains(point));
+            if let Some(attached) = line.attached.as_ref().filter(|_| concerned) {
+                attached.wake.notify_one();
+            }
+        }
+    }
+
+    fn witnesses(&self) -> impl Iterator<Item = &S> {
+        let cosigns = |line: &&Line<S>| line.attached.as_ref().is_some_and(|attached| attached.witnesses);
+        self.by_id.values().filter(cosigns).map(|line| &line.session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn md() -> Peer {
+        Peer::ContactPoint("MD/policy".parse().unwrap())
+    }
+
+    fn is_woken(wake: &Notify) -> bool {
+        use std::future::Future as _;
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        std::pin::pin!(wake.notified()).as_mut().poll(&mut context).is_ready()
+    }
+
+    #[test]
+    fn a_peer_keeps_its_newest_sessions_whatever_it_opens() {
+        let mut lines = Lines::default();
+        let witness = Peer::Witness("w".into());
+        assert_eq!(lines.came(1, witness.clone(), 'w'), None);
+        for (id, session) in [(2, 'a'), (3, 'b'), (4, 'c')] {
+            assert_eq!(lines.came(id, md(), session), None);
+        }
+        assert_eq!(lines.came(5, md(), 'd'), Some('a'), "its own oldest, nobody else's");
+        assert_eq!(lines.came(6, md(), 'e'), Some('b'));
+        for (id, session) in [(7, 'x'), (8, 'y')] {
+            assert_eq!(lines.came(id, witness.clone(), session), None);
+        }
+        assert_eq!(lines.came(9, witness, 'z'), Some('w'), "witnesses are bounded like everybody");
+        assert_eq!(lines.by_id.len(), 6);
+    }
+
+    #[test]
+    fn a_session_attaches_once_and_not_after_it_is_gone() {
+        let mut lines = Lines::default();
+        lines.came(1, md(), ());
+        assert!(lines.attach(1, false).is_some());
+        assert!(lines.attach(1, true).is_none());
+        assert!(!lines.gone(1));
+        assert!(lines.attach(1, true).is_none());
+        assert_eq!(lines.witnesses().count(), 0, "nothing is left of a session that is gone");
+    }
+
+    #[test]
+    fn what_arrives_wakes_every_session_of_its_recipients_and_no_other() {
+        let mut lines = Lines::default();
+        lines.came(1, md(), ());
+        lines.came(2, md(), ());
+        lines.came(3, Peer::ContactPoint("BA/policy".parse().unwrap()), ());
+        lines.came(4, Peer::Witness("MD/policy".into()), ());
+        let wakes: Vec<_> = (1..=4).map(|id| lines.attach(id, id == 4).unwrap()).collect();
+        lines.wake(&["MD/policy".parse().unwrap()]);
+        assert_eq!(wakes.iter().map(|wake| is_woken(wake)).collect::<Vec<_>>(), [true, true, false, false]);
+        // It was not waiting yet: the wake-up is kept, so nothing is lost between a look and a wait.
+        lines.wake(&["BA/policy".parse().unwrap()]);
+        assert!(is_woken(&wakes[2]));
+    }
+
+    #[test]
+    fn who_cosigns_is_told_as_they_come_and_go() {
+        let mut lines = Lines::default();
+        lines.came(1, Peer::Witness("w".into()), 'w');
+        lines.came(2, md(), 'm');
+        lines.attach(1, true);
+        lines.attach(2, false);
+        assert_eq!(lines.witnesses().collect::<Vec<_>>(), [&'w']);
+        assert!(!lines.gone(2));
+        assert!(lines.gone(1));
+        assert_eq!(lines.witnesses().count(), 0);
+    }
 }

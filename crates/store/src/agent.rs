@@ -17,6 +17,7 @@ use std::path::Path;
 
 use pouch_wire::Digest;
 
+use crate::contracts::WitnessMemory;
 use crate::db::{Db, Kind};
 use crate::error::StoreError;
 use crate::witness;
@@ -28,7 +29,7 @@ const KIND: Kind = Kind {
 CREATE TABLE outbox (envelope BLOB PRIMARY KEY, notice BLOB, sealed BLOB NOT NULL, digest BLOB NOT NULL,
     precedence INTEGER NOT NULL, created INTEGER NOT NULL, not_after INTEGER NOT NULL,
     wrapped BLOB NOT NULL) STRICT;
-CREATE INDEX outbox_notice ON outbox (notice);
+CREATE UNIQUE INDEX outbox_notice ON outbox (notice);
 CREATE INDEX outbox_created ON outbox (created) WHERE notice IS NOT NULL;
 CREATE TABLE rung (envelope BLOB NOT NULL REFERENCES outbox, recipient TEXT NOT NULL, rung INTEGER NOT NULL,
     at INTEGER, detail TEXT, PRIMARY KEY (envelope, recipient)) STRICT, WITHOUT ROWID;
@@ -48,10 +49,13 @@ CREATE TABLE number (year INTEGER NOT NULL, addressees BLOB NOT NULL, last INTEG
 CREATE TABLE inbox (envelope BLOB PRIMARY KEY, notice BLOB, number TEXT, sender TEXT NOT NULL,
     precedence INTEGER NOT NULL, created INTEGER NOT NULL, arrived_at INTEGER NOT NULL, acknowledged_at INTEGER,
     refused TEXT, order_words TEXT NOT NULL, stored BLOB NOT NULL, digest BLOB NOT NULL, wrapped BLOB NOT NULL,
-    proof BLOB, log_relay TEXT, log_index INTEGER, expunged_at INTEGER) STRICT;
+    proof BLOB, log_relay TEXT, log_index INTEGER, expunged_at INTEGER, owes INTEGER NOT NULL DEFAULT 0,
+    concerns BLOB) STRICT;
 CREATE INDEX inbox_notice ON inbox (notice);
 CREATE INDEX inbox_number ON inbox (number);
 CREATE INDEX inbox_shown ON inbox (arrived_at) WHERE notice IS NOT NULL OR refused IS NOT NULL;
+CREATE INDEX inbox_concerns ON inbox (concerns) WHERE concerns IS NOT NULL;
+CREATE INDEX inbox_owes ON inbox (arrived_at) WHERE owes = 1;
 CREATE INDEX inbox_unproven ON inbox (arrived_at)
     WHERE proof IS NULL AND notice IS NOT NULL AND log_relay IS NOT NULL;
 CREATE TABLE prekey (id BLOB PRIMARY KEY, wrapped BLOB NOT NULL, usable_from INTEGER NOT NULL,
@@ -64,15 +68,12 @@ CREATE TABLE witness (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB 
 CREATE TABLE draft (notice BLOB PRIMARY KEY, bytes BLOB NOT NULL, created INTEGER NOT NULL) STRICT;
 CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, code TEXT NOT NULL,
     words TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
-", "
-ALTER TABLE inbox ADD COLUMN concerns BLOB;
-CREATE INDEX inbox_concerns ON inbox (concerns) WHERE concerns IS NOT NULL;
 "],
 };
 
 /// A node's database. Clones reach the same one.
 #[derive(Debug, Clone)]
-pub struct AgentStore(Db);
+pub struct AgentStore(pub(crate) Db);
 
 impl AgentStore {
     /// Opens the database of a node, or makes it.
@@ -101,25 +102,24 @@ impl AgentStore {
         self.0.close().await
     }
 
+    /// Waits until nothing can be stored any more, and says why: storage failed, or it was closed.
+    pub async fn until_ended(&self) -> StoreError {
+        self.0.until_ended().await
+    }
+
     /// How many transactions that wrote something were committed since the database was opened.
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.0.commits()
     }
+}
 
-    /// What this witness cosigned last of a log: size and root.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn witness_state(&self, origin: &str) -> Result<Option<(u64, Digest)>, StoreError> {
+impl WitnessMemory for AgentStore {
+    async fn witness_state(&self, origin: &str) -> Result<Option<(u64, Digest)>, StoreError> {
         witness::state(&self.0, origin).await
     }
 
-    /// Remembers what this witness cosigns, before it answers.
-    ///
-    /// # Errors
-    /// When another size was remembered meanwhile, it would go back, or give one size a second root.
-    pub async fn put_witness_state(
+    async fn put_witness_state(
         &self,
         origin: &str,
         old: Option<u64>,

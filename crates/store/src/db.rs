@@ -81,6 +81,12 @@ impl Db {
         Ok(Self { tx, shared })
     }
 
+    /// How many requests wait in the channel.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.tx.max_capacity().saturating_sub(self.tx.capacity())
+    }
+
     /// How many transactions that wrote something were committed.
     pub(crate) fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)
@@ -126,6 +132,12 @@ impl Db {
             StoreError::Closed => Ok(()),
             failed => Err(failed),
         }
+    }
+
+    /// Waits until nothing can be stored any more, and says why.
+    pub(crate) async fn until_ended(&self) -> StoreError {
+        self.tx.closed().await;
+        self.ended()
     }
 
     fn ended(&self) -> StoreError {

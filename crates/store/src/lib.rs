@@ -5,18 +5,28 @@
 //! it. The store sees sealed bytes and never what is inside.
 
 mod agent;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod contracts;
 mod db;
 mod entries;
 mod error;
 mod relay;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod witness;
 
 pub use agent::AgentStore;
+pub use contracts::{
+    Answer, Checkpoints, DirectoryLog, Drafts, EventLog, Inbox, Ladder, Lookup, Mailboxes, MessageLog,
+    Mirror, Numbers, Outbox, Prekeys, SmallValues, WitnessMemory,
+};
 pub use error::StoreError;
 pub use relay::RelayStore;
 pub use rows::{
-    AcceptedCheckpoint, AcceptedRow, Arrival, ArrivalRow, Carriage, Draft, EventRow, Expired, ForkRow,
-    NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending, PrekeyRow,
-    PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, StepRow, TakenIn, Usage,
+    AcceptedCheckpoint, AcceptedRow, Arrival, ArrivalRow, Carriage, Draft, EventRow, Expired, ForkRow, Kept,
+    MirrorStep, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending,
+    PrekeyRow, PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow,
+    UncarriedRow, Usage,
 };

@@ -8,13 +8,13 @@ mod directory_log;
 mod mailboxes;
 mod message_log;
 mod meta;
-#[cfg(test)]
-mod tests;
+mod queue;
 
 use std::path::Path;
 
 use pouch_wire::Digest;
 
+use crate::contracts::WitnessMemory;
 use crate::db::{Db, Kind};
 use crate::error::StoreError;
 use crate::witness;
@@ -38,9 +38,9 @@ END;
 CREATE TRIGGER usage_less AFTER DELETE ON payload BEGIN
     UPDATE usage SET bytes = bytes - old.len, messages = messages - 1 WHERE sender = old.sender;
 END;
-CREATE TABLE mailbox (recipient TEXT NOT NULL, precedence INTEGER NOT NULL, idx INTEGER NOT NULL,
-    envelope BLOB NOT NULL REFERENCES payload, stanza BLOB NOT NULL) STRICT;
-CREATE UNIQUE INDEX mailbox_order ON mailbox (recipient, precedence, idx);
+CREATE TABLE mailbox (recipient TEXT NOT NULL, precedence INTEGER NOT NULL, sender TEXT NOT NULL,
+    idx INTEGER NOT NULL, envelope BLOB NOT NULL REFERENCES payload, stanza BLOB NOT NULL) STRICT;
+CREATE UNIQUE INDEX mailbox_order ON mailbox (recipient, precedence, sender, idx);
 CREATE UNIQUE INDEX mailbox_envelope ON mailbox (envelope, recipient);
 CREATE TABLE directory_log (idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
 CREATE TABLE checkpoint (log INTEGER PRIMARY KEY, signed_size INTEGER NOT NULL, signed_root BLOB NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 
 /// A relay's database. Clones reach the same one.
 #[derive(Debug, Clone)]
-pub struct RelayStore(Db);
+pub struct RelayStore(pub(crate) Db);
 
 impl RelayStore {
     /// Opens the database of a relay, or makes it.
@@ -81,26 +81,25 @@ impl RelayStore {
         self.0.close().await
     }
 
+    /// Waits until nothing can be stored any more, and says why: storage failed, or it was closed.
+    pub async fn until_ended(&self) -> StoreError {
+        self.0.until_ended().await
+    }
+
     /// How many transactions that wrote something were committed since the database was opened; each is
     /// one wait for the disk, whatever the number of requests in it.
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.0.commits()
     }
+}
 
-    /// What this witness cosigned last of a log: size and root.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn witness_state(&self, origin: &str) -> Result<Option<(u64, Digest)>, StoreError> {
+impl WitnessMemory for RelayStore {
+    async fn witness_state(&self, origin: &str) -> Result<Option<(u64, Digest)>, StoreError> {
         witness::state(&self.0, origin).await
     }
 
-    /// Remembers what this witness cosigns, before it answers.
-    ///
-    /// # Errors
-    /// When another size was remembered meanwhile, it would go back, or give one size a second root.
-    pub async fn put_witness_state(
+    async fn put_witness_state(
         &self,
         origin: &str,
         old: Option<u64>,

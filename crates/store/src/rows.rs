@@ -8,9 +8,11 @@ mod node;
 mod outgoing;
 mod relayed;
 
-pub use arrival::{Arrival, ArrivalRow, NewRefusal, TakenIn};
-pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, NewEvent, PrekeyRow};
-pub use outgoing::{Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow};
+pub use arrival::{Arrival, ArrivalRow, Kept, NewRefusal, Standing};
+pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow};
+pub use outgoing::{
+    Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
+};
 pub use relayed::{
     AcceptedRow, Expired, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow, Usage,
 };

@@ -3,7 +3,7 @@
 
 use pouch_crypto::{PrekeySecret, VaultKey};
 use pouch_notice::{Facts, SignedNotice, open};
-use pouch_store::AgentStore;
+use pouch_store::{AgentStore, Prekeys as _};
 
 use super::keys::KeyFolder;
 use super::line::Line;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pouch_crypto::{Domain, PrekeySecret, SigningKey};
 use pouch_directory::{Act, ContactPointEntry, Prekey};
-use pouch_store::PrekeyRow;
+use pouch_store::{PrekeyRow, Prekeys as _};
 use pouch_wire::{Environment, ExerciseId, List, Set, Text, Timestamp};
 
 use super::captured::{store_of, vault_of};

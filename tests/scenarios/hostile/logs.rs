@@ -3,6 +3,7 @@
 //!
 //! The log's keys and all the witnesses' are in our hands, so that everything but the lie itself is good.
 
+use pouch_store::{DirectoryLog as _, Mirror as _};
 use pouch_testkit::stage::{PATIENCE, is, word};
 use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, WitnessSigner};
 use pouch_wire::session::{Consistency, Cosign, Cosigned, LogName};

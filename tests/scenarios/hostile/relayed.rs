@@ -3,6 +3,7 @@
 
 use pouch_crypto::{PrekeySecret, SigningKey};
 use pouch_notice::SealTo;
+use pouch_store::Inbox as _;
 use pouch_testkit::stage::{PATIENCE, is, word};
 use pouch_wire::{EnvelopeId, Environment, ExerciseId, Timestamp};
 use serde_json::Value;

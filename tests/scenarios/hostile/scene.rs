@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pouch_crypto::SigningKey;
 use pouch_directory::{Act, CharterFile, Directory};
 use pouch_net::ConnectError;
-use pouch_store::RelayStore;
+use pouch_store::{Mailboxes as _, RelayStore};
 use pouch_testkit::stage::{Node, Officer, PATIENCE, Party, Service, Stage, is, word};
 use pouch_wire::session::Changed;
 use pouch_wire::{Canonical as _, NetworkId, Timestamp};

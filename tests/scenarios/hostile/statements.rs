@@ -4,6 +4,7 @@
 
 use pouch_crypto::{PrekeySecret, PublicKey, SigningKey};
 use pouch_directory::{Act, ContactPointEntry, Directory, Prekey, RevocationReason, Statement};
+use pouch_store::DirectoryLog as _;
 use pouch_testkit::stage::{PATIENCE, is, word};
 use pouch_wire::{
     Canonical as _, ContactPoint, Digest, Environment, List, Member, NetworkId, Set, Text, Timestamp,
@@ -145,9 +146,9 @@ async fn what_a_hostile_log_enters_all_the_same_has_no_effect_anywhere() {
     scene.stop_relay().await;
     let store = scene.relay_store();
     for (_, act, _) in &tried {
-        store.append_entry(signed(scene.network(), act.clone(), &root)).await.unwrap();
+        store.append_entries(vec![signed(scene.network(), act.clone(), &root)]).await.unwrap();
     }
-    store.append_entry(b"not even a statement".to_vec()).await.unwrap();
+    store.append_entries(vec![b"not even a statement".to_vec()]).await.unwrap();
     let size = store.entry_count().await.unwrap();
     store.close().await.unwrap();
     scene.start_relay().await;

@@ -7,7 +7,7 @@ use pouch_envelope::{Header, MessageLeaf};
 use pouch_notice::{
     Body, Content, Draft, Notice, NoticeNumber, Route, SealTo, body_from_toml, seal, year_of,
 };
-use pouch_store::{NewMessage, RelayStore};
+use pouch_store::{DirectoryLog as _, Mailboxes as _, NewMessage, RelayStore};
 use pouch_testkit::stage::Stage;
 use pouch_wire::{
     Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, List, NoticeType, Precedence, Set, Text,

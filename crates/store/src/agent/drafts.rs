@@ -6,16 +6,13 @@ use pouch_wire::{Digest, NoticeId, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::agent::AgentStore;
+use crate::contracts::Drafts;
 use crate::db::{int, uint};
 use crate::error::StoreError;
 use crate::rows::Draft;
 
-impl AgentStore {
-    /// Keeps a draft, or its new state.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn put_draft(&self, draft: Draft) -> Result<(), StoreError> {
+impl Drafts for AgentStore {
+    async fn put_draft(&self, draft: Draft) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
                 let sql = "INSERT INTO draft (notice, bytes, created) VALUES (?1, ?2, ?3)
@@ -27,11 +24,7 @@ impl AgentStore {
             .await
     }
 
-    /// One draft.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn draft(&self, notice: NoticeId) -> Result<Option<Draft>, StoreError> {
+    async fn draft(&self, notice: NoticeId) -> Result<Option<Draft>, StoreError> {
         self.0
             .call(move |db| {
                 let sql = "SELECT notice, bytes, created FROM draft WHERE notice = ?1";
@@ -40,11 +33,7 @@ impl AgentStore {
             .await
     }
 
-    /// All drafts, oldest first.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn drafts(&self) -> Result<Vec<Draft>, StoreError> {
+    async fn drafts(&self) -> Result<Vec<Draft>, StoreError> {
         self.0
             .call(|db| {
                 let sql = "SELECT notice, bytes, created FROM draft ORDER BY created, notice";
@@ -55,11 +44,7 @@ impl AgentStore {
             .await
     }
 
-    /// Forgets a draft.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn delete_draft(&self, notice: NoticeId) -> Result<(), StoreError> {
+    async fn delete_draft(&self, notice: NoticeId) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
                 db.prepare_cached("DELETE FROM draft WHERE notice = ?1")?.execute([notice.as_bytes()])?;

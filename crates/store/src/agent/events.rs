@@ -3,47 +3,32 @@
 //! Numbers only rise and are never given twice; nothing is changed or deleted.
 
 use pouch_wire::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use crate::agent::AgentStore;
+use crate::contracts::EventLog;
 use crate::db::{int, uint};
 use crate::error::StoreError;
 use crate::rows::{EventRow, NewEvent};
 
-impl AgentStore {
-    /// Keeps an event; its number, from 1 on.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn put_event(&self, event: NewEvent) -> Result<u64, StoreError> {
-        self.0
-            .call(move |db| {
-                let sql = "INSERT INTO event (at, code, words, detail) VALUES (?1, ?2, ?3, ?4)";
-                let values = params![int(event.at.0), event.code, event.words, event.detail];
-                Ok(uint(db.prepare_cached(sql)?.insert(values)?))
-            })
-            .await
+impl EventLog for AgentStore {
+    async fn put_event(&self, event: NewEvent) -> Result<u64, StoreError> {
+        self.0.call(move |db| put(db, &event)).await
     }
 
-    /// Events after a number, oldest first.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn events(&self, after: u64, count: u32) -> Result<Vec<EventRow>, StoreError> {
+    async fn events(&self, after: u64, count: u32) -> Result<Vec<EventRow>, StoreError> {
         let sql =
             "SELECT number, at, code, words, detail FROM event WHERE number > ?1 ORDER BY number LIMIT ?2";
         self.event_rows(sql, after, count).await
     }
 
-    /// The newest events, newest first.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn newest_events(&self, count: u32) -> Result<Vec<EventRow>, StoreError> {
+    async fn newest_events(&self, count: u32) -> Result<Vec<EventRow>, StoreError> {
         let sql = "SELECT number, at, code, words, detail FROM event WHERE number > ?1 ORDER BY number DESC LIMIT ?2";
         self.event_rows(sql, 0, count).await
     }
+}
 
+impl AgentStore {
     async fn event_rows(
         &self,
         sql: &'static str,
@@ -66,4 +51,15 @@ impl AgentStore {
             })
             .await
     }
+}
+
+pub(super) fn put(db: &Connection, event: &NewEvent) -> Result<u64, StoreError> {
+    let sql = "INSERT INTO event (at, code, words, detail) VALUES (?1, ?2, ?3, ?4)";
+    let values = params![int(event.at.0), event.code, event.words, event.detail];
+    Ok(uint(db.prepare_cached(sql)?.insert(values)?))
+}
+
+/// The numbers of events that are kept together with what they tell of.
+pub(super) fn put_all(db: &Connection, events: &[NewEvent]) -> Result<Vec<u64>, StoreError> {
+    events.iter().map(|event| put(db, event)).collect()
 }

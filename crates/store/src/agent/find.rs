@@ -8,19 +8,15 @@ use rusqlite::params;
 use crate::agent::AgentStore;
 use crate::agent::inbox::{ARRIVAL, arrival_rows};
 use crate::agent::outbox::outgoing_rows;
+use crate::contracts::Lookup;
 use crate::error::StoreError;
 use crate::rows::{ArrivalRow, OutgoingRow};
 
 /// Fewer digits than this name nothing.
 const DIGITS_MIN: usize = 4;
 
-impl AgentStore {
-    /// Received notices and refusals whose number is this, or whose envelope's or notice's id begins so;
-    /// at most two.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn find_arrival(&self, wanted: &str) -> Result<Vec<ArrivalRow>, StoreError> {
+impl Lookup for AgentStore {
+    async fn find_arrival(&self, wanted: &str) -> Result<Vec<ArrivalRow>, StoreError> {
         let (number, range) = (wanted.to_owned(), range(wanted));
         let sql = format!(
             "SELECT {ARRIVAL} FROM inbox WHERE (number = ?1 OR envelope BETWEEN ?2 AND ?3
@@ -29,11 +25,7 @@ impl AgentStore {
         self.0.call(move |db| arrival_rows(db, &sql, params![number, range.0, range.1])).await
     }
 
-    /// Sent notices whose envelope's or notice's id begins so; at most two.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn find_outgoing(&self, wanted: &str) -> Result<Vec<OutgoingRow>, StoreError> {
+    async fn find_outgoing(&self, wanted: &str) -> Result<Vec<OutgoingRow>, StoreError> {
         let range = range(wanted);
         let sql =
             "SELECT envelope, notice, sealed, digest, precedence, created, not_after, wrapped FROM outbox

@@ -8,56 +8,46 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Member, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
-use crate::agent::{ladder, outbox};
+use crate::agent::{events, ladder, outbox};
+use crate::contracts::Inbox;
 use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
-use crate::rows::{Arrival, ArrivalRow, NewRefusal, Outgoing, TakenIn};
+use crate::rows::{Arrival, ArrivalRow, Kept, NewRefusal, Outgoing, Standing};
 
-impl AgentStore {
-    /// Keeps a verified arrival: the row, the sender's sequence, whose rung it moves and the receipt to
-    /// send, all or nothing.
-    ///
-    /// # Errors
-    /// When the receipt's place in its sequence was taken meanwhile, or storage failed.
-    pub async fn take_in(&self, arrival: Arrival) -> Result<TakenIn, StoreError> {
+impl Inbox for AgentStore {
+    async fn take_in(&self, arrival: Arrival) -> Result<Kept, StoreError> {
         self.0.call(move |db| take_in(db, &arrival)).await
     }
 
-    /// Keeps a refused arrival and why.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn refuse_in(&self, refusal: NewRefusal) -> Result<TakenIn, StoreError> {
+    async fn refuse_in(&self, refusal: NewRefusal) -> Result<Kept, StoreError> {
         self.0.call(move |db| refuse_in(db, &refusal)).await
     }
 
-    /// Whether a message arrived before.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn has_arrived(&self, envelope: EnvelopeId) -> Result<bool, StoreError> {
+    async fn standing(&self, envelope: EnvelopeId) -> Result<Option<Standing>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT 1 FROM inbox WHERE envelope = ?1";
-                Ok(db.prepare_cached(sql)?.exists([envelope.as_bytes()])?)
+                let sql = "SELECT refused IS NOT NULL FROM inbox WHERE envelope = ?1";
+                let refused = db.prepare_cached(sql)?.query_row([envelope.as_bytes()], |row| row.get(0));
+                Ok(refused.optional()?.map(|yes| if yes { Standing::Refused } else { Standing::Verified }))
             })
             .await
     }
 
-    /// One arrival: notice, receipt or refusal.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn arrival(&self, envelope: EnvelopeId) -> Result<Option<ArrivalRow>, StoreError> {
+    async fn has_notice(&self, notice: NoticeId) -> Result<bool, StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "SELECT 1 FROM inbox WHERE notice = ?1";
+                Ok(db.prepare_cached(sql)?.exists([notice.as_bytes()])?)
+            })
+            .await
+    }
+
+    async fn arrival(&self, envelope: EnvelopeId) -> Result<Option<ArrivalRow>, StoreError> {
         let sql = format!("SELECT {ARRIVAL} FROM inbox WHERE envelope = ?1");
         self.0.call(move |db| Ok(arrival_rows(db, &sql, params![envelope.as_bytes()])?.pop())).await
     }
 
-    /// Received notices and refusals, newest first.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn inbox(&self, unacknowledged: bool, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
+    async fn inbox(&self, unacknowledged: bool, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
         let only = if unacknowledged { "AND acknowledged_at IS NULL AND refused IS NULL" } else { "" };
         let sql = format!(
             "SELECT {ARRIVAL} FROM inbox WHERE (notice IS NOT NULL OR refused IS NOT NULL) {only}
@@ -66,12 +56,7 @@ impl AgentStore {
         self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
     }
 
-    /// Received notices of a member that name this one as what they follow, correct or withdraw, oldest
-    /// first.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn concerning(
+    async fn concerning(
         &self,
         notice: NoticeId,
         member: &Member,
@@ -85,11 +70,7 @@ impl AgentStore {
         self.0.call(move |db| arrival_rows(db, &sql, params![notice.as_bytes(), offices, limit])).await
     }
 
-    /// How many received notices no officer acknowledged yet.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn unacknowledged_count(&self) -> Result<u64, StoreError> {
+    async fn unacknowledged_count(&self) -> Result<u64, StoreError> {
         self.0
             .call(|db| {
                 let sql = "SELECT count(*) FROM inbox
@@ -99,11 +80,7 @@ impl AgentStore {
             .await
     }
 
-    /// An officer acknowledged a notice: the mark and the receipt to send, both or neither.
-    ///
-    /// # Errors
-    /// When there is no such notice, the receipt's place was taken meanwhile, or storage failed.
-    pub async fn acknowledge(
+    async fn acknowledge(
         &self,
         envelope: EnvelopeId,
         at: Timestamp,
@@ -119,11 +96,22 @@ impl AgentStore {
             .await
     }
 
-    /// Arrivals whose place in a relay's log is promised and not proved, longest promised first.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn unproven(&self, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
+    async fn owed(&self, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
+        let sql = format!("SELECT {ARRIVAL} FROM inbox WHERE owes = 1 ORDER BY arrived_at LIMIT ?1");
+        self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
+    }
+
+    async fn pay(&self, envelope: EnvelopeId, receipt: Outgoing) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "UPDATE inbox SET owes = 0 WHERE envelope = ?1 AND owes = 1";
+                one(db.prepare_cached(sql)?.execute([envelope.as_bytes()])?)?;
+                outbox::enqueue(db, &receipt)
+            })
+            .await
+    }
+
+    async fn unproven(&self, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
         let sql = format!(
             "SELECT {ARRIVAL} FROM inbox WHERE proof IS NULL AND notice IS NOT NULL
             AND log_relay IS NOT NULL ORDER BY arrived_at LIMIT ?1"
@@ -131,11 +119,7 @@ impl AgentStore {
         self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
     }
 
-    /// Keeps the proof that an arrival is logged.
-    ///
-    /// # Errors
-    /// When there is no such arrival, or storage failed.
-    pub async fn put_proof(&self, envelope: EnvelopeId, proof: Vec<u8>) -> Result<(), StoreError> {
+    async fn put_proof(&self, envelope: EnvelopeId, proof: Vec<u8>) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
                 let sql = "UPDATE inbox SET proof = ?2 WHERE envelope = ?1";
@@ -144,13 +128,7 @@ impl AgentStore {
             .await
     }
 
-    /// Destroys what could open an arrival: its wrapped key and its sealed bytes are overwritten, in the
-    /// database and its log. The row stays, so that the message cannot come as new again.
-    ///
-    /// # Errors
-    /// When there is no such arrival, or storage failed. After [`StoreError::Full`] ask again: old pages
-    /// may not be overwritten yet.
-    pub async fn expunge(&self, envelope: EnvelopeId, at: Timestamp) -> Result<(), StoreError> {
+    async fn expunge(&self, envelope: EnvelopeId, at: Timestamp) -> Result<(), StoreError> {
         self.0
             .erase(move |db| {
                 let sql = "UPDATE inbox SET wrapped = x'', stored = x'', digest = ?3,
@@ -162,11 +140,7 @@ impl AgentStore {
             .await
     }
 
-    /// What is known of the order of a sender's messages.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn sequence_in(&self, sender: &ContactPoint) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn sequence_in(&self, sender: &ContactPoint) -> Result<Option<Vec<u8>>, StoreError> {
         let sender = sender.to_string();
         self.0
             .call(move |db| {
@@ -185,9 +159,9 @@ fn one(changed: usize) -> Result<(), StoreError> {
     if changed == 0 { Err(StoreError::Conflict("no such arrival")) } else { Ok(()) }
 }
 
-fn take_in(db: &Connection, arrival: &Arrival) -> Result<TakenIn, StoreError> {
+fn take_in(db: &Connection, arrival: &Arrival) -> Result<Kept, StoreError> {
     if put_arrival(db, arrival)? == 0 {
-        return Ok(TakenIn::Duplicate);
+        return Ok(Kept::Duplicate);
     }
     db.prepare_cached(
         "INSERT INTO sequence_in (sender, state) VALUES (?1, ?2) ON CONFLICT (sender) DO UPDATE SET state = ?2",
@@ -199,7 +173,7 @@ fn take_in(db: &Connection, arrival: &Arrival) -> Result<TakenIn, StoreError> {
     if let Some(receipt) = &arrival.receipt {
         outbox::enqueue(db, receipt)?;
     }
-    Ok(TakenIn::New)
+    Ok(Kept::New { events: events::put_all(db, &arrival.events)? })
 }
 
 fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> {
@@ -210,8 +184,12 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
     Ok(db
         .prepare_cached(
             "INSERT INTO inbox (envelope, notice, number, sender, precedence, created, arrived_at, order_words,
-             stored, digest, wrapped, log_relay, log_index, concerns)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (envelope) DO NOTHING",
+             stored, digest, wrapped, log_relay, log_index, owes, concerns)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             ON CONFLICT (envelope) DO UPDATE SET notice = ?2, number = ?3, sender = ?4, precedence = ?5,
+             created = ?6, arrived_at = ?7, order_words = ?8, stored = ?9, digest = ?10, wrapped = ?11,
+             log_relay = ?12, log_index = ?13, owes = ?14, concerns = ?15, refused = NULL
+             WHERE refused IS NOT NULL",
         )?
         .execute(params![
             arrival.envelope.as_bytes(),
@@ -227,11 +205,12 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
             arrival.wrapped,
             relay,
             index,
-            arrival.concerns.as_ref().map(NoticeId::as_bytes)
+            arrival.notice.is_some() && arrival.receipt.is_none(),
+            arrival.concerns.as_ref().map(NoticeId::as_bytes),
         ])?)
 }
 
-fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<TakenIn, StoreError> {
+fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> {
     let new = db
         .prepare_cached(
             "INSERT INTO inbox (envelope, sender, precedence, created, arrived_at, refused, order_words, stored,
@@ -247,7 +226,10 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<TakenIn, StoreErro
             refusal.stored,
             sha256(&refusal.stored).as_bytes()
         ])?;
-    Ok(if new > 0 { TakenIn::New } else { TakenIn::Duplicate })
+    if new == 0 {
+        return Ok(Kept::Duplicate);
+    }
+    Ok(Kept::New { events: events::put_all(db, &refusal.events)? })
 }
 
 pub(super) fn arrival_rows(

@@ -7,25 +7,17 @@ use pouch_wire::{Digest, EnvelopeId, NoticeId, Precedence, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use crate::agent::AgentStore;
+use crate::contracts::Ladder;
 use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
 use crate::rows::{OverdueRow, Rung, RungRow, StepRow};
 
-impl AgentStore {
-    /// A recipient of a sent message got further, or refused it. Nobody goes back. What concerns no
-    /// message of ours, or nobody it went to, changes nothing.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn climb(&self, envelope: EnvelopeId, row: RungRow) -> Result<(), StoreError> {
+impl Ladder for AgentStore {
+    async fn climb(&self, envelope: EnvelopeId, row: RungRow) -> Result<(), StoreError> {
         self.0.call(move |db| climb(db, envelope, &row, None)).await
     }
 
-    /// Everyone's rung of a sent message.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn ladder(&self, envelope: EnvelopeId) -> Result<Vec<RungRow>, StoreError> {
+    async fn ladder(&self, envelope: EnvelopeId) -> Result<Vec<RungRow>, StoreError> {
         self.0
             .call(move |db| {
                 let sql =
@@ -41,11 +33,7 @@ impl AgentStore {
             .await
     }
 
-    /// Every step that a sent message made, in the order that it was told, with the receipts.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn steps(&self, envelope: EnvelopeId) -> Result<Vec<StepRow>, StoreError> {
+    async fn steps(&self, envelope: EnvelopeId) -> Result<Vec<StepRow>, StoreError> {
         self.0
             .call(move |db| {
                 let sql = "SELECT recipient, rung, at, detail, receipt FROM step
@@ -62,12 +50,7 @@ impl AgentStore {
             .await
     }
 
-    /// Recipients of notices whose confirmation is late for the precedence, longest due first. Silence
-    /// stays here until it is broken, also after the message expired.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn overdue(&self, now: Timestamp) -> Result<Vec<OverdueRow>, StoreError> {
+    async fn overdue(&self, now: Timestamp) -> Result<Vec<OverdueRow>, StoreError> {
         self.0
             .call(move |db| {
                 let sql = "SELECT o.envelope, o.notice, o.precedence, o.created, r.recipient, r.rung

@@ -6,79 +6,41 @@
 use pouch_wire::Digest;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::agent::AgentStore;
+use crate::agent::{AgentStore, events};
+use crate::contracts::Mirror;
 use crate::db::{int, uint};
 use crate::error::StoreError;
-use crate::rows::{AcceptedCheckpoint, ForkRow};
+use crate::rows::{AcceptedCheckpoint, ForkRow, MirrorStep};
 
-impl AgentStore {
-    /// How many entries the copy of the directory has.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn mirror_size(&self) -> Result<u64, StoreError> {
+impl Mirror for AgentStore {
+    async fn mirror_size(&self) -> Result<u64, StoreError> {
         self.0.call(size).await
     }
 
-    /// Begins the copy with what came by hand.
-    ///
-    /// # Errors
-    /// When there is a copy already, or storage failed.
-    pub async fn seed_mirror(&self, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
+    async fn seed_mirror(&self, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
         self.0.call(move |db| put_entries(db, 0, &entries)).await
     }
 
-    /// Takes new entries and the checkpoint that they lie in, all or nothing.
-    ///
-    /// # Errors
-    /// When the entries do not follow those that are there, the checkpoint would go back or give one
-    /// size a second root, or storage failed.
-    pub async fn append_mirror(
-        &self,
-        from: u64,
-        entries: Vec<Vec<u8>>,
-        note: Vec<u8>,
-        size: u64,
-        root: Digest,
-    ) -> Result<(), StoreError> {
+    async fn append_mirror(&self, step: MirrorStep) -> Result<Vec<u64>, StoreError> {
         self.0
             .call(move |db| {
-                put_entries(db, from, &entries)?;
-                put_accepted(db, &note, size, root)
+                put_entries(db, step.from, &step.entries)?;
+                put_accepted(db, &step.checkpoint)?;
+                events::put_all(db, &step.events)
             })
             .await
     }
 
-    /// Entries of the copy, from an index on.
-    ///
-    /// # Errors
-    /// When storage failed, or an entry is missing.
-    pub async fn entries(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+    async fn entries(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         let sql = "SELECT idx, entry FROM mirror WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
         self.0.call(move |db| crate::entries::run_of(db, sql, from, count)).await
     }
 
-    /// The note of the newest checkpoint that was accepted.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn accepted_note(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.accepted_checkpoint().await?.map(|accepted| accepted.note))
-    }
-
-    /// The newest checkpoint that was accepted.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn accepted_checkpoint(&self) -> Result<Option<AcceptedCheckpoint>, StoreError> {
+    async fn accepted_checkpoint(&self) -> Result<Option<AcceptedCheckpoint>, StoreError> {
         self.0.call(accepted).await
     }
 
-    /// Keeps two checkpoints that contradict each other, for good.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn put_fork(&self, one: Vec<u8>, other: Vec<u8>) -> Result<(), StoreError> {
+    async fn put_fork(&self, one: Vec<u8>, other: Vec<u8>) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
                 let sql = "INSERT INTO fork (one, other) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
@@ -88,19 +50,7 @@ impl AgentStore {
             .await
     }
 
-    /// Whether checkpoints that contradict each other were kept.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn has_forks(&self) -> Result<bool, StoreError> {
-        self.0.call(|db| Ok(db.prepare_cached("SELECT 1 FROM fork")?.exists([])?)).await
-    }
-
-    /// Checkpoints that contradict each other, in the order that they were found.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn forks(&self) -> Result<Vec<ForkRow>, StoreError> {
+    async fn forks(&self) -> Result<Vec<ForkRow>, StoreError> {
         self.0
             .call(|db| {
                 let mut statement = db.prepare_cached("SELECT one, other FROM fork ORDER BY rowid")?;
@@ -135,18 +85,19 @@ fn accepted(db: &Connection) -> Result<Option<AcceptedCheckpoint>, StoreError> {
     Ok(db.prepare_cached("SELECT note, size, root FROM accepted")?.query_row([], row).optional()?)
 }
 
-fn put_accepted(db: &Connection, note: &[u8], size: u64, root: Digest) -> Result<(), StoreError> {
+fn put_accepted(db: &Connection, new: &AcceptedCheckpoint) -> Result<(), StoreError> {
+    let AcceptedCheckpoint { note, size, root } = new;
     match accepted(db)? {
-        Some(known) if known.size > size => {
+        Some(known) if known.size > *size => {
             return Err(StoreError::Conflict("a larger checkpoint was accepted"));
         }
-        Some(known) if known.size == size && known.root != root => {
+        Some(known) if known.size == *size && known.root != *root => {
             return Err(StoreError::Conflict("another root was accepted for this size"));
         }
         _ => {}
     }
     let sql = "INSERT INTO accepted (one, note, size, root) VALUES (1, ?1, ?2, ?3)
         ON CONFLICT (one) DO UPDATE SET note = ?1, size = ?2, root = ?3";
-    db.prepare_cached(sql)?.execute(params![note, int(size), root.as_bytes()])?;
+    db.prepare_cached(sql)?.execute(params![note, int(*size), root.as_bytes()])?;
     Ok(())
 }

@@ -4,14 +4,11 @@ use pouch_wire::Digest;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::agent::AgentStore;
+use crate::contracts::Numbers;
 use crate::error::StoreError;
 
-impl AgentStore {
-    /// Takes the next number of notices to these addressees in this year.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn next_number(&self, year: u16, addressees: Digest) -> Result<u32, StoreError> {
+impl Numbers for AgentStore {
+    async fn next_number(&self, year: u16, addressees: Digest) -> Result<u32, StoreError> {
         self.0
             .call(move |db| {
                 let n = next(db, year, addressees)?;
@@ -21,32 +18,13 @@ impl AgentStore {
             .await
     }
 
-    /// Gives back a number that no notice got, if none was taken after it.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn give_back_number(&self, year: u16, addressees: Digest, n: u32) -> Result<(), StoreError> {
+    async fn give_back_number(&self, year: u16, addressees: Digest, n: u32) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
                 let sql =
                     "UPDATE number SET last = last - 1 WHERE year = ?1 AND addressees = ?2 AND last = ?3";
                 db.prepare_cached(sql)?.execute(params![year, addressees.as_bytes(), n])?;
                 Ok(())
-            })
-            .await
-    }
-
-    /// Takes this number, if it is the next.
-    ///
-    /// # Errors
-    /// When it was taken before, or those before it were not; or storage failed.
-    pub async fn take_number(&self, year: u16, addressees: Digest, n: u32) -> Result<(), StoreError> {
-        self.0
-            .call(move |db| {
-                if next(db, year, addressees)? != n {
-                    return Err(StoreError::Conflict("the number was taken meanwhile"));
-                }
-                take(db, year, addressees, n)
             })
             .await
     }

@@ -8,27 +8,17 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
-use crate::db::{int, kept, precedence, uint};
+use crate::contracts::Outbox;
+use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
-use crate::rows::{Carriage, Outgoing, OutgoingRow, Sequence};
+use crate::rows::{Carriage, Outgoing, OutgoingRow, Sequence, UncarriedRow};
 
-impl AgentStore {
-    /// The next places in the sequence to each recipient. They are taken by [`AgentStore::enqueue`].
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn reserve(&self, recipients: Vec<ContactPoint>) -> Result<Vec<Sequence>, StoreError> {
+impl Outbox for AgentStore {
+    async fn reserve(&self, recipients: Vec<ContactPoint>) -> Result<Vec<Sequence>, StoreError> {
         self.0.call(move |db| recipients.iter().map(|recipient| next_place(db, recipient)).collect()).await
     }
 
-    /// Begins a new epoch of all sequences, after a backup was restored: numbers start again at 1.
-    ///
-    /// The epoch becomes at least `at_least` and more than it was. Give the time in seconds: a backup
-    /// that is restored twice would otherwise begin the same epoch twice.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn raise_epoch(&self, at_least: u64) -> Result<u64, StoreError> {
+    async fn raise_epoch(&self, at_least: u64) -> Result<u64, StoreError> {
         self.0
             .call(move |db| {
                 let sql = "UPDATE epoch SET epoch = max(epoch + 1, ?1) RETURNING epoch";
@@ -37,44 +27,20 @@ impl AgentStore {
             .await
     }
 
-    /// Keeps a sealed message to send, and takes its places in the sequences.
-    ///
-    /// # Errors
-    /// When the places were taken meanwhile, the message is there already, or storage failed.
-    pub async fn enqueue(&self, outgoing: Outgoing) -> Result<(), StoreError> {
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<(), StoreError> {
         self.0.call(move |db| enqueue(db, &outgoing)).await
     }
 
-    /// Messages that a relay has not answered yet and somebody still waits for, most urgent first.
-    /// What is damaged is not sent; the outbox shows it.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn uncarried(&self, relay: &str, now: Timestamp) -> Result<Vec<OutgoingRow>, StoreError> {
+    async fn uncarried(&self, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
         let relay = relay.to_owned();
-        let sql = format!(
-            "SELECT {OUTGOING} FROM outbox o WHERE envelope IN (SELECT envelope FROM rung WHERE rung < 2)
-            AND not_after > ?2
-            AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
-            ORDER BY precedence, created"
-        );
-        self.0
-            .call(move |db| {
-                let rows = outgoing_rows(db, &sql, params![relay, int(now.0)])?;
-                Ok(rows.into_iter().filter(|row| !row.damaged).collect())
-            })
-            .await
+        self.0.call(move |db| uncarried(db, &relay, now)).await
     }
 
-    /// A relay accepted a message; recipients that were queued are on the first rung now. A refusal has
-    /// no receipt, and does not take one away.
-    ///
-    /// # Errors
-    /// When there is no such message, or storage failed.
-    pub async fn carried(
+    async fn carried(
         &self,
         envelope: EnvelopeId,
         relay: &str,
+        recipients: Vec<ContactPoint>,
         receipt: Option<Vec<u8>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
@@ -86,20 +52,21 @@ impl AgentStore {
                      ON CONFLICT (envelope, relay) DO UPDATE SET receipt = ?3, at = ?4 WHERE receipt IS NULL",
                 )?
                 .execute(params![envelope.as_bytes(), relay, receipt, int(at.0)])?;
-                if receipt.is_some() {
-                    let sql = "UPDATE rung SET rung = 1, at = ?2 WHERE envelope = ?1 AND rung = 0";
-                    db.prepare_cached(sql)?.execute(params![envelope.as_bytes(), int(at.0)])?;
+                if receipt.is_none() {
+                    return Ok(());
+                }
+                let sql = "UPDATE rung SET rung = 1, at = ?2
+                    WHERE envelope = ?1 AND recipient = ?3 AND rung = 0";
+                let mut climb = db.prepare_cached(sql)?;
+                for recipient in &recipients {
+                    climb.execute(params![envelope.as_bytes(), int(at.0), recipient.to_string()])?;
                 }
                 Ok(())
             })
             .await
     }
 
-    /// What each relay said of a sent message, for evidence.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn carriages(&self, envelope: EnvelopeId) -> Result<Vec<Carriage>, StoreError> {
+    async fn carriages(&self, envelope: EnvelopeId) -> Result<Vec<Carriage>, StoreError> {
         self.0
             .call(move |db| {
                 let sql = "SELECT relay, receipt, at FROM carried WHERE envelope = ?1 ORDER BY relay";
@@ -116,24 +83,26 @@ impl AgentStore {
             .await
     }
 
-    /// Sent notices, newest first.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn outbox(&self, limit: u32) -> Result<Vec<OutgoingRow>, StoreError> {
+    async fn outbox(&self, limit: u32) -> Result<Vec<OutgoingRow>, StoreError> {
         let sql = format!(
             "SELECT {OUTGOING} FROM outbox WHERE notice IS NOT NULL ORDER BY created DESC, rowid DESC LIMIT ?1"
         );
         self.0.call(move |db| outgoing_rows(db, &sql, params![limit])).await
     }
 
-    /// One sent message, notice or receipt.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn outgoing(&self, envelope: EnvelopeId) -> Result<Option<OutgoingRow>, StoreError> {
+    async fn outgoing(&self, envelope: EnvelopeId) -> Result<Option<OutgoingRow>, StoreError> {
         let sql = format!("SELECT {OUTGOING} FROM outbox WHERE envelope = ?1");
         self.0.call(move |db| Ok(outgoing_rows(db, &sql, params![envelope.as_bytes()])?.pop())).await
+    }
+
+    async fn queued_count(&self) -> Result<u64, StoreError> {
+        self.0
+            .call(|db| {
+                let sql = "SELECT count(DISTINCT envelope) FROM rung JOIN outbox USING (envelope)
+                    WHERE rung = 0 AND notice IS NOT NULL";
+                Ok(db.prepare_cached(sql)?.query_row([], |row| Ok(uint(row.get(0)?)))?)
+            })
+            .await
     }
 }
 
@@ -180,7 +149,35 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreE
     for place in &outgoing.sequence {
         take_place(db, outgoing.envelope, place)?;
     }
+    if let Some(notice) = &outgoing.notice {
+        db.prepare_cached("DELETE FROM draft WHERE notice = ?1")?.execute([notice.as_bytes()])?;
+    }
     Ok(())
+}
+
+/// Without the messages themselves: there may be many, and each may be large.
+fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
+    let sql = "SELECT o.envelope, o.precedence, r.recipient FROM rung r JOIN outbox o USING (envelope)
+        WHERE r.rung < 2 AND o.not_after > ?2
+        AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
+        ORDER BY o.precedence, o.created, o.rowid, r.recipient";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params![relay, int(now.0)])?;
+    let mut found: Vec<UncarriedRow> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Some((next, recipient)) = kept(uncarried_row(row), "outbox")? else { continue };
+        match found.last_mut() {
+            Some(last) if last.envelope == next.envelope => last.waiting.push(recipient),
+            _ => found.push(UncarriedRow { waiting: vec![recipient], ..next }),
+        }
+    }
+    Ok(found)
+}
+
+fn uncarried_row(row: &Row<'_>) -> Result<(UncarriedRow, ContactPoint), StoreError> {
+    let envelope = EnvelopeId(Digest::new(row.get(0)?));
+    let message = UncarriedRow { envelope, precedence: precedence(row.get(1)?)?, waiting: Vec::new() };
+    Ok((message, point(&row.get::<_, String>(2)?)?))
 }
 
 fn take_place(db: &Connection, envelope: EnvelopeId, place: &Sequence) -> Result<(), StoreError> {

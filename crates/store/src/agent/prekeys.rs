@@ -7,16 +7,13 @@ use pouch_wire::{Digest, KeyId, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::agent::AgentStore;
+use crate::contracts::Prekeys;
 use crate::db::{int, uint};
 use crate::error::StoreError;
 use crate::rows::PrekeyRow;
 
-impl AgentStore {
-    /// Keeps a sealing key's secret.
-    ///
-    /// # Errors
-    /// When it is there already, or storage failed.
-    pub async fn put_prekey(&self, row: PrekeyRow) -> Result<(), StoreError> {
+impl Prekeys for AgentStore {
+    async fn put_prekey(&self, row: PrekeyRow) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
                 let sql =
@@ -32,11 +29,7 @@ impl AgentStore {
             .await
     }
 
-    /// All sealing keys that are kept, oldest first.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn prekeys(&self) -> Result<Vec<PrekeyRow>, StoreError> {
+    async fn prekeys(&self) -> Result<Vec<PrekeyRow>, StoreError> {
         self.0
             .call(|db| {
                 let sql =
@@ -48,11 +41,7 @@ impl AgentStore {
             .await
     }
 
-    /// One sealing key, for as long as it is kept.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn prekey(&self, id: KeyId) -> Result<Option<PrekeyRow>, StoreError> {
+    async fn prekey(&self, id: KeyId) -> Result<Option<PrekeyRow>, StoreError> {
         self.0
             .call(move |db| {
                 let sql = "SELECT id, wrapped, usable_from, usable_until FROM prekey WHERE id = ?1";
@@ -61,11 +50,7 @@ impl AgentStore {
             .await
     }
 
-    /// Destroys a sealing key's secret: it is overwritten, in the database and its log. Once more is fine.
-    ///
-    /// # Errors
-    /// When storage failed. After [`StoreError::Full`] ask again: old pages may not be overwritten yet.
-    pub async fn destroy_prekey(&self, id: KeyId) -> Result<(), StoreError> {
+    async fn destroy_prekey(&self, id: KeyId) -> Result<(), StoreError> {
         self.0
             .erase(move |db| {
                 db.prepare_cached("DELETE FROM prekey WHERE id = ?1")?.execute([id.as_bytes()])?;

@@ -7,17 +7,14 @@ use pouch_wire::Digest;
 use pouch_wire::session::LogName;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use crate::contracts::Checkpoints;
 use crate::db::{int, uint};
 use crate::error::StoreError;
 use crate::relay::RelayStore;
 use crate::rows::{PublishedRow, SignedRow};
 
-impl RelayStore {
-    /// Remembers what the log's keys signed, before anybody sees it.
-    ///
-    /// # Errors
-    /// When it would go back, or give one size a second root.
-    pub async fn put_signed(
+impl Checkpoints for RelayStore {
+    async fn put_signed(
         &self,
         log: LogName,
         size: u64,
@@ -44,19 +41,11 @@ impl RelayStore {
             .await
     }
 
-    /// What the log's keys signed last.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn signed(&self, log: LogName) -> Result<Option<SignedRow>, StoreError> {
+    async fn signed(&self, log: LogName) -> Result<Option<SignedRow>, StoreError> {
         self.0.call(move |db| signed(db, log)).await
     }
 
-    /// Remembers what is published. The same size again stands for fresher cosignatures.
-    ///
-    /// # Errors
-    /// When nothing of this size was signed, or it would go back.
-    pub async fn put_published(&self, log: LogName, size: u64, note: Vec<u8>) -> Result<(), StoreError> {
+    async fn put_published(&self, log: LogName, size: u64, note: Vec<u8>) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
                 let sql = "UPDATE checkpoint SET published_size = ?2, published = ?3
@@ -69,11 +58,7 @@ impl RelayStore {
             .await
     }
 
-    /// What is published.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn published(&self, log: LogName) -> Result<Option<PublishedRow>, StoreError> {
+    async fn published(&self, log: LogName) -> Result<Option<PublishedRow>, StoreError> {
         self.0
             .call(move |db| {
                 let sql =

@@ -4,41 +4,33 @@
 
 use rusqlite::{Connection, params};
 
+use crate::contracts::DirectoryLog;
 use crate::db::{int, uint};
 use crate::entries::run_of;
 use crate::error::StoreError;
 use crate::relay::RelayStore;
 
-impl RelayStore {
-    /// Puts an entry at the end of the directory log; its index.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn append_entry(&self, entry: Vec<u8>) -> Result<u64, StoreError> {
+impl DirectoryLog for RelayStore {
+    async fn append_entries(&self, entries: Vec<Vec<u8>>) -> Result<u64, StoreError> {
         self.0
             .call(move |db| {
-                let next = count(db)?;
-                let sql = "INSERT INTO directory_log (idx, entry) VALUES (?1, ?2)";
-                db.prepare_cached(sql)?.execute(params![int(next), entry])?;
-                Ok(next)
+                let first = count(db)?;
+                let mut insert =
+                    db.prepare_cached("INSERT INTO directory_log (idx, entry) VALUES (?1, ?2)")?;
+                for (index, entry) in (first..).zip(&entries) {
+                    insert.execute(params![int(index), entry])?;
+                }
+                Ok(first)
             })
             .await
     }
 
-    /// Entries of the directory log, from an index on.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn entries(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+    async fn entries(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         let sql = "SELECT idx, entry FROM directory_log WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
         self.0.call(move |db| run_of(db, sql, from, count)).await
     }
 
-    /// How many entries the directory log has.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn entry_count(&self) -> Result<u64, StoreError> {
+    async fn entry_count(&self) -> Result<u64, StoreError> {
         self.0.call(count).await
     }
 }

@@ -4,29 +4,21 @@
 //! with its last recipient; what expires is named, never dropped in silence.
 
 use pouch_crypto::sha256;
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, Precedence, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::db::{int, kept, point, precedence, uint};
+use crate::contracts::Mailboxes;
+use crate::db::{int, kept, point, uint};
 use crate::error::StoreError;
-use crate::relay::{RelayStore, message_log};
+use crate::relay::{RelayStore, message_log, queue};
 use crate::rows::{AcceptedRow, Expired, NewMessage, Parcel, Pending, Usage};
 
-impl RelayStore {
-    /// Keeps a message: payload once, a row per recipient, its leaf and signature in the log. The same
-    /// message again changes nothing and gets the first answer.
-    ///
-    /// # Errors
-    /// When the disk is full or storage failed; then nothing was accepted.
-    pub async fn accept(&self, message: NewMessage) -> Result<AcceptedRow, StoreError> {
+impl Mailboxes for RelayStore {
+    async fn accept(&self, message: NewMessage) -> Result<AcceptedRow, StoreError> {
         self.0.call(move |db| accept(db, &message)).await
     }
 
-    /// What a sender has stored and not yet delivered.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn usage(&self, sender: &ContactPoint) -> Result<Usage, StoreError> {
+    async fn usage(&self, sender: &ContactPoint) -> Result<Usage, StoreError> {
         let sender = sender.to_string();
         self.0
             .call(move |db| {
@@ -38,50 +30,16 @@ impl RelayStore {
             .await
     }
 
-    /// Messages that wait for a recipient, most urgent first, then in the order that they came.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn pending(&self, recipient: &ContactPoint, limit: u32) -> Result<Vec<Pending>, StoreError> {
+    async fn pending(&self, recipient: &ContactPoint, limit: u32) -> Result<Vec<Pending>, StoreError> {
         let recipient = recipient.to_string();
-        let sql = "SELECT m.envelope, p.sender, m.precedence, m.idx, p.len, p.not_after
-            FROM mailbox m JOIN payload p USING (envelope) WHERE m.recipient = ?1
-            ORDER BY m.precedence, m.idx LIMIT ?2";
-        self.0.call(move |db| pending(db, sql, params![recipient, limit])).await
+        self.0.call(move |db| queue::pending(db, &recipient, limit)).await
     }
 
-    /// The same from behind one message on, for a queue that is longer than one page.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn pending_after(
-        &self,
-        recipient: &ContactPoint,
-        after: (Precedence, u64),
-        limit: u32,
-    ) -> Result<Vec<Pending>, StoreError> {
-        let recipient = recipient.to_string();
-        let sql = "SELECT m.envelope, p.sender, m.precedence, m.idx, p.len, p.not_after
-            FROM mailbox m JOIN payload p USING (envelope)
-            WHERE m.recipient = ?1 AND (m.precedence, m.idx) > (?3, ?4)
-            ORDER BY m.precedence, m.idx LIMIT ?2";
-        let (rank, index) = (after.0.rank(), int(after.1));
-        self.0.call(move |db| pending(db, sql, params![recipient, limit, rank, index])).await
-    }
-
-    /// Everybody for whom something waits.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn recipients_with_pending(&self) -> Result<Vec<ContactPoint>, StoreError> {
+    async fn recipients_with_pending(&self) -> Result<Vec<ContactPoint>, StoreError> {
         self.0.call(recipients).await
     }
 
-    /// What a recipient gets of a message; `None` when nothing waits for it.
-    ///
-    /// # Errors
-    /// When the stored message is damaged, or storage failed.
-    pub async fn load(
+    async fn load(
         &self,
         envelope: EnvelopeId,
         recipient: &ContactPoint,
@@ -90,11 +48,7 @@ impl RelayStore {
         self.0.call(move |db| load(db, envelope, &recipient)).await
     }
 
-    /// The recipient has it: forget its row, and the payload with the last one.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn taken(&self, envelope: EnvelopeId, recipient: &ContactPoint) -> Result<(), StoreError> {
+    async fn taken(&self, envelope: EnvelopeId, recipient: &ContactPoint) -> Result<(), StoreError> {
         let recipient = recipient.to_string();
         self.0
             .call(move |db| {
@@ -110,12 +64,7 @@ impl RelayStore {
             .await
     }
 
-    /// Drops what nobody may act on any more, and says what was not taken. At `not_after` itself it
-    /// is too late.
-    ///
-    /// # Errors
-    /// When storage failed; then nothing was dropped.
-    pub async fn expire(&self, now: Timestamp) -> Result<Vec<Expired>, StoreError> {
+    async fn expire(&self, now: Timestamp) -> Result<Vec<Expired>, StoreError> {
         self.0.call(move |db| expire(db, now)).await
     }
 }
@@ -129,12 +78,15 @@ fn accept(db: &Connection, new: &NewMessage) -> Result<AcceptedRow, StoreError> 
         put_payload(db, new, index)?;
     }
     let mut mailbox = db.prepare_cached(
-        "INSERT INTO mailbox (recipient, precedence, idx, envelope, stanza) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO mailbox (recipient, precedence, sender, idx, envelope, stanza)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
+    let sender = new.sender.to_string();
     for (recipient, stanza) in &new.stanzas {
         mailbox.execute(params![
             recipient.to_string(),
             new.precedence.rank(),
+            sender,
             int(index),
             new.envelope.as_bytes(),
             stanza
@@ -159,27 +111,6 @@ fn put_payload(db: &Connection, new: &NewMessage, index: u64) -> Result<(), Stor
         new.payload
     ])?;
     Ok(())
-}
-
-fn pending(db: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<Pending>, StoreError> {
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(values)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.extend(kept(pending_row(row), "mailbox")?);
-    }
-    Ok(found)
-}
-
-fn pending_row(row: &Row<'_>) -> Result<Pending, StoreError> {
-    Ok(Pending {
-        envelope: EnvelopeId(Digest::new(row.get(0)?)),
-        sender: point(&row.get::<_, String>(1)?)?,
-        precedence: precedence(row.get(2)?)?,
-        index: uint(row.get(3)?),
-        payload_len: uint(row.get(4)?),
-        not_after: Timestamp(uint(row.get(5)?)),
-    })
 }
 
 /// Jumps from one recipient to the next in the index, without reading what waits for each.

@@ -6,43 +6,28 @@ use pouch_crypto::sha256;
 use pouch_wire::{Digest, EnvelopeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use crate::contracts::MessageLog;
 use crate::db::{int, uint};
 use crate::entries::run_of;
 use crate::error::StoreError;
 use crate::relay::RelayStore;
 use crate::rows::{NewMessage, SignatureRow};
 
-impl RelayStore {
-    /// Entries of the message log, from an index on.
-    ///
-    /// # Errors
-    /// When storage failed, or an entry is missing.
-    pub async fn leaves(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+impl MessageLog for RelayStore {
+    async fn leaves(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         let sql = "SELECT idx, leaf FROM message_log WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
         self.0.call(move |db| run_of(db, sql, from, count)).await
     }
 
-    /// How many entries the message log has.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn leaf_count(&self) -> Result<u64, StoreError> {
+    async fn leaf_count(&self) -> Result<u64, StoreError> {
         self.0.call(leaf_count).await
     }
 
-    /// Where a message stands in the message log; `None` when it was never accepted here.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn leaf_index(&self, envelope: EnvelopeId) -> Result<Option<u64>, StoreError> {
-        self.0.call(move |db| Ok(place_of(db, envelope)?.map(|(index, _)| index))).await
+    async fn accepted(&self, envelope: EnvelopeId) -> Result<Option<(u64, Timestamp)>, StoreError> {
+        self.0.call(move |db| place_of(db, envelope)).await
     }
 
-    /// Header and signature of accepted messages, from an index on, for auditors.
-    ///
-    /// # Errors
-    /// When storage failed, or a record is damaged (its index is said).
-    pub async fn signature_records(&self, from: u64, count: u32) -> Result<Vec<SignatureRow>, StoreError> {
+    async fn signature_records(&self, from: u64, count: u32) -> Result<Vec<SignatureRow>, StoreError> {
         self.0
             .call(move |db| {
                 let sql = "SELECT idx, envelope, header, signature, accepted_at, digest FROM message_log

@@ -2,15 +2,12 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
+use crate::contracts::SmallValues;
 use crate::error::StoreError;
 use crate::relay::RelayStore;
 
-impl RelayStore {
-    /// A small value by name.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn meta(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+impl SmallValues for RelayStore {
+    async fn meta(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
         self.0
             .call(move |db| {
                 let sql = "SELECT value FROM meta WHERE name = ?1";
@@ -19,11 +16,7 @@ impl RelayStore {
             .await
     }
 
-    /// Keeps a small value by name.
-    ///
-    /// # Errors
-    /// When storage failed.
-    pub async fn put_meta(&self, name: &'static str, value: Vec<u8>) -> Result<(), StoreError> {
+    async fn put_meta(&self, name: &'static str, value: Vec<u8>) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
                 let sql =

@@ -2,6 +2,7 @@
 
 use pouch_wire::{ContactPoint, EnvelopeId, NoticeId, Precedence, Timestamp};
 
+use super::node::NewEvent;
 use super::outgoing::{Outgoing, RungRow};
 
 /// A verified arrival to keep.
@@ -33,10 +34,12 @@ pub struct Arrival {
     pub order: String,
     /// What a receipt says of a message that we sent: whose rung, how far, in which words.
     pub progress: Option<(EnvelopeId, RungRow)>,
-    /// The receipt to send.
+    /// The receipt to send; for a notice without one, a receipt is owed.
     pub receipt: Option<Outgoing>,
     /// Its index in the relay's message log.
     pub log: Option<(String, u64)>,
+    /// What is told of it.
+    pub events: Vec<NewEvent>,
 }
 
 /// A refused arrival to keep.
@@ -56,15 +59,29 @@ pub struct NewRefusal {
     pub verdict: String,
     /// The sealed bytes, as evidence.
     pub stored: Vec<u8>,
+    /// What is told of it.
+    pub events: Vec<NewEvent>,
 }
 
-/// Whether an arrival was new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakenIn {
+/// What became of an arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
     /// It was not there before.
-    New,
-    /// It was; nothing changed.
+    New {
+        /// The numbers of its events.
+        events: Vec<u64>,
+    },
+    /// It was; nothing changed, and nothing is told.
     Duplicate,
+}
+
+/// How a message stands that arrived before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was verified.
+    Verified,
+    /// It was refused; the same message may come again, unspoiled.
+    Refused,
 }
 
 /// An arrival as it is kept.

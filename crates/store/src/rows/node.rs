@@ -26,6 +26,19 @@ pub struct AcceptedCheckpoint {
     pub root: Digest,
 }
 
+/// New entries of the directory, and the checkpoint that they lie in.
+#[derive(Debug, Clone)]
+pub struct MirrorStep {
+    /// The first entry's index.
+    pub from: u64,
+    /// The entries.
+    pub entries: Vec<Vec<u8>>,
+    /// The checkpoint.
+    pub checkpoint: AcceptedCheckpoint,
+    /// What is told of them.
+    pub events: Vec<NewEvent>,
+}
+
 /// Two checkpoints that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForkRow {

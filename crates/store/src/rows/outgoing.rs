@@ -57,6 +57,17 @@ pub struct OutgoingRow {
     pub damaged: bool,
 }
 
+/// A message that a relay has not answered yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UncarriedRow {
+    /// Which.
+    pub envelope: EnvelopeId,
+    /// How urgent.
+    pub precedence: Precedence,
+    /// Who waits for it.
+    pub waiting: Vec<ContactPoint>,
+}
+
 /// How far a message got with one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]

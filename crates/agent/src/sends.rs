@@ -1,0 +1,124 @@
+//! Which messages go to which relay now: most urgent first, a few at a time, each with its own patience.
+//!
+//! A flash has places of its own and waits for nothing less urgent; a message that a relay puts off
+//! keeps no other back. Pure: the caller brings the time.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use pouch_wire::{EnvelopeId, Precedence};
+use tokio::time::Instant;
+
+/// Messages under way to one relay at a time, and as many flashes beside them.
+const UNDER_WAY: usize = 4;
+/// How long a message waits when a relay did not say for how long.
+const AGAIN: Duration = Duration::from_secs(5);
+/// The longest wait that a relay may ask for.
+const AGAIN_MAX: Duration = Duration::from_secs(300);
+
+/// What is under way, and what waits.
+#[derive(Debug, Default)]
+pub(crate) struct Sends {
+    busy: HashMap<(String, EnvelopeId), Precedence>,
+    later: HashMap<(String, EnvelopeId), Instant>,
+}
+
+impl Sends {
+    /// Takes a place for a message; `false` when it is under way, must wait, or all places are taken.
+    pub(crate) fn begin(
+        &mut self,
+        relay: &str,
+        envelope: EnvelopeId,
+        precedence: Precedence,
+        now: Instant,
+    ) -> bool {
+        let key = (relay.to_owned(), envelope);
+        if self.busy.contains_key(&key) || self.later.get(&key).is_some_and(|due| *due > now) {
+            return false;
+        }
+        let flash = precedence == Precedence::Flash;
+        let alike =
+            self.busy.iter().filter(|((to, _), busy)| to == relay && (**busy == Precedence::Flash) == flash);
+        if alike.count() >= UNDER_WAY {
+            return false;
+        }
+        self.later.remove(&key);
+        self.busy.insert(key, precedence);
+        true
+    }
+
+    /// The relay answered for good.
+    pub(crate) fn done(&mut self, relay: &str, envelope: EnvelopeId) {
+        self.busy.remove(&(relay.to_owned(), envelope));
+    }
+
+    /// The relay did not; it is asked again.
+    pub(crate) fn put_off(
+        &mut self,
+        relay: &str,
+        envelope: EnvelopeId,
+        asked: Option<Duration>,
+        now: Instant,
+    ) {
+        self.done(relay, envelope);
+        let wait = asked.map_or(AGAIN, |asked| asked.min(AGAIN_MAX));
+        self.later.insert((relay.to_owned(), envelope), now.checked_add(wait).unwrap_or(now));
+    }
+
+    /// Forgets what waits and is due: it is asked for again, or expired.
+    pub(crate) fn forget_due(&mut self, now: Instant) {
+        self.later.retain(|_, due| *due > now);
+    }
+
+    /// When something that waits is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.later.values().min().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pouch_wire::Digest;
+
+    fn id(n: u8) -> EnvelopeId {
+        EnvelopeId(Digest::new([n; 32]))
+    }
+
+    #[test]
+    fn a_flash_goes_beside_everything_less_urgent() {
+        let (mut sends, now) = (Sends::default(), Instant::now());
+        for n in 0..4 {
+            assert!(sends.begin("a", id(n), Precedence::Routine, now));
+        }
+        assert!(!sends.begin("a", id(4), Precedence::Immediate, now));
+        assert!(sends.begin("a", id(5), Precedence::Flash, now));
+        assert!(sends.begin("b", id(0), Precedence::Routine, now), "one relay keeps no other waiting");
+        assert!(!sends.begin("a", id(5), Precedence::Flash, now), "it is under way");
+        sends.done("a", id(0));
+        assert!(sends.begin("a", id(4), Precedence::Immediate, now));
+    }
+
+    #[test]
+    fn what_a_relay_puts_off_waits_alone_and_comes_again() {
+        let (mut sends, now) = (Sends::default(), Instant::now());
+        assert!(sends.begin("a", id(1), Precedence::Flash, now));
+        sends.put_off("a", id(1), Some(Duration::from_secs(30)), now);
+        assert!(!sends.begin("a", id(1), Precedence::Flash, now));
+        assert!(sends.begin("b", id(1), Precedence::Flash, now), "the other relay was not asked yet");
+        assert!(sends.begin("a", id(2), Precedence::Routine, now));
+        let due = now + Duration::from_secs(30);
+        assert_eq!(sends.next_due(), Some(due));
+        assert!(sends.begin("a", id(1), Precedence::Flash, due));
+        assert_eq!(sends.next_due(), None);
+    }
+
+    #[test]
+    fn no_relay_puts_a_message_off_for_long() {
+        let (mut sends, now) = (Sends::default(), Instant::now());
+        sends.put_off("a", id(1), Some(Duration::from_secs(1_000_000)), now);
+        assert_eq!(sends.next_due(), Some(now + AGAIN_MAX));
+        sends.forget_due(now + AGAIN_MAX);
+        assert_eq!(sends.next_due(), None, "nothing is remembered for ever");
+    }
+}

@@ -1,0 +1,122 @@
+//! What a node believes of the directory: what witnesses saw, and nothing beyond it.
+
+use pouch_control::{Answer, Call, EventKind};
+
+use crate::node::{Running, network, told};
+use crate::relay::FakeRelay;
+use crate::world::{NOW, World};
+
+async fn believed(node: &Running) -> (u64, bool) {
+    match node.client.call(&Call::Directory).await.unwrap() {
+        Answer::Directory(view) => (view.size, view.members.iter().any(|m| m.suspended)),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn grown(world: &World) -> World {
+    let mut grown = world.clone();
+    grown.demand(2, true, NOW);
+    grown
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_beyond_the_checkpoint_is_not_believed() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut hidden = world.clone();
+    hidden.revoke("NL/technical", NOW, NOW);
+    let honest = hidden.directory.size();
+    // Validly signed, and seen by no witness: the relay slips it in behind what the checkpoint covers.
+    hidden.suspend("NL", NOW);
+    {
+        let mut served = relay.served.lock().unwrap();
+        served.entries = hidden.entries.clone();
+        served.size = usize::try_from(honest).unwrap();
+        served.generous = true;
+    }
+    let mut events = node.events().await;
+    relay.say_it_grew().await;
+    let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(alarm.code, "POUCH-MIR-01");
+    assert_eq!(believed(&node).await, (world.directory.size(), false));
+    // The same without the surplus is believed.
+    relay.served.lock().unwrap().generous = false;
+    relay.say_it_grew().await;
+    told(&mut events, |event| {
+        event.kind == EventKind::Directory && event.words.contains(&honest.to_string())
+    })
+    .await;
+    assert_eq!(believed(&node).await, (honest, false));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealing_keys_that_this_node_did_not_make_raise_an_alarm() {
+    let relay = FakeRelay::start("relay-1");
+    let mut world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    // Somebody has our signing key.
+    let stolen = crate::world::prekey("a thief");
+    let prekey = pouch_directory::Prekey {
+        public: stolen.public().clone(),
+        usable_from: NOW,
+        usable_until: crate::world::later(crate::world::DAY),
+    };
+    let act = pouch_directory::Act::PublishPrekeys {
+        contact_point: crate::world::point("MD/technical"),
+        environment: pouch_wire::Environment::Live,
+        prekeys: pouch_wire::List::new(vec![prekey]).unwrap(),
+    };
+    world.log(act, NOW, &[&crate::world::key("MD/technical")]);
+    let world = grown(&world);
+    relay.serve(&world);
+    relay.say_it_grew().await;
+    let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(alarm.code, "POUCH-MON-02");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_faces_of_the_directory_are_kept_and_told_and_neither_is_followed() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    let one = grown(&world);
+    relay.serve(&one);
+    relay.say_it_grew().await;
+    let size = one.directory.size();
+    told(&mut events, |event| event.kind == EventKind::Directory && event.words.contains(&size.to_string()))
+        .await;
+    let mut other = world.clone();
+    other.suspend("NL", NOW);
+    relay.serve(&other);
+    relay.say_it_grew().await;
+    let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(alarm.code, "POUCH-MIR-02");
+    assert_eq!(believed(&node).await, (size, false));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_directory_is_never_believed_again() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    let mut revoked = world.clone();
+    revoked.revoke("NL/technical", NOW, NOW);
+    relay.serve(&revoked);
+    relay.say_it_grew().await;
+    let size = revoked.directory.size();
+    told(&mut events, |event| event.kind == EventKind::Directory && event.words.contains(&size.to_string()))
+        .await;
+    // Rolled back: as if the key had never been revoked.
+    relay.serve(&world);
+    relay.say_it_grew().await;
+    relay.asked_again().await;
+    assert_eq!(believed(&node).await.0, size);
+    node.stop().await;
+}

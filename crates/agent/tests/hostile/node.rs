@@ -1,0 +1,252 @@
+//! MD's node in this process, and notices that NL writes to it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pouch_agent::{AgentConfig, AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
+use pouch_control::{Answer, Call, Client, Compose, Event, Events, InboxRow, OutboxRow, Selection};
+use pouch_crypto::{SigningKey, VaultKey, sha256};
+use pouch_directory::{Act, CharterFile, Relay};
+use pouch_notice::{
+    Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
+};
+use pouch_store::{AgentStore, PrekeyRow, Prekeys as _};
+use pouch_wire::{Blob, EnvelopeId, Environment, List, NoticeType, Precedence, Set, Timestamp, Tlp};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::relay::FakeRelay;
+use crate::world::{
+    DAY, HOUR, NOW, THRESHOLDS, World, earlier, key, mandate, office, point, prekey, relay, set, text,
+    witnesses,
+};
+
+/// Longer than anything may take; never what decides a test.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+pub(crate) async fn soon<T>(what: &str, doing: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, doing).await.unwrap_or_else(|_| panic!("not within a minute: {what}"))
+}
+
+struct Keys;
+
+impl KeyKeeper for Keys {
+    fn signing(&self) -> Result<SigningKey, KeyKeeperError> {
+        Ok(key("MD/technical"))
+    }
+
+    fn next_signing(&self) -> Result<Option<SigningKey>, KeyKeeperError> {
+        Ok(None)
+    }
+
+    fn promote(&self) -> Result<(), KeyKeeperError> {
+        Ok(())
+    }
+}
+
+/// The network, with these relays where they really listen, and everybody's mailbox at all of them.
+pub(crate) fn network(relays: &[&FakeRelay]) -> World {
+    let mut world = World::new();
+    let at = |fake: &&FakeRelay| Relay { address: text(&fake.address.to_string()), ..relay(&fake.name) };
+    let act = Act::ChangeNetwork {
+        relays: List::new(relays.iter().map(at).collect::<Vec<_>>()).unwrap(),
+        witnesses: set(&witnesses()),
+        quorum: 2,
+        thresholds: THRESHOLDS,
+    };
+    world.log(act, earlier(HOUR), &[&key("MD root"), &key("NL root")]);
+    // One relay is where they collect already.
+    for name in ["NL/technical", "MD/technical"].into_iter().filter(|_| relays.len() > 1) {
+        let mut entry = office(name, name, Environment::Live, mandate());
+        entry.home_relays =
+            List::new(relays.iter().map(|fake| text(&fake.name)).collect::<Vec<_>>()).unwrap();
+        world.authorise(entry, earlier(HOUR));
+    }
+    for fake in relays {
+        fake.serve(&world);
+    }
+    world
+}
+
+/// MD's node.
+pub(crate) struct Running {
+    pub(crate) client: Client,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), AgentError>>,
+    _dir: Arc<tempfile::TempDir>,
+}
+
+impl Running {
+    pub(crate) async fn start(world: &World) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let vault = [7; 32];
+        keep_prekey(dir.path(), &vault).await;
+        let socket = dir.path().join("agent.sock");
+        let node = Node {
+            config: AgentConfig {
+                contact_point: point("MD/technical"),
+                charter: dir.path().join("charter"),
+                data: dir.path().into(),
+                keys: dir.path().into(),
+                socket: socket.clone(),
+                passphrase_file: None,
+                witness: None,
+            },
+            keys: NodeKeys { transport: key("MD/technical transport"), vault: vault.into(), witness: None },
+            charter: charter_file(world),
+            clock: || NOW,
+            version: "test",
+        };
+        let (ready, is_ready) = oneshot::channel();
+        let shutdown = CancellationToken::new();
+        let until = shutdown.clone();
+        let task = tokio::spawn(run(node, Box::new(Keys), || ready.send(()).unwrap(), until));
+        soon("the node serves", is_ready).await.unwrap();
+        Self { client: Client::new(&socket), shutdown, task, _dir: dir }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        soon("the node stops", self.task).await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn inbox(&self) -> Vec<InboxRow> {
+        match self.client.call(&Call::Inbox(Selection::default())).await.unwrap() {
+            Answer::Inbox(rows) => rows,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn outbox(&self) -> Vec<OutboxRow> {
+        match self.client.call(&Call::Outbox(Selection::default())).await.unwrap() {
+            Answer::Outbox(rows) => rows,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn events(&self) -> Events {
+        self.client.watch(Some(0)).await.unwrap()
+    }
+
+    /// Writes to NL.
+    pub(crate) async fn send(&self, precedence: Precedence) -> EnvelopeId {
+        match self.client.call(&Call::Send(Box::new(asked(precedence)))).await.unwrap() {
+            Answer::Sent(row) => row.envelope,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Drafts to NL.
+    pub(crate) async fn draft(&self) -> String {
+        match self.client.call(&Call::Draft(Box::new(asked(Precedence::Routine)))).await.unwrap() {
+            Answer::Draft(view) => view.id.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn asked(precedence: Precedence) -> Compose {
+    Compose {
+        notice_type: NoticeType::FreeText,
+        to: vec![point("NL/technical")],
+        info: Vec::new(),
+        precedence,
+        tlp: Tlp::Amber,
+        subject: "Subject".into(),
+        language: "en".into(),
+        fields: "text = \"text\"".into(),
+        valid_seconds: None,
+        in_reply_to: None,
+        attachments: Vec::new(),
+        exercise: None,
+        break_glass: false,
+    }
+}
+
+/// Waits for an event that is so.
+pub(crate) async fn told(events: &mut Events, is_it: impl Fn(&Event) -> bool) -> Event {
+    let looking = async {
+        loop {
+            let event = events.next().await.unwrap().unwrap();
+            if is_it(&event) {
+                return event;
+            }
+        }
+    };
+    soon("an event", looking).await
+}
+
+/// The node already made the sealing key that the directory has.
+async fn keep_prekey(data: &std::path::Path, vault: &[u8; 32]) {
+    let store = AgentStore::open(&data.join("agent.sqlite")).unwrap();
+    let secret = prekey("MD/technical");
+    let id = secret.public().id();
+    let vault = VaultKey::derive(vault, b"agent store").unwrap();
+    let wrapped = vault.wrap(id.as_bytes(), secret.seed().as_ref(), &mut rand::rng()).unwrap();
+    let (usable_from, usable_until) = (earlier(HOUR), Timestamp(NOW.0 + DAY - HOUR));
+    store.put_prekey(PrekeyRow { id, wrapped, usable_from, usable_until }).await.unwrap();
+    store.close().await.unwrap();
+}
+
+fn charter_file(world: &World) -> CharterFile {
+    let statements = world.entries.iter().skip(1).map(|entry| Blob::new(entry.clone()).unwrap());
+    CharterFile {
+        charter: world.charter.clone(),
+        first_statements: List::new(statements.collect::<Vec<_>>()).unwrap(),
+    }
+}
+
+/// A notice that NL signed for MD.
+pub(crate) fn signed(world: &World, n: u32) -> SignedNotice {
+    let notice = Notice {
+        network: world.directory.network(),
+        environment: Environment::Live,
+        sender: point("NL/technical"),
+        number: NoticeNumber { year: 2026, n },
+        to: set(&[point("MD/technical")]),
+        info: Set::default(),
+        concerns: None,
+        created: NOW,
+        not_after: Timestamp(NOW.0 + HOUR),
+        precedence: Precedence::Flash,
+        tlp: Tlp::Amber,
+        language: text("en"),
+        subject: text("Subject"),
+        body: body_from_toml(NoticeType::FreeText, "text = \"text\"").unwrap(),
+        attachments: List::default(),
+        break_glass: false,
+        sentences: List::default(),
+    };
+    let approved = Draft::new(notice).unwrap().approve(Vec::new()).unwrap();
+    approved.sign(&key("NL/technical")).unwrap().signed().clone()
+}
+
+/// It sealed, as NL's `n`-th message to MD.
+pub(crate) fn sealed(world: &World, signed: SignedNotice, n: u64, previous: EnvelopeId) -> SealedOut {
+    let content = Content::Notice { signed, attachments: List::default() };
+    let route = Route {
+        network: world.directory.network(),
+        environment: Environment::Live,
+        sender: point("NL/technical"),
+        directory_size: world.directory.size(),
+        directory_root: sha256(b"root"),
+        precedence: Precedence::Flash,
+        created: NOW,
+        not_after: Timestamp(NOW.0 + HOUR),
+    };
+    let secret = prekey("MD/technical");
+    let to = SealTo {
+        recipient: point("MD/technical"),
+        prekey: secret.public().id(),
+        public: secret.public().clone(),
+        epoch: 1,
+        n,
+        previous,
+    };
+    seal(&content, &route, &[to], &key("NL/technical"), &mut rand::rng()).unwrap()
+}
+
+/// Before the first message.
+pub(crate) const NOTHING: EnvelopeId = EnvelopeId(pouch_wire::Digest::new([0; 32]));

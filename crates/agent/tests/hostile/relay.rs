@@ -1,0 +1,245 @@
+//! A relay that speaks the protocol and says whatever a test wants.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use pouch_net::{
+    Authorise, Limits, Listener, RequestError, ServerSecrets, Session, Stream, TransportIdentity, refusal,
+};
+use pouch_notice::SealedOut;
+use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, Note, WitnessSigner};
+use pouch_wire::session::{
+    Accepted, Attached, Changed, Consistency, Deliver, LogEntries, LogName, Published, ReadConsistency,
+    ReadLog, Submit, Taken,
+};
+use pouch_wire::{Blob, Canonical as _, EnvelopeId, FrameKind, List};
+use tokio::sync::{mpsc, watch};
+
+use crate::node::{LONG, soon};
+use crate::world::{DIRECTORY_LOG, NOW, WITNESSES, World, key, mldsa_key, note_key};
+
+struct Everyone;
+
+impl Authorise for Everyone {
+    fn is_known(&self, _: &pouch_crypto::PublicKey) -> bool {
+        true
+    }
+}
+
+/// A message that the node submitted, with its payload and the stream to answer on.
+pub(crate) struct Submitted {
+    pub(crate) envelope: EnvelopeId,
+    pub(crate) header: pouch_envelope::Header,
+    stream: Stream,
+}
+
+/// What the relay serves of the directory.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    pub(crate) entries: Vec<Vec<u8>>,
+    /// How many of them the checkpoint covers.
+    pub(crate) size: usize,
+    /// Whether it sends more than it is asked for.
+    pub(crate) generous: bool,
+}
+
+pub(crate) struct FakeRelay {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) served: Arc<Mutex<Served>>,
+    session: watch::Receiver<Option<Session>>,
+    submitted: mpsc::Receiver<Submitted>,
+    /// Counts what was asked about the directory.
+    asked: watch::Receiver<u64>,
+    grew: mpsc::Sender<()>,
+}
+
+impl FakeRelay {
+    pub(crate) fn start(name: &str) -> Self {
+        let identity = TransportIdentity::from_key(&key(&format!("{name} transport"))).unwrap();
+        let secrets = ServerSecrets::new([1; 32], [2; 32]);
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let listener =
+            Listener::bind(addr, &identity, Arc::new(Everyone), &secrets, Limits::default()).unwrap();
+        let address = listener.local_addr();
+        let served = Arc::new(Mutex::new(Served::default()));
+        let (session_tx, session) = watch::channel(None);
+        let (submitted_tx, submitted) = mpsc::channel(64);
+        let (asked_tx, asked) = watch::channel(0);
+        let (grew, grew_rx) = mpsc::channel(8);
+        let parts = Parts {
+            served: served.clone(),
+            sessions: session_tx,
+            submitted: submitted_tx,
+            asked: asked_tx,
+            grew: Arc::new(tokio::sync::Mutex::new(grew_rx)),
+        };
+        tokio::spawn(async move {
+            while let Some(incoming) = listener.accept().await {
+                let Ok(session) = incoming.handshake().await else { continue };
+                tokio::spawn(serve(session, parts.clone()));
+            }
+        });
+        Self { name: name.to_owned(), address, served, session, submitted, asked, grew }
+    }
+
+    /// Serves this directory, all of it cosigned.
+    pub(crate) fn serve(&self, world: &World) {
+        let mut served = self.served.lock().unwrap();
+        served.entries = world.entries.clone();
+        served.size = world.entries.len();
+    }
+
+    /// Hands a message to the node; what it says.
+    pub(crate) async fn deliver(&self, deliver: &Deliver, payload: &[u8]) -> Result<Taken, RequestError> {
+        let mut sessions = self.session.clone();
+        let session = soon("the node attaches", sessions.wait_for(Option::is_some)).await.unwrap().clone();
+        let asked = session.unwrap();
+        asked.request_with_payload(deliver, payload, pouch_wire::Precedence::Flash, LONG).await
+    }
+
+    /// Tells the node that the directory changed.
+    pub(crate) async fn say_it_grew(&self) {
+        let mut sessions = self.session.clone();
+        drop(soon("the node attaches", sessions.wait_for(Option::is_some)).await.unwrap());
+        self.grew.send(()).await.unwrap();
+    }
+
+    /// Waits until the node has looked at the directory, and has looked once more: the first is judged.
+    pub(crate) async fn asked_again(&self) {
+        let mut asked = self.asked.clone();
+        for _ in 0..2 {
+            let before = *asked.borrow_and_update();
+            self.say_it_grew().await;
+            soon("the node looks", asked.wait_for(|now| *now > before)).await.unwrap();
+        }
+    }
+
+    /// The next message that the node submits.
+    pub(crate) async fn submitted(&mut self) -> Submitted {
+        soon("the node submits", self.submitted.recv()).await.unwrap()
+    }
+}
+
+impl Submitted {
+    pub(crate) async fn accept(self, relay: &str, world: &World) {
+        let envelope = self.envelope;
+        self.accept_as(envelope, relay, world).await;
+    }
+
+    /// Gives the receipt of this message, which may be another.
+    pub(crate) async fn accept_as(self, envelope: EnvelopeId, relay: &str, world: &World) {
+        let receipt = Blob::new(world.receipt(relay, envelope, 0, NOW)).unwrap();
+        self.stream.answer(&Accepted { receipt }).await.unwrap();
+    }
+
+    pub(crate) async fn refuse(self) {
+        self.stream.refuse(&refusal("POUCH-ADM-30", &"I will not", None)).await.unwrap();
+    }
+}
+
+/// A delivery of a sealed message.
+pub(crate) fn delivery(sealed: &SealedOut, receipt: Vec<u8>) -> Deliver {
+    Deliver {
+        header: Blob::new(sealed.header_bytes()).unwrap(),
+        signature: sealed.signature().0,
+        stanza: Blob::new(sealed.stanzas()[0].to_vec()).unwrap(),
+        receipt: Blob::new(receipt).unwrap(),
+    }
+}
+
+#[derive(Clone)]
+struct Parts {
+    served: Arc<Mutex<Served>>,
+    sessions: watch::Sender<Option<Session>>,
+    submitted: mpsc::Sender<Submitted>,
+    asked: watch::Sender<u64>,
+    grew: Arc<tokio::sync::Mutex<mpsc::Receiver<()>>>,
+}
+
+async fn serve(session: Session, parts: Parts) {
+    while let Ok(mut stream) = session.accept().await {
+        let Ok(Some(frame)) = stream.recv().await else { continue };
+        match frame.kind() {
+            FrameKind::Attach => {
+                let directory_size = size(&parts);
+                stream.send_message(&Attached { now: NOW, directory_size }).await.unwrap();
+                parts.sessions.send_replace(Some(session.clone()));
+                tokio::spawn(tell(stream, parts.clone()));
+            }
+            FrameKind::ReadConsistency => {
+                let answer = consistency(&parts.served.lock().unwrap(), &frame.read().unwrap());
+                stream.answer(&answer).await.ok();
+                parts.asked.send_modify(|asked| *asked += 1);
+            }
+            FrameKind::ReadLog => {
+                let answer = entries(&parts.served.lock().unwrap(), &frame.read().unwrap());
+                stream.answer(&answer).await.ok();
+            }
+            FrameKind::Publish => {
+                stream.answer(&Published { index: 1_000_000 }).await.ok();
+            }
+            FrameKind::Submit => {
+                let submit: Submit = frame.read().unwrap();
+                let header = pouch_envelope::Header::from_bytes(&submit.header).unwrap();
+                let Ok(_) = stream.recv_payload(header.payload_len, 1 << 26).await else { continue };
+                let envelope = pouch_envelope::Header::id_of(&submit.header);
+                parts.submitted.send(Submitted { envelope, header, stream }).await.ok();
+            }
+            _ => stream.refuse(&refusal("POUCH-RLY-10", &"not yet", None)).await.unwrap_or_default(),
+        }
+    }
+}
+
+fn size(parts: &Parts) -> u64 {
+    u64::try_from(parts.served.lock().unwrap().size).unwrap()
+}
+
+async fn tell(mut stream: Stream, parts: Parts) {
+    let mut grew = parts.grew.lock().await;
+    while grew.recv().await.is_some() {
+        // A size that the node cannot have: it looks.
+        let size = size(&parts) + 1_000_000;
+        if stream.send_message(&Changed { log: LogName::Directory, size, now: NOW }).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn tree(served: &Served) -> MemoryTree {
+    let mut tree = MemoryTree::default();
+    for entry in &served.entries[..served.size] {
+        tree.append(LeafHash::of(entry));
+    }
+    tree
+}
+
+fn note(tree: &MemoryTree) -> Note {
+    let origin = KeyName::new(DIRECTORY_LOG).unwrap();
+    let signer = LogSigner::new(&origin, note_key(DIRECTORY_LOG), mldsa_key(DIRECTORY_LOG)).unwrap();
+    let mut note = signer.sign(&Checkpoint::new(&origin, tree.size(), tree.root()), NOW).unwrap();
+    for name in &WITNESSES[..2] {
+        let witness =
+            WitnessSigner::new(&KeyName::new(*name).unwrap(), note_key(name), mldsa_key(name)).unwrap();
+        note = note.with(witness.cosign(note.text(), NOW).unwrap()).unwrap();
+    }
+    note
+}
+
+fn consistency(served: &Served, read: &ReadConsistency) -> Consistency {
+    assert_eq!(read.log, LogName::Directory);
+    let tree = tree(served);
+    let proof = tree.consistency(read.from, tree.size()).unwrap_or_default();
+    Consistency { checkpoint: Blob::new(note(&tree).to_bytes()).unwrap(), proof: List::new(proof).unwrap() }
+}
+
+fn entries(served: &Served, read: &ReadLog) -> LogEntries {
+    let from = usize::try_from(read.from).unwrap();
+    let count = usize::try_from(read.count).unwrap();
+    let end = if served.generous { served.entries.len() } else { served.size.min(from + count) };
+    let entries = served.entries[from..end].iter().map(|entry| Blob::new(entry.clone()).unwrap());
+    LogEntries {
+        checkpoint: Blob::new(note(&tree(served)).to_bytes()).unwrap(),
+        entries: List::new(entries.collect::<Vec<_>>()).unwrap(),
+    }
+}

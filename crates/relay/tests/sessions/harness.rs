@@ -1,0 +1,226 @@
+//! Starts a relay of the test network in this process, and plays its agents.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pouch_directory::CharterFile;
+use pouch_envelope::SignedReceipt;
+use pouch_net::{Dialer, Limits, RequestError, Session, Stream, TransportIdentity};
+use pouch_relay::{LogKeyPair, RelayConfig, RelayError, RelayKeys, run};
+use pouch_tlog::{KeyName, Note, NoteSignature, WitnessSigner};
+use pouch_wire::session::{Accepted, Attach, Attached, Cosign, Cosigned, Deliver, Submit};
+use pouch_wire::{Blob, Canonical as _, Frame, FrameKind, List};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::message::Message;
+use crate::world::{DIRECTORY_LOG, NOW, WITNESSES, World, key, message_log, mldsa_key, note_key};
+
+/// Longer than anything may take; never what decides a test.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+pub(crate) async fn soon<T>(what: &str, doing: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, doing).await.unwrap_or_else(|_| panic!("not within a minute: {what}"))
+}
+
+/// A relay that runs, in a folder of its own.
+pub(crate) struct Running {
+    pub(crate) dir: Arc<tempfile::TempDir>,
+    pub(crate) world: World,
+    addr: SocketAddr,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), RelayError>>,
+}
+
+pub(crate) const QUOTA_MESSAGES: u64 = 8;
+
+impl Running {
+    pub(crate) async fn start() -> Self {
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), World::new()).await
+    }
+
+    pub(crate) async fn start_in(dir: Arc<tempfile::TempDir>, world: World) -> Self {
+        // Nobody else takes the port in the moment between.
+        let addr = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (ready, is_ready) = oneshot::channel();
+        let shutdown = CancellationToken::new();
+        let (config, charter) = (config(dir.path().into(), addr), charter_file(&world));
+        let ready = || ready.send(()).unwrap();
+        let task = tokio::spawn(run(config, keys(), charter, || NOW, ready, shutdown.clone()));
+        soon("the relay serves", is_ready).await.unwrap();
+        Self { dir, world, addr, shutdown, task }
+    }
+
+    pub(crate) async fn stop(self) -> (Arc<tempfile::TempDir>, World) {
+        self.shutdown.cancel();
+        soon("the relay stops", self.task).await.unwrap().unwrap();
+        (self.dir, self.world)
+    }
+
+    /// A session of a contact point.
+    pub(crate) async fn dial(&self, name: &str) -> Session {
+        let identity = TransportIdentity::from_key(&key(&format!("{name} transport"))).unwrap();
+        let dialer = Dialer::new(identity, Limits::default()).unwrap();
+        let relay = key("relay-1 transport").public();
+        let session = soon("connected", dialer.connect(self.addr, relay)).await.unwrap();
+        // The dialer lives as long as its sessions: the tests end before it does.
+        Box::leak(Box::new(dialer));
+        session
+    }
+
+    /// A contact point that collects its messages.
+    pub(crate) async fn attach(&self, name: &str) -> Agent {
+        Agent::attach(self.dial(name).await, &self.world).await
+    }
+}
+
+fn config(folder: PathBuf, listen: SocketAddr) -> RelayConfig {
+    std::fs::create_dir_all(folder.join("data")).unwrap();
+    RelayConfig {
+        name: "relay-1".into(),
+        charter: folder.join("charter"),
+        listen,
+        data: folder.join("data"),
+        keys: folder.join("keys"),
+        publish: folder.join("log"),
+        passphrase_file: None,
+        quota_bytes: 1024 * 1024,
+        quota_messages: QUOTA_MESSAGES,
+    }
+}
+
+fn keys() -> RelayKeys {
+    let pair = |origin: &str| LogKeyPair { ed25519: note_key(origin), mldsa: mldsa_key(origin) };
+    RelayKeys {
+        transport: key("relay-1 transport"),
+        receipts: key("relay-1 receipts"),
+        message_log: pair(&message_log("relay-1")),
+        directory_log: Some(pair(DIRECTORY_LOG)),
+    }
+}
+
+fn charter_file(world: &World) -> CharterFile {
+    let statements = world.entries.iter().skip(1).map(|entry| Blob::new(entry.clone()).unwrap());
+    CharterFile {
+        charter: world.charter.clone(),
+        first_statements: List::new(statements.collect::<Vec<_>>()).unwrap(),
+    }
+}
+
+/// An agent's session, attached; it hands what the relay asks of it to the test.
+pub(crate) struct Agent {
+    pub(crate) session: Session,
+    /// Streams that the relay opened, with their first frame.
+    pub(crate) asked: mpsc::Receiver<(Frame, Stream)>,
+    _attached: Stream,
+}
+
+impl Agent {
+    async fn attach(session: Session, world: &World) -> Self {
+        let attached = soon("attached", try_attach(&session, world, true)).await.unwrap();
+        let (tx, asked) = mpsc::channel(64);
+        let opened = session.clone();
+        tokio::spawn(async move {
+            while let Ok(mut stream) = opened.accept().await {
+                if let Ok(Some(frame)) = stream.recv().await
+                    && tx.send((frame, stream)).await.is_err()
+                {
+                    return;
+                }
+            }
+        });
+        Self { session, asked, _attached: attached }
+    }
+
+    /// The next delivery, whole; what is asked otherwise is not answered.
+    pub(crate) async fn delivery(&mut self) -> (Deliver, Vec<u8>, Stream) {
+        loop {
+            let (frame, mut stream) = soon("a delivery", self.asked.recv()).await.unwrap();
+            if frame.kind() == FrameKind::Deliver {
+                let deliver: Deliver = frame.read().unwrap();
+                let header = pouch_envelope::Header::from_bytes(&deliver.header).unwrap();
+                let payload = stream.recv_payload(header.payload_len, 1 << 20).await.unwrap();
+                return (deliver, payload, stream);
+            }
+        }
+    }
+
+    /// Cosigns whatever it is asked to, as two of the network's witnesses.
+    pub(crate) fn witness(self) {
+        tokio::spawn(async move {
+            let Self { session: _session, mut asked, _attached } = self;
+            while let Some((frame, stream)) = asked.recv().await {
+                if let Ok(request) = frame.read::<Cosign>() {
+                    stream.answer(&cosigned(&request)).await.ok();
+                }
+            }
+        });
+    }
+}
+
+/// Attaches a session, or says why the relay would not.
+pub(crate) async fn try_attach(
+    session: &Session,
+    world: &World,
+    witnesses: bool,
+) -> Result<Stream, RequestError> {
+    let mut stream = session.open().await?;
+    let attach = Attach { network: world.directory.network().0, witnesses };
+    stream.send_message(&attach).await?;
+    let frame = stream.recv().await?.unwrap();
+    match frame.kind() {
+        FrameKind::Refused => Err(RequestError::Refused(frame.read().unwrap())),
+        _ => frame
+            .read::<Attached>()
+            .map(|_| stream)
+            .map_err(|error| RequestError::Stream(pouch_net::StreamError::from(error))),
+    }
+}
+
+/// The lines of two witnesses under a checkpoint.
+pub(crate) fn cosigned(request: &Cosign) -> Cosigned {
+    let note = Note::parse(&request.checkpoint).unwrap();
+    let lines: Vec<NoteSignature> = WITNESSES
+        .iter()
+        .take(2)
+        .flat_map(|name| {
+            let signer =
+                WitnessSigner::new(&KeyName::new(*name).unwrap(), note_key(name), mldsa_key(name)).unwrap();
+            signer.cosign(note.text(), NOW).unwrap()
+        })
+        .collect();
+    Cosigned::Lines(Blob::new(NoteSignature::print_lines(&lines).into_bytes()).unwrap())
+}
+
+/// A message that no other call gave.
+pub(crate) fn fresh(world: &World) -> Message {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let mut message = crate::message::honest(world);
+    message.header.salt.0[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    message
+}
+
+/// Submits a message; the relay's receipt.
+pub(crate) async fn submit(session: &Session, message: &Message) -> Result<SignedReceipt, RequestError> {
+    let stanzas = message.stanza_bytes().into_iter().map(|stanza| Blob::new(stanza).unwrap());
+    let submit = Submit {
+        header: Blob::new(message.header_bytes()).unwrap(),
+        signature: message.signature().0,
+        stanzas: List::new(stanzas.collect::<Vec<_>>()).unwrap(),
+    };
+    let accepted: Accepted =
+        session.request_with_payload(&submit, &message.payload, message.header.precedence, LONG).await?;
+    Ok(SignedReceipt::from_bytes(&accepted.receipt).unwrap())
+}
+
+/// The code of a refusal.
+pub(crate) fn refused_with<T: core::fmt::Debug>(result: Result<T, RequestError>) -> String {
+    match result {
+        Err(RequestError::Refused(refused)) => refused.code.to_string(),
+        other => panic!("not refused: {other:?}"),
+    }
+}

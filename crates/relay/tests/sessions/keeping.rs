@@ -1,0 +1,82 @@
+//! The logs: signed after a look, cosigned by whoever is honest, proved to whoever asks.
+
+use pouch_net::{RequestError, Session};
+use pouch_tlog::{LeafHash, ProofFile};
+use pouch_wire::session::{Cosign, Cosigned, LogName, Proof, ReadProof};
+use pouch_wire::{Canonical as _, FrameKind};
+
+use crate::harness::{LONG, Running, fresh, soon, submit};
+use crate::world::NOW;
+
+/// Asks until the entry is in a published checkpoint.
+async fn proof(session: &Session, log: LogName, index: u64) -> Proof {
+    let asking = async {
+        loop {
+            match session.request(&ReadProof { log, index }, LONG).await {
+                Ok(proof) => return proof,
+                Err(RequestError::Refused(refused)) if refused.retry_after_ms.is_some() => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    soon("a proof", asking).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_message_is_proved_to_be_logged() {
+    let relay = Running::start().await;
+    relay.attach("BA/technical").await.witness();
+    let sender = relay.dial("NL/technical").await;
+    let message = fresh(&relay.world);
+    submit(&sender, &message).await.unwrap();
+    let proof = proof(&sender, LogName::Messages, 0).await;
+    let view = relay.world.directory.now_view();
+    let policy = view.message_policy(view.relay("relay-1").unwrap());
+    let envelope = pouch_envelope::Header::id_of(&message.header_bytes());
+    let leaf = pouch_envelope::MessageLeaf { envelope, accepted_at: NOW }.to_bytes().unwrap();
+    let file = ProofFile::parse(&proof.tlog_proof).unwrap();
+    assert_eq!(file.verify(LeafHash::of(&leaf), &policy).unwrap().index(), 0);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_never_says_the_same_twice_does_not_keep_the_log() {
+    let relay = Running::start().await;
+    let mut liar = relay.attach("MD/technical").await;
+    let (tx, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some((frame, stream)) = liar.asked.recv().await {
+            if frame.kind() == FrameKind::Cosign {
+                let request: Cosign = frame.read().unwrap();
+                // Never the size that it was asked from.
+                let size = if request.old_size == 0 { 1 } else { 0 };
+                stream.answer(&Cosigned::Conflict { size }).await.ok();
+                tx.send(()).ok();
+            }
+        }
+    });
+    for _ in 0..2 {
+        soon("the liar is asked", asked.recv()).await.unwrap();
+    }
+    relay.attach("BA/technical").await.witness();
+    let reader = relay.dial("NL/technical").await;
+    proof(&reader, LogName::Directory, 0).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_relay_goes_on_with_its_logs() {
+    let relay = Running::start().await;
+    relay.attach("BA/technical").await.witness();
+    let sender = relay.dial("NL/technical").await;
+    submit(&sender, &fresh(&relay.world)).await.unwrap();
+    proof(&sender, LogName::Messages, 0).await;
+    let (dir, world) = relay.stop().await;
+    let relay = Running::start_in(dir, world).await;
+    relay.attach("BA/technical").await.witness();
+    let sender = relay.dial("NL/technical").await;
+    submit(&sender, &fresh(&relay.world)).await.unwrap();
+    proof(&sender, LogName::Messages, 1).await;
+    proof(&sender, LogName::Messages, 0).await;
+    relay.stop().await;
+}

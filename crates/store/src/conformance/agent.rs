@@ -1,0 +1,479 @@
+//! A node's promises.
+
+use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
+
+use super::{Engine, digest, id, point};
+use crate::contracts::{
+    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, WitnessMemory,
+};
+use crate::error::StoreError;
+use crate::rows::{
+    AcceptedCheckpoint, Arrival, Draft, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing, PrekeyRow, Rung,
+    RungRow, Sequence, Standing,
+};
+
+/// Everything that a node keeps.
+pub trait AgentContracts:
+    Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + WitnessMemory
+{
+}
+
+impl<S: Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + WitnessMemory>
+    AgentContracts for S
+{
+}
+
+fn notice(n: u8) -> NoticeId {
+    NoticeId(digest(n))
+}
+
+fn told(words: &str) -> NewEvent {
+    NewEvent { at: Timestamp(1), code: String::new(), words: words.to_owned(), detail: String::new() }
+}
+
+/// A notice of ours with the places that were reserved for it.
+fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -> Outgoing {
+    Outgoing {
+        envelope: id(n),
+        notice: Some(notice(n)),
+        sealed: vec![n; 10],
+        sequence,
+        precedence,
+        created: Timestamp(u64::from(n)),
+        not_after: Timestamp(10_000_000),
+        wrapped: vec![n],
+    }
+}
+
+fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
+    Arrival {
+        envelope: id(n),
+        concerns: None,
+        notice: Some(notice(n)),
+        number: Some(format!("MD/policy 2026-{n}")),
+        sender: point("MD/policy"),
+        precedence: Precedence::Priority,
+        created: Timestamp(u64::from(n)),
+        arrived_at: Timestamp(u64::from(n)),
+        stored: vec![n; 20],
+        wrapped: vec![n],
+        sequence: vec![n],
+        order: "in order".to_owned(),
+        progress: None,
+        receipt,
+        log: Some(("relay".to_owned(), u64::from(n))),
+        events: vec![told("received")],
+    }
+}
+
+fn refusal(n: u8) -> NewRefusal {
+    NewRefusal {
+        envelope: id(n),
+        sender: point("MD/policy"),
+        precedence: Precedence::Flash,
+        created: Timestamp(1),
+        arrived_at: Timestamp(u64::from(n)),
+        verdict: "not believed".to_owned(),
+        stored: vec![n; 5],
+        events: vec![told("refused")],
+    }
+}
+
+/// Puts an engine through every promise, each on fresh storage.
+pub async fn all<E: Engine>(fresh: impl Fn() -> E)
+where
+    E::Store: AgentContracts,
+{
+    a_place_in_the_sequence_is_taken_once(&fresh()).await;
+    no_notice_is_sent_twice(&fresh()).await;
+    the_urgent_are_carried_first_until_a_relay_answered(&fresh()).await;
+    a_relay_speaks_only_for_the_recipients_that_it_holds_it_for(&fresh()).await;
+    nobody_goes_back_on_the_ladder(&fresh()).await;
+    silence_is_told_when_it_is_too_long(&fresh()).await;
+    an_arrival_is_new_once_with_all_that_belongs_to_it(&fresh()).await;
+    what_a_member_says_later_of_its_own_notice_is_found(&fresh()).await;
+    a_spoiled_copy_does_not_keep_the_good_one_out(&fresh()).await;
+    a_receipt_that_could_not_be_sent_is_owed(&fresh()).await;
+    what_is_expunged_stays_known(&fresh()).await;
+    people_find_by_number_and_beginning(&fresh()).await;
+    the_mirror_only_grows(&fresh()).await;
+    a_prekey_is_gone_when_it_is_destroyed(&fresh()).await;
+    numbers_rise_per_list_and_year(&fresh()).await;
+    a_restart_forgets_nothing(&fresh()).await;
+    super::relay::a_witness_never_goes_back(&fresh()).await;
+}
+
+/// Reserving takes nothing; whoever stores first has the place, and a new epoch begins at 1.
+pub async fn a_place_in_the_sequence_is_taken_once<E: Engine>(engine: &E)
+where
+    E::Store: Outbox,
+{
+    let store = engine.open().await;
+    let to = || vec![point("MD/policy"), point("BA/policy")];
+    let first = store.reserve(to()).await.unwrap();
+    assert_eq!(first, store.reserve(to()).await.unwrap());
+    assert_eq!((first[0].epoch, first[0].n, first[0].previous), (1, 1, EnvelopeId(digest(0))));
+    store.enqueue(outgoing(1, first.clone(), Precedence::Routine)).await.unwrap();
+    let late = store.enqueue(outgoing(2, first, Precedence::Routine)).await;
+    assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
+    assert!(store.outgoing(id(2)).await.unwrap().is_none(), "all or nothing");
+    let next = store.reserve(to()).await.unwrap();
+    assert_eq!((next[1].n, next[1].previous), (2, id(1)));
+    assert_eq!(store.raise_epoch(77).await.unwrap(), 77);
+    assert_eq!(store.raise_epoch(5).await.unwrap(), 78);
+    let anew = store.reserve(to()).await.unwrap();
+    assert_eq!((anew[0].epoch, anew[0].n, anew[0].previous), (78, 1, EnvelopeId(digest(0))));
+}
+
+/// The draft goes in the same step, and a second release of it is refused.
+pub async fn no_notice_is_sent_twice<E: Engine>(engine: &E)
+where
+    E::Store: Outbox + Drafts,
+{
+    let store = engine.open().await;
+    store.put_draft(Draft { notice: notice(1), bytes: vec![1], created: Timestamp(1) }).await.unwrap();
+    store.put_draft(Draft { notice: notice(2), bytes: vec![2], created: Timestamp(2) }).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
+    let left: Vec<NoticeId> = store.drafts().await.unwrap().into_iter().map(|draft| draft.notice).collect();
+    assert_eq!(left, [notice(2)]);
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let again = Outgoing { envelope: id(9), ..outgoing(1, place, Precedence::Routine) };
+    let refused = store.enqueue(again).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    assert_eq!(store.reserve(vec![point("MD/policy")]).await.unwrap()[0].n, 2, "nor is a place lost");
+    // Receipts have no notice, and there may be many.
+    for n in [11, 12] {
+        let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+        let receipt = Outgoing { notice: None, ..outgoing(n, place, Precedence::Routine) };
+        store.enqueue(receipt).await.unwrap();
+    }
+    assert_eq!(store.outbox(10).await.unwrap().len(), 1);
+    store.delete_draft(notice(2)).await.unwrap();
+    assert_eq!(store.draft(notice(2)).await.unwrap(), None);
+}
+
+/// What a relay answered is not for it any more; what expired is for nobody.
+pub async fn the_urgent_are_carried_first_until_a_relay_answered<E: Engine>(engine: &E)
+where
+    E::Store: Outbox,
+{
+    let store = engine.open().await;
+    for (n, precedence) in [(1, Precedence::Routine), (2, Precedence::Flash), (3, Precedence::Routine)] {
+        let place = store.reserve(vec![point("MD/policy"), point("BA/policy")]).await.unwrap();
+        store.enqueue(outgoing(n, place, precedence)).await.unwrap();
+    }
+    assert_eq!(store.queued_count().await.unwrap(), 3);
+    let ids = |relay: &'static str, now| {
+        let store = store.clone();
+        async move {
+            let rows = store.uncarried(relay, Timestamp(now)).await.unwrap();
+            rows.into_iter().map(|row| row.envelope).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(ids("a", 5).await, [id(2), id(1), id(3)]);
+    let everyone = vec![point("BA/policy"), point("MD/policy")];
+    assert_eq!(store.uncarried("a", Timestamp(5)).await.unwrap()[0].waiting, everyone);
+    store.carried(id(2), "a", everyone, Some(vec![1]), Timestamp(6)).await.unwrap();
+    store.carried(id(1), "a", Vec::new(), None, Timestamp(6)).await.unwrap();
+    assert_eq!(ids("a", 7).await, [id(3)]);
+    assert_eq!(ids("b", 7).await, [id(2), id(1), id(3)], "the other relay is asked still");
+    assert_eq!(ids("b", 10_000_000).await, [], "nobody may act on it any more");
+    assert_eq!(store.queued_count().await.unwrap(), 2);
+}
+
+/// A receipt counts for those it was asked for; a refusal never takes a receipt away.
+pub async fn a_relay_speaks_only_for_the_recipients_that_it_holds_it_for<E: Engine>(engine: &E)
+where
+    E::Store: Outbox + Ladder,
+{
+    let store = engine.open().await;
+    let place = store.reserve(vec![point("BA/policy"), point("MD/policy")]).await.unwrap();
+    store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
+    store.carried(id(1), "a", vec![point("MD/policy")], Some(vec![7]), Timestamp(6)).await.unwrap();
+    store.carried(id(1), "a", vec![point("MD/policy")], None, Timestamp(7)).await.unwrap();
+    let rungs: Vec<Rung> = store.ladder(id(1)).await.unwrap().into_iter().map(|row| row.rung).collect();
+    assert_eq!(rungs, [Rung::Queued, Rung::Accepted]);
+    let said = store.carriages(id(1)).await.unwrap();
+    assert_eq!((said.len(), said[0].receipt.clone()), (1, Some(vec![7])));
+}
+
+/// Only forward; a confirmation outweighs a refusal; strangers change nothing.
+pub async fn nobody_goes_back_on_the_ladder<E: Engine>(engine: &E)
+where
+    E::Store: Outbox + Ladder,
+{
+    let store = engine.open().await;
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
+    let row = |who: &str, rung| RungRow { recipient: point(who), rung, at: Some(Timestamp(9)), detail: None };
+    let rung = || async { store.ladder(id(1)).await.unwrap()[0].rung };
+    store.climb(id(1), row("EE/policy", Rung::Acknowledged)).await.unwrap();
+    store.climb(id(2), row("MD/policy", Rung::Acknowledged)).await.unwrap();
+    assert_eq!(rung().await, Rung::Queued);
+    store.climb(id(1), row("MD/policy", Rung::Refused)).await.unwrap();
+    assert_eq!(rung().await, Rung::Refused);
+    store.climb(id(1), row("MD/policy", Rung::Acknowledged)).await.unwrap();
+    store.climb(id(1), row("MD/policy", Rung::Verified)).await.unwrap();
+    store.climb(id(1), row("MD/policy", Rung::Refused)).await.unwrap();
+    assert_eq!(rung().await, Rung::Acknowledged);
+    assert_eq!(store.steps(id(1)).await.unwrap().len(), 4, "every step that was told is kept");
+}
+
+/// Late for its precedence, until the recipient confirms.
+pub async fn silence_is_told_when_it_is_too_long<E: Engine>(engine: &E)
+where
+    E::Store: Outbox + Ladder,
+{
+    let store = engine.open().await;
+    for (n, precedence) in [(1, Precedence::Flash), (2, Precedence::Routine)] {
+        let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+        store.enqueue(outgoing(n, place, precedence)).await.unwrap();
+    }
+    assert_eq!(store.overdue(Timestamp(60_000)).await.unwrap(), []);
+    let late = store.overdue(Timestamp(60_001)).await.unwrap();
+    assert_eq!((late.len(), late[0].envelope, late[0].due), (1, id(1), Timestamp(60_001)));
+    let confirmed = RungRow { recipient: point("MD/policy"), rung: Rung::Verified, at: None, detail: None };
+    store.climb(id(1), confirmed).await.unwrap();
+    assert_eq!(store.overdue(Timestamp(60_001)).await.unwrap(), []);
+}
+
+/// Row, sequence, rung, receipt and event together; a second time nothing.
+pub async fn an_arrival_is_new_once_with_all_that_belongs_to_it<E: Engine>(engine: &E)
+where
+    E::Store: Inbox + Outbox + Ladder + EventLog,
+{
+    let store = engine.open().await;
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    store.enqueue(outgoing(50, place, Precedence::Routine)).await.unwrap();
+    let confirmed =
+        RungRow { recipient: point("MD/policy"), rung: Rung::Verified, at: Some(Timestamp(3)), detail: None };
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let receipt = Outgoing { notice: None, ..outgoing(60, place.clone(), Precedence::Priority) };
+    let came = Arrival { progress: Some((id(50), confirmed)), ..arrival(1, Some(receipt.clone())) };
+    assert_eq!(store.take_in(came.clone()).await.unwrap(), Kept::New { events: vec![1] });
+    assert_eq!(store.take_in(came).await.unwrap(), Kept::Duplicate);
+    assert_eq!(store.refuse_in(refusal(1)).await.unwrap(), Kept::Duplicate, "a verified one stays");
+    assert_eq!(store.standing(id(1)).await.unwrap(), Some(Standing::Verified));
+    assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.sequence_in(&point("MD/policy")).await.unwrap(), Some(vec![1]));
+    assert_eq!(store.ladder(id(50)).await.unwrap()[0].rung, Rung::Verified);
+    assert_eq!(store.steps(id(50)).await.unwrap()[0].receipt, Some(id(1)));
+    assert!(store.outgoing(id(60)).await.unwrap().is_some());
+    assert!(store.has_notice(notice(1)).await.unwrap() && !store.has_notice(notice(2)).await.unwrap());
+    // The receipt's place is taken: nothing of the arrival stands.
+    let stale = Arrival { receipt: Some(Outgoing { envelope: id(61), ..receipt }), ..arrival(2, None) };
+    let refused = store.take_in(stale).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    assert_eq!(store.standing(id(2)).await.unwrap(), None);
+    assert_eq!(store.sequence_in(&point("MD/policy")).await.unwrap(), Some(vec![1]));
+    assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let read = Outgoing { notice: None, ..outgoing(62, place, Precedence::Priority) };
+    assert_eq!(store.unacknowledged_count().await.unwrap(), 1);
+    store.acknowledge(id(1), Timestamp(8), read).await.unwrap();
+    assert_eq!(store.unacknowledged_count().await.unwrap(), 0);
+    assert_eq!(store.inbox(true, 10).await.unwrap().len(), 0);
+    assert_eq!(store.inbox(false, 10).await.unwrap()[0].acknowledged_at, Some(Timestamp(8)));
+}
+
+/// A member's later notices about one of its own are found, and nobody else's.
+pub async fn what_a_member_says_later_of_its_own_notice_is_found<E: Engine>(engine: &E)
+where
+    E::Store: Inbox,
+{
+    let store = engine.open().await;
+    let about = |n: u8| Arrival { concerns: Some(notice(1)), ..arrival(n, None) };
+    store.take_in(arrival(1, None)).await.unwrap();
+    store.take_in(about(3)).await.unwrap();
+    store.take_in(about(2)).await.unwrap();
+    store.take_in(Arrival { sender: point("BA/policy"), ..about(4) }).await.unwrap();
+    store.take_in(Arrival { sender: point("MD/technical"), ..about(5) }).await.unwrap();
+    let member = point("MD/policy").member;
+    let found = store.concerning(notice(1), &member, 10).await.unwrap();
+    assert_eq!(found.iter().map(|row| row.envelope).collect::<Vec<_>>(), [id(2), id(3), id(5)]);
+    assert_eq!(store.concerning(notice(1), &member, 1).await.unwrap().len(), 1);
+    assert_eq!(store.concerning(notice(2), &member, 10).await.unwrap().len(), 0);
+}
+
+/// Whoever spoils a copy on its way, and is refused, cannot suppress the message.
+pub async fn a_spoiled_copy_does_not_keep_the_good_one_out<E: Engine>(engine: &E)
+where
+    E::Store: Inbox + EventLog,
+{
+    let store = engine.open().await;
+    assert_eq!(store.refuse_in(refusal(1)).await.unwrap(), Kept::New { events: vec![1] });
+    assert_eq!(store.refuse_in(refusal(1)).await.unwrap(), Kept::Duplicate);
+    assert_eq!(store.standing(id(1)).await.unwrap(), Some(Standing::Refused));
+    assert_eq!(store.unacknowledged_count().await.unwrap(), 0, "a refusal is nothing to acknowledge");
+    assert_eq!(store.take_in(arrival(1, None)).await.unwrap(), Kept::New { events: vec![2] });
+    let row = store.arrival(id(1)).await.unwrap().unwrap();
+    assert_eq!((row.refused, row.stored, row.notice), (None, vec![1; 20], Some(notice(1))));
+    assert_eq!(store.inbox(false, 10).await.unwrap().len(), 1);
+    assert_eq!(store.newest_events(1).await.unwrap()[0].words, "received");
+}
+
+/// A sender that could not be sealed to is told later, once.
+pub async fn a_receipt_that_could_not_be_sent_is_owed<E: Engine>(engine: &E)
+where
+    E::Store: Inbox + Outbox,
+{
+    let store = engine.open().await;
+    store.take_in(arrival(1, None)).await.unwrap();
+    let receipt_row = Arrival { notice: None, number: None, ..arrival(2, None) };
+    store.take_in(receipt_row).await.unwrap();
+    let owed: Vec<EnvelopeId> = store.owed(10).await.unwrap().into_iter().map(|row| row.envelope).collect();
+    assert_eq!(owed, [id(1)], "for a receipt none is owed");
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let receipt = Outgoing { notice: None, ..outgoing(60, place, Precedence::Priority) };
+    store.pay(id(1), receipt.clone()).await.unwrap();
+    assert!(store.owed(10).await.unwrap().is_empty());
+    let twice = store.pay(id(1), receipt).await;
+    assert!(matches!(twice, Err(StoreError::Conflict(_))), "{twice:?}");
+}
+
+/// The row outlives what could open it; proofs are kept and no longer asked for.
+pub async fn what_is_expunged_stays_known<E: Engine>(engine: &E)
+where
+    E::Store: Inbox,
+{
+    let store = engine.open().await;
+    store.take_in(arrival(1, None)).await.unwrap();
+    store.take_in(arrival(2, None)).await.unwrap();
+    assert_eq!(store.unproven(10).await.unwrap().len(), 2);
+    store.put_proof(id(1), vec![5]).await.unwrap();
+    assert_eq!(store.unproven(10).await.unwrap()[0].envelope, id(2));
+    store.expunge(id(1), Timestamp(9)).await.unwrap();
+    let row = store.arrival(id(1)).await.unwrap().unwrap();
+    assert!(row.stored.is_empty() && row.wrapped.is_empty() && !row.damaged);
+    assert_eq!(row.expunged_at, Some(Timestamp(9)));
+    assert_eq!(store.take_in(arrival(1, None)).await.unwrap(), Kept::Duplicate);
+    let unknown = store.expunge(id(7), Timestamp(9)).await;
+    assert!(matches!(unknown, Err(StoreError::Conflict(_))), "{unknown:?}");
+}
+
+/// More than one answer is given as two, never chosen from.
+pub async fn people_find_by_number_and_beginning<E: Engine>(engine: &E)
+where
+    E::Store: Inbox + Outbox + Lookup,
+{
+    let store = engine.open().await;
+    store.take_in(arrival(0xab, None)).await.unwrap();
+    store.take_in(Arrival { envelope: id(0xac), ..arrival(0x33, None) }).await.unwrap();
+    let found = |wanted: &'static str| {
+        let store = store.clone();
+        async move { store.find_arrival(wanted).await.unwrap().len() }
+    };
+    assert_eq!(found("MD/policy 2026-171").await, 1);
+    assert_eq!(found("abab").await, 1);
+    assert_eq!(found("3333").await, 1);
+    assert_eq!(found("ab").await, 0, "two digits name nothing");
+    assert_eq!(found("%").await, 0);
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    store.enqueue(outgoing(0x44, place, Precedence::Routine)).await.unwrap();
+    assert_eq!(store.find_outgoing("4444").await.unwrap().len(), 1);
+    assert_eq!(store.find_outgoing("4555").await.unwrap().len(), 0);
+}
+
+/// Entries follow one another, the checkpoint never goes back, and what is told is kept with them.
+pub async fn the_mirror_only_grows<E: Engine>(engine: &E)
+where
+    E::Store: Mirror + EventLog,
+{
+    let store = engine.open().await;
+    store.seed_mirror(vec![vec![0], vec![1]]).await.unwrap();
+    let twice = store.seed_mirror(vec![vec![0]]).await;
+    assert!(matches!(twice, Err(StoreError::Conflict(_))), "{twice:?}");
+    let step = |from, entries: Vec<Vec<u8>>, size, root| MirrorStep {
+        from,
+        entries,
+        checkpoint: AcceptedCheckpoint { note: vec![9], size, root: digest(root) },
+        events: vec![told("it grew")],
+    };
+    assert_eq!(store.append_mirror(step(2, vec![vec![2]], 3, 3)).await.unwrap(), [1]);
+    for bad in
+        [step(2, vec![vec![2]], 4, 4), step(3, vec![], 2, 2), step(3, vec![], 3, 4), step(4, vec![], 5, 5)]
+    {
+        let refused = store.append_mirror(bad).await;
+        assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    }
+    assert_eq!(store.mirror_size().await.unwrap(), 3);
+    assert_eq!(Mirror::entries(&store, 1, 10).await.unwrap(), [vec![1], vec![2]]);
+    assert_eq!(store.accepted_checkpoint().await.unwrap().unwrap().size, 3);
+    assert_eq!(store.events(0, 10).await.unwrap().len(), 1, "what did not stand is not told");
+    store.put_fork(vec![1], vec![2]).await.unwrap();
+    store.put_fork(vec![1], vec![2]).await.unwrap();
+    assert_eq!(store.forks().await.unwrap().len(), 1);
+}
+
+/// Destroyed once and for all; never kept twice under one id.
+pub async fn a_prekey_is_gone_when_it_is_destroyed<E: Engine>(engine: &E)
+where
+    E::Store: Prekeys,
+{
+    let store = engine.open().await;
+    let key = |n: u8| PrekeyRow {
+        id: KeyId(digest(n)),
+        wrapped: vec![n],
+        usable_from: Timestamp(0),
+        usable_until: Timestamp(100_u64.saturating_sub(u64::from(n))),
+    };
+    store.put_prekey(key(1)).await.unwrap();
+    store.put_prekey(key(2)).await.unwrap();
+    let twice = store.put_prekey(key(1)).await;
+    assert!(matches!(twice, Err(StoreError::Conflict(_))), "{twice:?}");
+    assert_eq!(store.prekeys().await.unwrap(), [key(2), key(1)], "oldest first");
+    store.destroy_prekey(KeyId(digest(1))).await.unwrap();
+    store.destroy_prekey(KeyId(digest(1))).await.unwrap();
+    assert_eq!(store.prekey(KeyId(digest(1))).await.unwrap(), None);
+    let store = engine.restart(store).await;
+    assert_eq!(store.prekeys().await.unwrap(), [key(2)]);
+}
+
+/// From 1 on, and never twice.
+pub async fn numbers_rise_per_list_and_year<E: Engine>(engine: &E)
+where
+    E::Store: Numbers,
+{
+    let store = engine.open().await;
+    assert_eq!(store.next_number(2026, digest(1)).await.unwrap(), 1);
+    assert_eq!(store.next_number(2026, digest(1)).await.unwrap(), 2);
+    assert_eq!(store.next_number(2026, digest(2)).await.unwrap(), 1);
+    assert_eq!(store.next_number(2027, digest(1)).await.unwrap(), 1);
+    // What no notice got is given again, unless a later one was taken: then it would come twice.
+    store.give_back_number(2026, digest(1), 2).await.unwrap();
+    store.give_back_number(2026, digest(1), 9).await.unwrap();
+    assert_eq!(store.next_number(2026, digest(1)).await.unwrap(), 2);
+    store.give_back_number(2026, digest(1), 1).await.unwrap();
+    let store = engine.restart(store).await;
+    assert_eq!(store.next_number(2026, digest(1)).await.unwrap(), 3);
+}
+
+/// Everything that was answered is there after a restart.
+pub async fn a_restart_forgets_nothing<E: Engine>(engine: &E)
+where
+    E::Store: AgentContracts,
+{
+    let store = engine.open().await;
+    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
+    store.carried(id(1), "a", vec![point("MD/policy")], Some(vec![7]), Timestamp(6)).await.unwrap();
+    store.take_in(arrival(2, None)).await.unwrap();
+    store.refuse_in(refusal(3)).await.unwrap();
+    store.put_draft(Draft { notice: notice(4), bytes: vec![4], created: Timestamp(4) }).await.unwrap();
+    store.seed_mirror(vec![vec![0]]).await.unwrap();
+    store.put_fork(vec![1], vec![2]).await.unwrap();
+    store.raise_epoch(9).await.unwrap();
+    store.put_witness_state("log", None, 7, digest(7)).await.unwrap();
+    let store = engine.restart(store).await;
+    assert_eq!(store.outgoing(id(1)).await.unwrap().unwrap().sealed, [1; 10]);
+    assert_eq!(store.ladder(id(1)).await.unwrap()[0].rung, Rung::Accepted);
+    assert_eq!(store.arrival(id(2)).await.unwrap().unwrap().stored, [2; 20]);
+    assert_eq!(store.standing(id(3)).await.unwrap(), Some(Standing::Refused));
+    assert_eq!(store.take_in(arrival(2, None)).await.unwrap(), Kept::Duplicate);
+    assert_eq!(store.draft(notice(4)).await.unwrap().unwrap().bytes, [4]);
+    assert_eq!((store.mirror_size().await.unwrap(), store.forks().await.unwrap().len()), (1, 1));
+    assert_eq!(store.reserve(vec![point("MD/policy")]).await.unwrap()[0].epoch, 9);
+    assert_eq!(store.witness_state("log").await.unwrap(), Some((7, digest(7))));
+    assert_eq!(store.put_event(told("after")).await.unwrap(), 3, "numbers go on");
+}

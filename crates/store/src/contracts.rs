@@ -1,0 +1,36 @@
+//! What relay and agent rely on, one contract per use, in domain words.
+//!
+//! A contract names no engine. Whoever implements one must hold every promise of
+//! [`crate::conformance`]: what is answered is on durable storage, and a restart forgets nothing.
+
+mod agent;
+mod relay;
+
+use std::future::Future;
+
+use pouch_wire::Digest;
+
+pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys};
+pub use relay::{Checkpoints, DirectoryLog, Mailboxes, MessageLog, SmallValues};
+
+use crate::error::StoreError;
+
+/// What a contract's request comes to.
+pub trait Answer<T>: Future<Output = Result<T, StoreError>> + Send {}
+
+impl<T, F: Future<Output = Result<T, StoreError>> + Send> Answer<T> for F {}
+
+/// What a witness cosigned last, per log.
+pub trait WitnessMemory {
+    /// What this witness cosigned last of a log: size and root.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn witness_state(&self, origin: &str) -> impl Answer<Option<(u64, Digest)>>;
+
+    /// Remembers what this witness cosigns, before it answers.
+    ///
+    /// # Errors
+    /// When another size was remembered meanwhile, it would go back, or give one size a second root.
+    fn put_witness_state(&self, origin: &str, old: Option<u64>, size: u64, root: Digest) -> impl Answer<()>;
+}

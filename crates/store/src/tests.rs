@@ -1,0 +1,58 @@
+//! SQLite, put through the promises of the contracts, and what only this engine can show.
+
+mod damage;
+mod engine;
+
+use std::path::PathBuf;
+
+use crate::conformance::{self, Engine};
+use crate::{AgentStore, RelayStore};
+
+/// A database file of its own.
+struct Sqlite<S> {
+    dir: tempfile::TempDir,
+    open: fn(&std::path::Path) -> Result<S, crate::StoreError>,
+}
+
+impl<S> Sqlite<S> {
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("test.sqlite")
+    }
+}
+
+fn relay() -> Sqlite<RelayStore> {
+    Sqlite { dir: tempfile::tempdir().unwrap(), open: RelayStore::open }
+}
+
+fn agent() -> Sqlite<AgentStore> {
+    Sqlite { dir: tempfile::tempdir().unwrap(), open: AgentStore::open }
+}
+
+macro_rules! engine {
+    ($store:ty) => {
+        impl Engine for Sqlite<$store> {
+            type Store = $store;
+
+            async fn open(&self) -> $store {
+                (self.open)(&self.path()).unwrap()
+            }
+
+            async fn restart(&self, store: $store) -> $store {
+                store.close().await.unwrap();
+                (self.open)(&self.path()).unwrap()
+            }
+        }
+    };
+}
+engine!(RelayStore);
+engine!(AgentStore);
+
+#[tokio::test]
+async fn sqlite_holds_every_promise_of_a_relay() {
+    conformance::relay::all(relay).await;
+}
+
+#[tokio::test]
+async fn sqlite_holds_every_promise_of_a_node() {
+    conformance::agent::all(agent).await;
+}
