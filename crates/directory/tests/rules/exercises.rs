@@ -162,3 +162,16 @@ fn a_transport_key_of_an_exercise_ends_with_its_entry_and_the_live_one_does_not(
     world.does(revoke("T3"), &["NL root"]);
     assert_eq!(owner(&world, "T3"), None);
 }
+
+#[test]
+fn the_live_entry_lets_go_of_a_transport_key_that_an_exercise_shares() {
+    let mut world = World::new();
+    let exercise = world.opens_exercise("Blue Heron");
+    world.does(authorise_in("NL/technical", "drill", exercise), &["NL root"]);
+    let moved = ContactPointEntry { transport: key("T2").public(), ..office("NL/technical", "NL/technical") };
+    world.does(contact_point(moved), &["NL root"]);
+    let view = world.directory.now_view();
+    assert_eq!(view.who_has_transport(&key("NL/technical transport").public()), None);
+    let own = Some(TransportOwner::ContactPoint(nl()));
+    assert_eq!(view.who_has_transport(&key("T2").public()), own);
+}

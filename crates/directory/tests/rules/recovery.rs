@@ -105,6 +105,8 @@ fn the_next_root_vetoes_and_the_next_recovery_needs_more() {
     world.wait(7 * DAY);
     says_something(&mut world, "BA");
     assert!(world.root_is("NL", "newer root"));
+    // With the new root the old dispute is over.
+    world.does(recover("newest root", "newest next"), &["MD root", "newest root"]);
 }
 
 #[test]
@@ -184,6 +186,18 @@ fn two() -> Charter {
     let mut charter = charter_of(&["MD", "NL"]);
     charter.thresholds = Thresholds { admission: 1, network: 1, recovery_after_veto: 1, ..THRESHOLDS };
     charter
+}
+
+#[test]
+fn a_recovery_never_takes_effect_with_the_entry_that_begins_it() {
+    let mut charter = two();
+    charter.thresholds.recovery_delay_ms = 0;
+    let mut world = World::of(&charter);
+    world.does(authorise("MD/technical", "MD/technical"), &["MD root"]);
+    world.does(recover("new root", "new next"), &["MD root", "new root"]);
+    assert!(world.root_is("NL", "NL root"));
+    says_something(&mut world, "MD");
+    assert!(world.root_is("NL", "new root"));
 }
 
 #[test]
