@@ -1,7 +1,7 @@
 //! Sending: every message goes to each home relay of each recipient, again and again until a relay has
 //! it on durable storage; the node keeps its copy until the recipient confirms.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ pub(crate) async fn serve(
     let mut links = desk.links.clone();
     let mut overdue_told = BTreeSet::new();
     let mut sends = Sends::default();
+    let mut sessions: HashMap<String, u64> = HashMap::new();
     let mut under_way: JoinSet<Answered> = JoinSet::new();
     loop {
         let due = sends.next_due();
@@ -64,6 +65,9 @@ pub(crate) async fn serve(
         }
         for line in desk.links.all() {
             if let Some(session) = line.session {
+                if sessions.insert(line.relay.name.clone(), session.id()) != Some(session.id()) {
+                    sends.is_back(&line.relay.name);
+                }
                 survivable(
                     send_through(&line.relay.name, &session, &desk, &mut sends, &mut under_way).await,
                 )?;

@@ -65,6 +65,11 @@ impl Sends {
         self.later.insert((relay.to_owned(), envelope), now.checked_add(wait).unwrap_or(now));
     }
 
+    /// A relay came back, or another came in its place: whatever was put off there may go now.
+    pub(crate) fn is_back(&mut self, relay: &str) {
+        self.later.retain(|(to, _), _| to != relay);
+    }
+
     /// Forgets what waits and is due: it is asked for again, or expired.
     pub(crate) fn forget_due(&mut self, now: Instant) {
         self.later.retain(|_, due| *due > now);
@@ -111,6 +116,16 @@ mod tests {
         assert_eq!(sends.next_due(), Some(due));
         assert!(sends.begin("a", id(1), Precedence::Flash, due));
         assert_eq!(sends.next_due(), None);
+    }
+
+    #[test]
+    fn a_relay_that_comes_back_is_asked_at_once() {
+        let (mut sends, now) = (Sends::default(), Instant::now());
+        sends.put_off("a", id(1), Some(AGAIN_MAX), now);
+        sends.put_off("b", id(1), Some(AGAIN_MAX), now);
+        sends.is_back("a");
+        assert!(sends.begin("a", id(1), Precedence::Routine, now));
+        assert!(!sends.begin("b", id(1), Precedence::Routine, now));
     }
 
     #[test]
