@@ -278,7 +278,7 @@ async fn rotate(stage: &Stage, summary: &mut Summary, cast: &mut Cast) -> Result
 /// Sends a line to Bosnia; the envelope's id.
 async fn tell_bosnia(node: &Node, subject: &str) -> Result<String, DemoError> {
     let sent = node
-        .json(&[
+        .send(&[
             "send",
             "--to",
             "BA/technical",

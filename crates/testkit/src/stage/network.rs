@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rand::Rng as _;
 use serde_json::Value;
 
-use super::process::{PATIENCE, Program, Service, StageError, Watcher};
+use super::process::{PATIENCE, Program, Service, StageError, Watcher, value_of};
 
 /// A member with one office.
 #[derive(Debug, Clone)]
@@ -367,6 +367,8 @@ pub struct Node {
 
 /// The rungs of the receipt ladder, lowest first.
 const LADDER: [&str; 5] = ["queued", "accepted", "verified", "acknowledged", "answered"];
+/// How `send` ends when no relay can be reached.
+const QUEUED: i32 = 20;
 /// Events that may pass before something must have happened.
 const EVENTS_MAX: usize = 1000;
 
@@ -386,6 +388,18 @@ impl Node {
     /// When it does not exit 0.
     pub async fn json(&self, arguments: &[&str]) -> Result<Value, StageError> {
         self.program.json(&[arguments, &["--config", &self.config]].concat()).await
+    }
+
+    /// Writes a notice that may wait for a relay (exit code 20): it leaves by itself when one is back.
+    ///
+    /// # Errors
+    /// When it is not taken.
+    pub async fn send(&self, arguments: &[&str]) -> Result<Value, StageError> {
+        let sent = self.run(&[arguments, &["--json"]].concat()).await?;
+        if !matches!(sent.exit, 0 | QUEUED) {
+            return Err(StageError(format!("not sent ({}):\n{}", sent.exit, sent.stderr.trim_end())));
+        }
+        value_of(&sent.stdout)
     }
 
     /// Runs a command about this node; its standard output.

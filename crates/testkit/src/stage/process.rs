@@ -104,10 +104,7 @@ impl Program {
     pub async fn json<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Value, StageError> {
         let mut all: Vec<&OsStr> = arguments.iter().map(AsRef::as_ref).collect();
         all.push(OsStr::new("--json"));
-        let text = self.ok(&all).await?;
-        let mut value: Value =
-            serde_json::from_str(&text).map_err(|error| StageError(format!("not JSON ({error}): {text}")))?;
-        Ok(value.get_mut("value").map(Value::take).unwrap_or_default())
+        value_of(&self.ok(&all).await?)
     }
 
     /// Starts a service and waits until it says that it is ready. Its log is appended to `log`.
@@ -154,6 +151,13 @@ impl Program {
         let stdout = child.stdout.take().ok_or_else(|| StageError::new("no standard output"))?;
         Ok(Watcher { _child: child, lines: BufReader::new(stdout).lines() })
     }
+}
+
+/// What a command printed as JSON, without its wrapping.
+pub(super) fn value_of(text: &str) -> Result<Value, StageError> {
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|error| StageError(format!("not JSON ({error}): {text}")))?;
+    Ok(value.get_mut("value").map(Value::take).unwrap_or_default())
 }
 
 fn words<S: AsRef<OsStr>>(arguments: &[S]) -> String {
