@@ -312,15 +312,20 @@ fn out_of_order(order: &Order, sender: &ContactPoint) -> Vec<Happening> {
         alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-02", words));
     }
     if let Order::Gap { from, to } | Order::NewEpochGap { from, to } = order {
-        let count = to.saturating_sub(*from).saturating_add(1);
-        let words = format!(
-            "{count} message(s) from {sender} to us are missing: somebody holds them back, or they are still under way. \
-             Ask the office by telephone what it sent."
-        );
+        let words = match to.saturating_sub(*from).saturating_add(1) {
+            1 => format!(
+                "A message from {sender} to us is missing: somebody holds it back, or it is under way. {ASK}"
+            ),
+            n => format!(
+                "{n} messages from {sender} to us are missing: somebody holds them back, or they are under way. {ASK}"
+            ),
+        };
         alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-01", words));
     }
     alarms
 }
+
+const ASK: &str = "Ask the office by telephone what it sent.";
 
 async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
     let (order, state) = order_of(&verified, desk).await?;
