@@ -72,7 +72,7 @@ impl Network {
 
 /// Sends a line to one office; the envelope's id.
 pub(crate) async fn tell(node: &Node, to: &str, text: &str) -> String {
-    let sent = node.json(&["send", "--to", to, "--subject", text, "--text", text]).await.expect("it is sent");
+    let sent = node.send(&["send", "--to", to, "--subject", text, "--text", text]).await.expect("it is sent");
     word(&sent, "envelope").to_owned()
 }
 

@@ -265,11 +265,12 @@ pub struct EntryView {
 /// One of a node's own keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyView {
-    /// `signing`, `transport`, `next signing`, `prekey`, `witness`.
+    /// `signing`, `next signing`, `former signing`, `sealing`.
     pub kind: String,
     /// Its id.
     pub id: KeyId,
-    /// `current`, `waiting for the directory`, `usable`, `published`, `expired`.
+    /// In words: `current`, `waiting for the directory`, `no longer used`, `revoked by entry N (reason)`,
+    /// `published` and so on.
     pub state: String,
     /// From when it counts.
     pub from: Option<Timestamp>,

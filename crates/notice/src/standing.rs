@@ -136,3 +136,40 @@ pub fn standing<'a>(
     }
     standing
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::NoticeNumber;
+    use pouch_wire::Digest;
+
+    fn by(n: u32) -> Reference {
+        Reference {
+            sender: "NL/technical".parse().unwrap(),
+            number: NoticeNumber { year: 2026, n },
+            id: NoticeId(Digest::new([7; 32])),
+        }
+    }
+
+    fn judged(standing: &Standing) -> (String, String) {
+        let mut verdict = Verdict::default();
+        judge_standing(&mut verdict, standing);
+        let words = verdict.clauses.iter().map(|clause| clause.words.clone()).collect();
+        (verdict.code().to_owned(), words)
+    }
+
+    #[test]
+    fn a_notice_stands_until_its_sender_corrects_or_withdraws_it() {
+        let answered = Standing { answered_by: vec![by(4)], ..Standing::default() };
+        assert_eq!(judged(&answered).0, "POUCH-VER-00");
+        let corrected = Standing { corrected_by: vec![by(2), by(3)], ..answered };
+        let (code, words) = judged(&corrected);
+        assert_eq!(code, "POUCH-VER-55");
+        assert!(words.contains("2026-0002") && words.contains("2026-0003"), "{words}");
+        // Who must not act on it need not know what was wrong with it.
+        let withdrawn = Standing { cancelled_by: Some(by(5)), ..corrected };
+        let (code, words) = judged(&withdrawn);
+        assert_eq!(code, "POUCH-VER-54");
+        assert!(words.contains("2026-0005") && !words.contains("2026-0002"), "{words}");
+    }
+}
