@@ -194,7 +194,7 @@ async fn what_a_relay_withholds_is_missed_and_what_it_reorders_falls_into_place(
     trial.pen.stands(&third);
     trial.shown(&third, HONEST).await;
     let alarm = trial.alarm("POUCH-ORD-01").await;
-    assert!(word(&alarm, "words").starts_with("1 message(s) from MD/policy"), "{alarm}");
+    assert!(word(&alarm, "words").starts_with("A message from MD/policy"), "{alarm}");
     assert_eq!(trial.order(&third).await, order("unsure", "POUCH-ORD-01"));
     trial.shown(&second, HONEST).await;
     assert_eq!(trial.order(&second).await, order("holds", "POUCH-VER-00"));
