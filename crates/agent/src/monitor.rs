@@ -51,6 +51,8 @@ pub(crate) fn about_us(index: u64, entry: &[u8], outcome: &Outcome, own: &Own<'_
         Outcome::Applied => {
             Happening::new(kind, code, format!("entry {index} of the directory concerns us: {words}"))
         }
+        // Who published without effect does not have our key: nothing to tell.
+        Outcome::NoEffect(_) if matches!(statement.act, Act::PublishPrekeys { .. }) => return None,
         Outcome::NoEffect(refused) => {
             let tries = "tries to concern us and has no effect";
             let words = format!("entry {index} of the directory {tries} ({}): {words}", refused.code());
