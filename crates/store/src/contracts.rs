@@ -1,7 +1,7 @@
 //! What relay and agent rely on, one contract per use, in domain words.
 //!
 //! A contract names no engine. Whoever implements one must hold every promise of
-//! [`crate::conformance`]: what is answered is on durable storage, and a restart forgets nothing.
+//! `crate::conformance` (feature `conformance`): what is answered is on durable storage, and a restart forgets nothing.
 
 mod agent;
 mod relay;
