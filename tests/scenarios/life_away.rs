@@ -1,7 +1,8 @@
 //! Somebody is away: the recipient, the sender, the relay, a witness. What was accepted arrives all the
 //! same, without other traffic to wake anybody.
 
-use pouch_testkit::stage::{is, word};
+use pouch_store::{AgentStore, Prekeys as _};
+use pouch_testkit::stage::{PATIENCE, is, word};
 use serde_json::Value;
 
 use crate::network::{Network, green, inbox_with, pair, tell};
@@ -51,6 +52,35 @@ async fn a_node_that_was_killed_gets_everything_once_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_sender_is_told_that_its_message_came_too_late_to_be_opened() {
+    let mut network = two().await;
+    network.nodes.pop().unwrap().stop().await.unwrap();
+    let nl = network.nodes.last_mut().unwrap();
+    let sent = tell(nl, "MD/policy", "Sealed to keys that will be gone").await;
+    nl.progress(&sent, "MD/policy", "accepted").await.unwrap();
+    let store = AgentStore::open(network.stage.path("md/data/agent.sqlite").as_ref()).unwrap();
+    for prekey in store.prekeys().await.unwrap() {
+        store.destroy_prekey(prekey.id).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let mut md = network.stage.start_node("md").await.unwrap();
+    let refused = |event: &Value| is(event, "kind", "refused-arrival") && is(event, "envelope", &sent);
+    md.watcher.wait_for("the refusal", PATIENCE, refused).await.unwrap();
+    let nl = network.nodes.last_mut().unwrap();
+    let told = |event: &Value| is(event, "kind", "progress") && word(event, "words").contains("REFUSED");
+    nl.watcher.wait_for("being told", PATIENCE, told).await.unwrap();
+    let rows = nl.json(&["outbox"]).await.unwrap();
+    let row = rows.as_array().unwrap().iter().find(|row| is(row, "envelope", &sent)).unwrap();
+    assert_eq!(row.pointer("/ladder/0/rung").and_then(Value::as_str), Some("refused"), "{row}");
+    assert_eq!(row.pointer("/ladder/0/detail").and_then(Value::as_str), Some("POUCH-OPN-01"), "{row}");
+    // The other way, everything is as it was.
+    let answer = tell(&md, "NL/technical", "Please send it again").await;
+    nl.received(&answer).await.unwrap();
+    network.nodes.push(md);
+    network.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_relay_accepted_arrives_though_its_sender_is_gone() {
     let mut network = two().await;
     network.nodes.pop().unwrap().stop().await.unwrap();
@@ -73,7 +103,7 @@ async fn a_notice_waits_for_the_relay_with_exit_code_20_and_leaves_by_itself() {
     let mut network = two().await;
     network.relay.stop().await.unwrap();
     for node in &mut network.nodes {
-        node.watcher.wait_for("the link's end", pouch_testkit::stage::PATIENCE, ended).await.unwrap();
+        node.watcher.wait_for("the link's end", PATIENCE, ended).await.unwrap();
     }
     let send = ["send", "--to", "MD/policy", "--subject", "S", "--text", "Waits here.", "--json"];
     let queued = network.nodes[0].run(&send).await.unwrap();

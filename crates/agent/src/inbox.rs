@@ -16,8 +16,8 @@ use pouch_notice::{
     SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
 };
 use pouch_store::{
-    Arrival, ArrivalRow, Inbox as _, Kept, Ladder as _, Lookup as _, NewRefusal, Outbox as _, Rung, RungRow,
-    Standing,
+    Arrival, ArrivalRow, Inbox as _, Kept, Ladder as _, Lookup as _, NewRefusal, Outbox as _, Outgoing, Rung,
+    RungRow, Standing,
 };
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
@@ -104,7 +104,7 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentErro
             let words = format!("It {error}.");
             let next = "ask the office by telephone whether it sent this, and to send it again";
             let verdict = one_clause(error.code(), words, next, 10);
-            refuse(&arrived, &verdict, desk).await?;
+            refuse(&arrived, &verdict, Answer::Refusal, desk).await?;
             Ok(Judged::Kept)
         }
     }
@@ -151,6 +151,7 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
         inclusion: None,
         now: (desk.clock)(),
     };
+    let answer = if opened.is_receipt() { Answer::Nothing } else { Answer::Refusal };
     let refused = if opened.is_receipt() {
         match opened.verify_receipt(&facts) {
             Ok(verified) => return receipt_in(verified, desk).await.map(|()| Judged::Kept),
@@ -168,7 +169,7 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
         tell_waiting(&refused, desk).await?;
         return Ok(Judged::NotYet(refused.verdict));
     }
-    refuse(&refused.arrived, &refused.verdict, desk).await?;
+    refuse(&refused.arrived, &refused.verdict, answer, desk).await?;
     Ok(Judged::Kept)
 }
 
@@ -232,7 +233,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let (order, state) = order_of(&verified, desk).await?;
     let verified = verified.with_order(&order);
     if verified.verdict().is_refusal() {
-        return refuse(verified.arrived(), verified.verdict(), desk).await;
+        return refuse(verified.arrived(), verified.verdict(), Answer::Refusal, desk).await;
     }
     let notice = verified.value();
     let id = verified.notice_id();
@@ -241,10 +242,8 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let said = receipts::verified(id, verified.verdict().code(), desk);
     let _outgoing = desk.outgoing.lock().await;
     // A receipt that cannot be sent now is owed; it keeps no notice from being read.
-    let receipt = receipts::seal_receipt(&verified, said, desk).await.or_else(|error| {
-        warn!(code = error.code(), "a receipt cannot be sealed now");
-        if error.is_storage() { Err(error) } else { Ok(None) }
-    })?;
+    let receipt = receipts::seal_receipt(verified.arrived(), said, desk).await;
+    let receipt = receipt.or_else(not_now)?;
     let number = notice.full_number();
     let answered = answers(notice, desk).await?;
     let row = arrival(&verified, &state, &order, desk)?;
@@ -331,7 +330,7 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     let (order, state) = order_of(&verified, desk).await?;
     let verified = verified.with_order(&order);
     if verified.verdict().is_refusal() {
-        return refuse(verified.arrived(), verified.verdict(), desk).await;
+        return refuse(verified.arrived(), verified.verdict(), Answer::Nothing, desk).await;
     }
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
@@ -390,7 +389,33 @@ fn rung_of(said: &Said) -> (Rung, Option<String>) {
     }
 }
 
-async fn refuse(arrived: &Arrived, verdict: &Verdict, desk: &Arc<Desk>) -> Result<(), AgentError> {
+/// What the sender of a refused message hears. A receipt is never answered, so that no two nodes talk
+/// about receipts for ever.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// That it was refused, and the code of the reason.
+    Refusal,
+    /// Nothing.
+    Nothing,
+}
+
+/// What cannot be sealed now keeps nothing from being stored.
+fn not_now(error: AgentError) -> Result<Option<Outgoing>, AgentError> {
+    warn!(code = error.code(), "a receipt cannot be sealed now");
+    if error.is_storage() { Err(error) } else { Ok(None) }
+}
+
+async fn refuse(
+    arrived: &Arrived,
+    verdict: &Verdict,
+    answer: Answer,
+    desk: &Arc<Desk>,
+) -> Result<(), AgentError> {
+    let _outgoing = desk.outgoing.lock().await;
+    let receipt = match answer {
+        Answer::Refusal => receipts::seal_refusal(arrived, verdict.code(), desk).await.or_else(not_now)?,
+        Answer::Nothing => None,
+    };
     let header = arrived.header();
     let now = (desk.clock)();
     let reason = verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
@@ -406,11 +431,13 @@ async fn refuse(arrived: &Arrived, verdict: &Verdict, desk: &Arc<Desk>) -> Resul
         arrived_at: now,
         verdict: serde_json::to_string(verdict).unwrap_or_default(),
         stored: arrived.to_bytes()?,
+        receipt,
         events: vec![happening.row(now)],
     };
     if let Kept::New { events } = desk.store.refuse_in(kept).await? {
         info!(envelope = %arrived.id().short(), code = verdict.code(), "arrival refused");
         desk.events.announce(&events);
+        desk.wake_outbox();
     }
     Ok(())
 }

@@ -173,7 +173,7 @@ async fn acknowledge(
     let notice = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
     let said = receipts::acknowledged(notice, officer, answer_by, note)?;
     let _turn = desk.outgoing.lock().await;
-    let receipt = receipts::seal_receipt(&verified, said, desk).await?.ok_or_else(|| {
+    let receipt = receipts::seal_receipt(verified.arrived(), said, desk).await?.ok_or_else(|| {
         refusal(
             "POUCH-AGT-44",
             20,

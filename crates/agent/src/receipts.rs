@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use pouch_crypto::Domain;
-use pouch_envelope::SignedReceipt;
-use pouch_notice::{
-    Content, Notice, RecipientReceipt, Route, Said, SealTo, Verified, sentences, usual_life_ms,
-};
+use pouch_envelope::{Arrived, SignedReceipt, prove_sender};
+use pouch_notice::{Content, RecipientReceipt, Route, Said, SealTo, sentences, usual_life_ms};
 use pouch_store::{Inbox as _, Outbox as _, Outgoing};
 use pouch_wire::{Blob, Canonical as _, ContactPoint, Environment, NoticeId, Precedence, Text, Timestamp};
 use tracing::info;
@@ -42,14 +40,31 @@ pub(crate) fn acknowledged(
     })
 }
 
-/// Seals a receipt for a notice's sender; `None` when the sender cannot be sealed to now. The caller
+/// That this node refused a message, for the sender whose signature is on its outside; `None` when it is
+/// not proved whose that is: nobody is told of what others sent in their name. The caller holds the
+/// outgoing turn.
+pub(crate) async fn seal_refusal(
+    arrived: &Arrived,
+    code: &str,
+    desk: &Desk,
+) -> Result<Option<Outgoing>, AgentError> {
+    let (directory, now) = (desk.directory(), (desk.clock)());
+    let proved =
+        prove_sender(arrived.header(), arrived.header_bytes(), &arrived.signature(), &directory, now);
+    if proved.is_err() {
+        return Ok(None);
+    }
+    let said = Said::Refused { code: Text::new(code.to_owned()).unwrap_or_default() };
+    seal_receipt(arrived, said, desk).await
+}
+
+/// Seals a receipt for a message's sender; `None` when the sender cannot be sealed to now. The caller
 /// holds the outgoing turn.
 pub(crate) async fn seal_receipt(
-    verified: &Verified<Notice>,
+    arrived: &Arrived,
     said: Said,
     desk: &Desk,
 ) -> Result<Option<Outgoing>, AgentError> {
-    let arrived = verified.arrived();
     let header = arrived.header();
     let now = (desk.clock)();
     let receipt = RecipientReceipt { network: desk.network, envelope: arrived.id(), at: now, said };
@@ -60,7 +75,7 @@ pub(crate) async fn seal_receipt(
     let Some(route) = route(desk, header.environment, header.precedence, now, None) else { return Ok(None) };
     let Some(recipients) = seal_to(desk, std::slice::from_ref(&header.sender), header.environment).await?
     else {
-        info!("the sender of a notice cannot be sealed to; no receipt");
+        info!("the sender of a message cannot be sealed to; no receipt");
         return Ok(None);
     };
     outgoing(&Content::Receipt(signed), &route, &recipients, None, desk).map(Some)
@@ -77,7 +92,7 @@ pub(crate) async fn pay_owed(desk: &Arc<Desk>) -> Result<(), AgentError> {
         let Reading::Verified(notice) = inbox::read(&row, desk).await else { continue };
         let said = verified(notice.notice_id(), notice.verdict().code(), desk);
         let _turn = desk.outgoing.lock().await;
-        if let Some(receipt) = seal_receipt(&notice, said, desk).await? {
+        if let Some(receipt) = seal_receipt(notice.arrived(), said, desk).await? {
             desk.store.pay(row.envelope, receipt).await?;
             desk.wake_outbox();
         }

@@ -229,6 +229,9 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> 
     if new == 0 {
         return Ok(Kept::Duplicate);
     }
+    if let Some(receipt) = &refusal.receipt {
+        outbox::enqueue(db, receipt)?;
+    }
     Ok(Kept::New { events: events::put_all(db, &refusal.events)? })
 }
 

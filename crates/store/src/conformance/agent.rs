@@ -75,6 +75,7 @@ fn refusal(n: u8) -> NewRefusal {
         arrived_at: Timestamp(u64::from(n)),
         verdict: "not believed".to_owned(),
         stored: vec![n; 5],
+        receipt: None,
         events: vec![told("refused")],
     }
 }

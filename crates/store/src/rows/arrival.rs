@@ -59,6 +59,8 @@ pub struct NewRefusal {
     pub verdict: String,
     /// The sealed bytes, as evidence.
     pub stored: Vec<u8>,
+    /// What is said of it to the sender; `None` where it is not proved who that is.
+    pub receipt: Option<Outgoing>,
     /// What is told of it.
     pub events: Vec<NewEvent>,
 }

@@ -89,6 +89,7 @@ async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
         arrived_at: Timestamp(1),
         verdict: String::new(),
         stored: vec![2; 10],
+        receipt: None,
         events: Vec::new(),
     };
     store.refuse_in(refusal).await.unwrap();
