@@ -84,5 +84,5 @@ fn deny(root: &Path, advisories: Option<&Path>) -> Result<(), Trouble> {
     );
     let copy = root.join("target/deny-offline.toml");
     fs::write(&copy, with).map_err(|error| Trouble::file(&copy, &error))?;
-    run(cargo(root).args(["deny", "--offline", "--locked", "check", "--config"]).arg(&copy))
+    run(cargo(root).args(["deny", "--offline", "--locked", "--config"]).arg(&copy).arg("check"))
 }
