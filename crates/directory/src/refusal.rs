@@ -110,5 +110,7 @@ refusals! {
         Empty = "POUCH-DIR-25", "an empty list";
         /// One key signed twice.
         SignedTwice(KeyId) = "POUCH-DIR-26", "two signatures of key {0}, where each key signs once";
+        /// An exercise entry has another transport key than the office's live entry.
+        NotLiveTransport(KeyId) = "POUCH-DIR-27", "key {0} is not the transport key of the live office, which an exercise must use";
     }
 }

@@ -69,34 +69,40 @@ impl Directory {
         } else {
             self.free(signing.id())?
         }
-        // An exercise entry may share the live entry's transport key: sessions are of the node, not of
-        // the environment.
-        let live = self.now_view().contact_point(&entry.contact_point, Environment::Live);
-        let kept = current.into_iter().chain(live).any(|c| c.transport == transport);
+        self.free_transport(entry, current)
+    }
+
+    /// Sessions are of the node, not of the environment, and whoever has one gets the office's live mail:
+    /// an exercise binds no transport key, it names the live one.
+    fn free_transport(
+        &self,
+        entry: &ContactPointEntry,
+        current: Option<&ContactPointEntry>,
+    ) -> Result<(), Refused> {
+        let (point, transport) = (&entry.contact_point, entry.transport);
+        if entry.environment != Environment::Live {
+            let live = self.now_view().contact_point(point, Environment::Live);
+            let live = live.ok_or_else(|| Refused::NoContactPoint(point.clone()))?;
+            if live.transport != transport {
+                return Err(Refused::NotLiveTransport(transport.id()));
+            }
+        }
+        let kept =
+            entry.environment != Environment::Live || current.is_some_and(|c| c.transport == transport);
         if kept { self.not_revoked(transport.id()) } else { self.free(transport.id()) }
     }
 
-    /// The node's sessions go over to the entry's transport key, where it is another.
+    /// The node's sessions go over to the live entry's transport key, where it is another.
     fn move_transport(&mut self, index: u64, entry: &ContactPointEntry, old: Option<PublicKey>) {
-        if old == Some(entry.transport) {
+        if entry.environment != Environment::Live || old == Some(entry.transport) {
             return;
         }
         let point = &entry.contact_point;
-        if let Some(old) = old.filter(|old| !self.shared(entry, *old)) {
+        if let Some(old) = old {
             self.state.transports.entry(old).or_default().end(index);
         }
-        self.state.roles.entry(entry.transport.id()).or_insert_with(|| Role::Transport(point.clone()));
+        self.state.roles.insert(entry.transport.id(), Role::Transport(point.clone()));
         self.state.transports.entry(entry.transport).or_default().set(index, point.clone());
-    }
-
-    /// An exercise lets go of a key that the office still has elsewhere. Live does not ask.
-    fn shared(&self, entry: &ContactPointEntry, transport: PublicKey) -> bool {
-        let elsewhere = self.state.points.iter().filter(|((point, environment), _)| {
-            *point == entry.contact_point && *environment != entry.environment
-        });
-        let mut current = elsewhere.filter_map(|(_, history)| history.at(self.size()));
-        entry.environment != Environment::Live
-            && current.any(|period| period.value.entry.transport == transport)
     }
 
     pub(super) fn authorise_officer(

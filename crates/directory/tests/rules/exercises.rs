@@ -140,8 +140,8 @@ fn an_exercise_ends_after_it_begins_and_within_a_year() {
 }
 
 #[test]
-fn a_transport_key_of_an_exercise_ends_with_its_entry_and_the_live_one_does_not() {
-    // The exercise's old transport key kept its sessions for ever.
+fn an_exercise_has_the_live_transport_key_and_no_other() {
+    // A key that an exercise bound had sessions as the office, and got and deleted its live messages.
     let mut world = World::new();
     let exercise = world.opens_exercise("Blue Heron");
     let drill = |transport: &str| {
@@ -151,16 +151,48 @@ fn a_transport_key_of_an_exercise_ends_with_its_entry_and_the_live_one_does_not(
             ..office("NL/technical", "drill")
         })
     };
+    let live = |transport: &str| {
+        contact_point(ContactPointEntry {
+            transport: key(transport).public(),
+            ..office("NL/technical", "NL/technical")
+        })
+    };
     let owner = |world: &World, name: &str| world.directory.now_view().who_has_transport(&key(name).public());
     let own = Some(TransportOwner::ContactPoint(nl()));
+    for other in ["T2", "MD/technical transport", "NL root"] {
+        assert_eq!(
+            world.refuses(drill(other), &["NL root"]),
+            Refused::NotLiveTransport(id(other)),
+            "{other}"
+        );
+    }
+    assert_eq!(owner(&world, "T2"), None);
     world.does(drill("NL/technical transport"), &["NL root"]);
+    assert_eq!(owner(&world, "NL/technical transport"), own);
+    world.does(live("T2"), &["NL root"]);
+    let old = Refused::NotLiveTransport(id("NL/technical transport"));
+    assert_eq!(world.refuses(authorise_in("NL/technical", "second", exercise), &["NL root"]), old);
     world.does(drill("T2"), &["NL root"]);
-    assert_eq!(owner(&world, "NL/technical transport"), own, "live still has it");
-    assert_eq!(owner(&world, "T2"), own);
-    world.does(drill("T3"), &["NL root"]);
-    assert_eq!((owner(&world, "T2"), owner(&world, "T3")), (None, own));
-    world.does(revoke("T3"), &["NL root"]);
-    assert_eq!(owner(&world, "T3"), None);
+    assert_eq!((owner(&world, "T2"), owner(&world, "NL/technical transport")), (own, None));
+    world.does(revoke("T2"), &["NL root"]);
+    assert_eq!(owner(&world, "T2"), None);
+    let again = contact_point(ContactPointEntry {
+        environment: Environment::Exercise(exercise),
+        transport: key("T2").public(),
+        ..office("NL/technical", "second")
+    });
+    assert_eq!(world.refuses(again, &["NL root"]), Refused::KeyRevoked(id("T2")));
+}
+
+#[test]
+fn an_office_that_has_no_live_entry_takes_part_in_no_exercise() {
+    let mut world = World::new();
+    let exercise = world.opens_exercise("Blue Heron");
+    let drill = authorise_in("NL/policy", "drill", exercise);
+    assert_eq!(world.refuses(drill.clone(), &["NL root"]), Refused::NoContactPoint(point("NL/policy")));
+    world.does(authorise("NL/policy", "NL/policy"), &["NL root"]);
+    world.wait(1);
+    world.does(drill, &["NL root"]);
 }
 
 #[test]
