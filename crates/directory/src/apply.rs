@@ -39,13 +39,35 @@ pub enum Outcome {
 /// The members whose keys signed what had an effect.
 type Speakers = BTreeSet<Member>;
 
+/// A statement that was judged good, and what it will change. It borrows nothing of the directory: who
+/// judges changes nothing, and who changes has judged before.
+struct Judged<'a> {
+    speakers: Speakers,
+    effect: Box<dyn FnOnce(&mut Directory) + 'a>,
+}
+
+impl<'a> Judged<'a> {
+    fn new(speakers: impl IntoIterator<Item = Member>, effect: impl FnOnce(&mut Directory) + 'a) -> Self {
+        Self { speakers: speakers.into_iter().collect(), effect: Box::new(effect) }
+    }
+}
+
+/// An entry that is well-formed, not yet judged.
+struct Read {
+    envelope: SignedStatement,
+    statement: Statement,
+    digest: Digest,
+}
+
 impl Directory {
     /// Whether an entry would have an effect, if it came next.
     ///
     /// # Errors
     /// The rule that it breaks.
     pub fn check(&self, entry: &[u8]) -> Result<(), Refused> {
-        self.clone().enter(self.size(), entry)
+        let read = self.read(entry)?;
+        let signed = Signed::new(self.context(Environment::Live), &read.envelope)?;
+        self.judge(self.size(), &read.statement, &signed, read.digest).map(|_| ())
     }
 
     /// Takes the next entry of the log; `index` is its place there.
@@ -59,6 +81,17 @@ impl Directory {
     }
 
     fn enter(&mut self, index: u64, entry: &[u8]) -> Result<(), Refused> {
+        let Read { envelope, statement, digest } = self.read(entry)?;
+        let signed = Signed::new(self.context(Environment::Live), &envelope)?;
+        let Judged { speakers, effect } = self.judge(index, &statement, &signed, digest)?;
+        effect(self);
+        self.state.seen.insert(digest, index);
+        self.state.logged_from.insert(index, self.not_before(statement.created));
+        self.end_delays(index, statement.created, &speakers);
+        Ok(())
+    }
+
+    fn read(&self, entry: &[u8]) -> Result<Read, Refused> {
         let envelope = SignedStatement::from_bytes(entry).map_err(Refused::Malformed)?;
         let statement = Statement::from_bytes(&envelope.statement).map_err(Refused::Malformed)?;
         if statement.network != self.network() {
@@ -71,21 +104,16 @@ impl Directory {
         if let Some(earlier) = self.state.seen.get(&digest) {
             return Err(Refused::Repeated(*earlier));
         }
-        let signed = Signed::new(self.context(Environment::Live), &envelope)?;
-        let speakers = self.act(index, &statement, &signed, digest)?;
-        self.state.seen.insert(digest, index);
-        self.state.logged_from.insert(index, self.not_before(statement.created));
-        self.end_delays(index, statement.created, &speakers);
-        Ok(())
+        Ok(Read { envelope, statement, digest })
     }
 
-    fn act(
-        &mut self,
+    fn judge<'a>(
+        &self,
         index: u64,
-        statement: &Statement,
+        statement: &'a Statement,
         signed: &Signed<'_>,
         digest: Digest,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         let created = statement.created;
         match &statement.act {
             Act::AdmitMember { member, name, root, next_root } => {

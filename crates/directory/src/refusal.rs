@@ -112,5 +112,7 @@ refusals! {
         SignedTwice(KeyId) = "POUCH-DIR-26", "two signatures of key {0}, where each key signs once";
         /// An exercise entry has another transport key than the office's live entry.
         NotLiveTransport(KeyId) = "POUCH-DIR-27", "key {0} is not the transport key of the live office, which an exercise must use";
+        /// The office has as many sealing keys as one may have.
+        TooManyPrekeys(ContactPoint) = "POUCH-DIR-28", "{0} has as many sealing keys as an office may have at a time";
     }
 }

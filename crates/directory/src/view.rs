@@ -205,7 +205,7 @@ impl<'a> View<'a> {
         usable
     }
 
-    /// Whose sealing key it is.
+    /// Whose sealing key it is; `None` also when it is long over.
     #[must_use]
     pub fn prekey(&self, id: KeyId) -> Option<(&'a ContactPoint, Environment, &'a Prekey)> {
         let found = self.directory.state.prekeys.get(&id).filter(|p| p.index < self.size)?;

@@ -43,6 +43,9 @@ pub const CHECKPOINT_BYTES: usize = 160 * 1024;
 pub const RECEIPT_BYTES: usize = 16 * 1024;
 /// Largest evidence file without attachments' bytes.
 pub const EVIDENCE_BYTES: usize = 4 * 1024 * 1024;
+/// Most sealing keys that an office has in one environment, counting each until a week after its end. A
+/// node makes one a day, up to 14 days ahead: that is 22, and the rest is for nodes that begin anew.
+pub const PREKEYS_OF_OFFICE: usize = 32;
 /// Longest life of a message, from `created` to `not_after`.
 pub const LIFE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// How far two honest clocks may differ.

@@ -2,7 +2,7 @@
 
 use pouch_wire::{Environment, ExerciseId, Member, Set, Text, Timestamp};
 
-use super::Speakers;
+use super::Judged;
 use super::signed::Signed;
 use crate::directory::Directory;
 use crate::refusal::StatementRefused as Refused;
@@ -20,13 +20,13 @@ pub(super) struct NewExercise<'a> {
 }
 
 impl Directory {
-    pub(super) fn open_exercise(
-        &mut self,
+    pub(super) fn open_exercise<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
-        new: &NewExercise<'_>,
+        new: &NewExercise<'a>,
         id: ExerciseId,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         if new.until <= new.from || new.until.0.saturating_sub(new.from.0) > EXERCISE_MS_MAX {
             return Err(Refused::Span("exercise"));
         }
@@ -48,23 +48,24 @@ impl Directory {
             opened_at: index,
             closed_at: None,
         };
-        let speakers = Speakers::from([opener.clone()]);
-        self.state.exercises.insert(id, exercise);
-        Ok(speakers)
+        Ok(Judged::new([opener.clone()], move |directory| {
+            directory.state.exercises.insert(id, exercise);
+        }))
     }
 
-    pub(super) fn close_exercise(
-        &mut self,
+    pub(super) fn close_exercise<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
         id: ExerciseId,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         let opener = self.running(id)?.opened_by.clone();
         let speakers = self.by_root(signed, &opener)?;
-        if let Some(exercise) = self.state.exercises.get_mut(&id) {
-            exercise.closed_at = Some(index);
-        }
-        Ok(speakers)
+        Ok(Judged::new(speakers, move |directory| {
+            if let Some(exercise) = directory.state.exercises.get_mut(&id) {
+                exercise.closed_at = Some(index);
+            }
+        }))
     }
 
     /// Keys may be bound for this member in this environment.

@@ -2,19 +2,19 @@
 
 use pouch_wire::{KeyId, Member};
 
-use super::Speakers;
+use super::Judged;
 use super::signed::Signed;
 use crate::directory::Directory;
 use crate::refusal::StatementRefused as Refused;
 use crate::state::{Revocation, Role};
 
 impl Directory {
-    pub(super) fn revoke(
-        &mut self,
+    pub(super) fn revoke<'a>(
+        &self,
         signed: &Signed<'_>,
         key: KeyId,
         revocation: Revocation,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         self.not_revoked(key)?;
         let owner = self.owner(key).ok_or(Refused::NotYourKey(key))?;
         let record = self.active(&owner)?;
@@ -29,11 +29,13 @@ impl Directory {
             Refused::NotSignedBy(_) => Refused::NotYourKey(key),
             other => other,
         })?;
-        for (_, history) in self.state.transports.iter_mut().filter(|(public, _)| public.id() == key) {
-            history.end(revocation.index);
-        }
-        self.state.revoked.insert(key, revocation);
-        Ok(Speakers::from([owner]))
+        Ok(Judged::new([owner], move |directory| {
+            let transports = directory.state.transports.iter_mut();
+            for (_, history) in transports.filter(|(public, _)| public.id() == key) {
+                history.end(revocation.index);
+            }
+            directory.state.revoked.insert(key, revocation);
+        }))
     }
 
     /// Whose key it is; `None` for keys of relays, logs and witnesses, which the members replace together.

@@ -2,7 +2,7 @@
 
 use pouch_wire::Member;
 
-use super::Speakers;
+use super::Judged;
 use super::signed::Signed;
 use crate::confusable::confusable;
 use crate::directory::Directory;
@@ -10,12 +10,12 @@ use crate::refusal::StatementRefused as Refused;
 use crate::state::{MemberRecord, Role};
 
 impl Directory {
-    pub(super) fn admit(
-        &mut self,
+    pub(super) fn admit<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
         newcomer: MemberRecord,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         if self.state.members.keys().any(|other| confusable(other, &newcomer.member)) {
             return Err(Refused::Confusable(newcomer.member));
         }
@@ -23,8 +23,7 @@ impl Directory {
         let speakers = self.endorsed(signed, self.now_view().thresholds().admission, None)?;
         // It shows that it holds the root that it brings.
         signed.by(&newcomer.root)?;
-        self.put_member(index, newcomer);
-        Ok(speakers)
+        Ok(Judged::new(speakers, move |directory| directory.put_member(index, newcomer)))
     }
 
     pub(crate) fn put_member(&mut self, index: u64, record: MemberRecord) {
@@ -34,20 +33,21 @@ impl Directory {
         self.state.members.entry(member).or_default().set(index, record);
     }
 
-    pub(super) fn suspend(
-        &mut self,
+    pub(super) fn suspend<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
         member: &Member,
         suspended: bool,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         let record = self.known(member)?;
         if record.suspended == suspended {
             return Err(Refused::NoChange);
         }
         let speakers = self.endorsed(signed, self.now_view().thresholds().admission, Some(member))?;
-        let history = self.state.members.entry(member.clone()).or_default();
-        history.set(index, MemberRecord { suspended, ..record });
-        Ok(speakers)
+        Ok(Judged::new(speakers, move |directory| {
+            let history = directory.state.members.entry(record.member.clone()).or_default();
+            history.set(index, MemberRecord { suspended, ..record });
+        }))
     }
 }

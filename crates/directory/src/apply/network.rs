@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use pouch_wire::{KeyId, List, Set};
 
-use super::Speakers;
+use super::Judged;
 use super::signed::Signed;
 use crate::charter::{LogKeys, Relay, Thresholds, Witness};
 use crate::directory::Directory;
@@ -22,12 +22,12 @@ pub(super) struct NewNetwork<'a> {
 }
 
 impl Directory {
-    pub(super) fn change_network(
-        &mut self,
+    pub(super) fn change_network<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
-        new: &NewNetwork<'_>,
-    ) -> Result<Speakers, Refused> {
+        new: &NewNetwork<'a>,
+    ) -> Result<Judged<'a>, Refused> {
         let speakers = self.endorsed(signed, self.now_view().thresholds().network, None)?;
         let directory_log = self.charter().directory_log.clone();
         let rules = NetworkRules { relays: new.relays, witnesses: new.witnesses };
@@ -44,9 +44,10 @@ impl Directory {
             thresholds: new.thresholds,
             policies: policies.map_err(Refused::Names)?,
         };
-        self.bind_services(services);
-        self.state.network.set(index, network);
-        Ok(speakers)
+        Ok(Judged::new(speakers, move |directory| {
+            directory.bind_services(services);
+            directory.state.network.set(index, network);
+        }))
     }
 
     /// A service keeps the keys that it had; what else it brings is new, and each key once.

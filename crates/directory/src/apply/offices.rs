@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pouch_crypto::PublicKey;
 use pouch_wire::{ContactPoint, Environment, List, Timestamp};
 
-use super::Speakers;
+use super::Judged;
 use super::signed::Signed;
 use crate::directory::Directory;
 use crate::mandate::{Mandate, ReleaseRule};
@@ -14,13 +14,13 @@ use crate::state::{Authorised, AuthorisedOfficer, Role};
 use crate::statement::{ContactPointEntry, OfficerEntry};
 
 impl Directory {
-    pub(super) fn authorise(
-        &mut self,
+    pub(super) fn authorise<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
-        entry: &ContactPointEntry,
+        entry: &'a ContactPointEntry,
         created: Timestamp,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         let point = &entry.contact_point;
         let speakers = self.by_root(signed, &point.member)?;
         self.environment_open(entry.environment, &point.member)?;
@@ -31,11 +31,14 @@ impl Directory {
             return Err(Refused::NoChange);
         }
         self.free_office_keys(entry, current.as_ref())?;
-        self.move_transport(index, entry, current.map(|old| old.transport));
-        self.state.roles.insert(entry.signing.id(), Role::Signing(point.clone(), entry.environment));
-        let authorised = Authorised { entry: entry.clone(), created };
-        self.state.points.entry((point.clone(), entry.environment)).or_default().set(index, authorised);
-        Ok(speakers)
+        Ok(Judged::new(speakers, move |directory| {
+            directory.move_transport(index, entry, current.map(|old| old.transport));
+            let role = Role::Signing(point.clone(), entry.environment);
+            directory.state.roles.insert(entry.signing.id(), role);
+            let authorised = Authorised { entry: entry.clone(), created };
+            let history = directory.state.points.entry((point.clone(), entry.environment)).or_default();
+            history.set(index, authorised);
+        }))
     }
 
     /// Home relays are relays of the network, each named once, and there is one.
@@ -105,37 +108,40 @@ impl Directory {
         self.state.transports.entry(entry.transport).or_default().set(index, point.clone());
     }
 
-    pub(super) fn authorise_officer(
-        &mut self,
+    pub(super) fn authorise_officer<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
-        entry: &OfficerEntry,
-    ) -> Result<Speakers, Refused> {
+        entry: &'a OfficerEntry,
+    ) -> Result<Judged<'a>, Refused> {
         let speakers = self.by_root(signed, &entry.contact_point.member)?;
         self.environment_open(entry.environment, &entry.contact_point.member)?;
         fit(&entry.mandate)?;
         self.office(&entry.contact_point, entry.environment)?;
         self.free(entry.key.id())?;
-        let place = (entry.contact_point.clone(), entry.environment);
-        self.state.roles.insert(entry.key.id(), Role::Officer(place.0.clone(), place.1));
-        self.state.officers.entry(place).or_default().push(AuthorisedOfficer { index, entry: entry.clone() });
-        Ok(speakers)
+        Ok(Judged::new(speakers, move |directory| {
+            let place = (entry.contact_point.clone(), entry.environment);
+            directory.state.roles.insert(entry.key.id(), Role::Officer(place.0.clone(), place.1));
+            let officer = AuthorisedOfficer { index, entry: entry.clone() };
+            directory.state.officers.entry(place).or_default().push(officer);
+        }))
     }
 
-    pub(super) fn set_release_rules(
-        &mut self,
+    pub(super) fn set_release_rules<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
-        point: &ContactPoint,
-        rules: &List<ReleaseRule, 16>,
-    ) -> Result<Speakers, Refused> {
+        point: &'a ContactPoint,
+        rules: &'a List<ReleaseRule, 16>,
+    ) -> Result<Judged<'a>, Refused> {
         let speakers = self.by_root(signed, &point.member)?;
         self.office(point, Environment::Live)?;
         if rules.iter().any(|rule| rule.types.is_empty() || rule.officers == 0) {
             return Err(Refused::Empty);
         }
-        self.state.rules.entry(point.clone()).or_default().set(index, rules.clone());
-        Ok(speakers)
+        Ok(Judged::new(speakers, move |directory| {
+            directory.state.rules.entry(point.clone()).or_default().set(index, rules.clone());
+        }))
     }
 
     fn office(&self, point: &ContactPoint, environment: Environment) -> Result<(), Refused> {

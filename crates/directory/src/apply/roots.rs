@@ -6,8 +6,8 @@
 use pouch_crypto::PublicKey;
 use pouch_wire::{KeyId, Member, Timestamp};
 
-use super::Speakers;
 use super::signed::Signed;
+use super::{Judged, Speakers};
 use crate::directory::Directory;
 use crate::refusal::StatementRefused as Refused;
 use crate::state::{MemberRecord, Recovery, Role};
@@ -20,34 +20,35 @@ impl Directory {
         if root == next_root { Err(Refused::KeyTaken(next_root)) } else { Ok(()) }
     }
 
-    pub(super) fn rotate_root(
-        &mut self,
+    pub(super) fn rotate_root<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
-        member: &Member,
+        member: &'a Member,
         new_root: PublicKey,
         next_root: KeyId,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         let record = self.active(member)?;
         if record.next_root != new_root.id() {
             return Err(Refused::NotCommitted);
         }
         signed.by(&new_root)?;
         self.free(next_root)?;
-        // The committed key was in the member's hands: whatever waited against it is over.
-        self.state.recoveries.remove(member);
-        self.put_member(index, MemberRecord { root: new_root, next_root, ..record });
-        Ok(Speakers::from([member.clone()]))
+        Ok(Judged::new([member.clone()], move |directory| {
+            // The committed key was in the member's hands: whatever waited against it is over.
+            directory.state.recoveries.remove(member);
+            directory.put_member(index, MemberRecord { root: new_root, next_root, ..record });
+        }))
     }
 
-    pub(super) fn recover_root(
-        &mut self,
+    pub(super) fn recover_root<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
-        member: &Member,
+        member: &'a Member,
         (new_root, next_root): (PublicKey, KeyId),
         created: Timestamp,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         self.known(member)?;
         if self.state.recoveries.contains_key(member) {
             return Err(Refused::RecoveryWaits);
@@ -61,13 +62,14 @@ impl Directory {
         // The wait begins when the entry was logged: a recovery that is dated back waits as long.
         let begun = self.not_before(created);
         let effective = Timestamp(begun.0.saturating_add(thresholds.recovery_delay_ms));
-        // Bound from now on, so that nobody takes the keys while the recovery waits.
-        for key in [new_root.id(), next_root] {
-            self.state.roles.insert(key, Role::Root(member.clone()));
-        }
         let recovery = Recovery { index, new_root, next_root, effective, endorsers: endorsers.clone() };
-        self.state.recoveries.insert(member.clone(), recovery);
-        Ok(endorsers)
+        Ok(Judged::new(endorsers, move |directory| {
+            // Bound from now on, so that nobody takes the keys while the recovery waits.
+            for key in [new_root.id(), next_root] {
+                directory.state.roles.insert(key, Role::Root(member.clone()));
+            }
+            directory.state.recoveries.insert(member.clone(), recovery);
+        }))
     }
 
     /// A recovery takes effect with the first later entry that was drafted after its delay and is signed
@@ -96,13 +98,13 @@ impl Directory {
         speakers.iter().any(apart) || !active.any(|other| apart(&other.member))
     }
 
-    pub(super) fn veto(
-        &mut self,
+    pub(super) fn veto<'a>(
+        &self,
         index: u64,
         signed: &Signed<'_>,
-        member: &Member,
+        member: &'a Member,
         next_root: &PublicKey,
-    ) -> Result<Speakers, Refused> {
+    ) -> Result<Judged<'a>, Refused> {
         let record = self.known(member)?;
         if !self.state.recoveries.contains_key(member) {
             return Err(Refused::NoRecovery);
@@ -111,8 +113,9 @@ impl Directory {
             return Err(Refused::NotCommitted);
         }
         signed.by(next_root)?;
-        self.state.recoveries.remove(member);
-        self.state.vetoed.insert(member.clone(), index);
-        Ok(Speakers::from([member.clone()]))
+        Ok(Judged::new([member.clone()], move |directory| {
+            directory.state.recoveries.remove(member);
+            directory.state.vetoed.insert(member.clone(), index);
+        }))
     }
 }

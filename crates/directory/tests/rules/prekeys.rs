@@ -133,3 +133,118 @@ fn no_prekeys_are_refused_and_so_are_those_of_no_office() {
     let nobody = prekeys("FR/policy", LIVE, vec![day_key("one", world.now)]);
     assert_eq!(world.refuses(nobody, &["FR/policy"]), Refused::NoMember(member("FR")));
 }
+
+/// So many keys, usable from this moment for so long, in statements of ten.
+fn flood(world: &mut World, label: &str, from: Timestamp, span: u64, signer: &str) -> (usize, Refused) {
+    for count in 0.. {
+        let made = day_key(&format!("{label} {count}"), from);
+        let made = Prekey { usable_until: Timestamp(from.0 + span), ..made };
+        let entry = world.entry(prekeys("NL/technical", LIVE, vec![made]), &[signer]);
+        match world.enter(entry) {
+            pouch_directory::Outcome::Applied => {}
+            pouch_directory::Outcome::NoEffect(refused) => return (count, refused),
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn no_office_fills_the_directory_with_prekeys() {
+    let full = Refused::TooManyPrekeys(point("NL/technical"));
+    // Whether they begin as late as they may, or end at once.
+    for (ahead, span) in [(14 * DAY, 26 * HOUR), (0, 1)] {
+        let mut world = World::new();
+        let from = at(&world, ahead);
+        assert_eq!(flood(&mut world, "a", from, span, "NL/technical"), (32, full.clone()));
+        // A later date, or an earlier one, is no way around it.
+        world.wait(DAY);
+        let now = world.now;
+        assert_eq!(flood(&mut world, "b", now, 1, "NL/technical"), (0, full.clone()));
+        world.now = Timestamp(world.now.0 - DAY - HOUR / 2);
+        let now = world.now;
+        assert_eq!(flood(&mut world, "b", now, DAY, "NL/technical"), (0, full.clone()));
+        // Other offices have their own room.
+        world.does(prekeys("MD/technical", LIVE, vec![day_key("MD", world.now)]), &["MD/technical"]);
+        // A week after their end there is room again.
+        world.now = Timestamp(from.0 + span + 7 * DAY);
+        world.does(publish(&[("late", world.now)]), &["NL/technical"]);
+    }
+}
+
+#[test]
+fn a_statement_does_not_bring_more_prekeys_than_there_is_room_for() {
+    let mut world = World::new();
+    let now = world.now;
+    let ten = |label: &str| {
+        let keys = (0..10).map(|n| day_key(&format!("{label} {n}"), now)).collect();
+        prekeys("NL/technical", LIVE, keys)
+    };
+    for label in ["a", "b", "c"] {
+        world.does(ten(label), &["NL/technical"]);
+    }
+    let full = Refused::TooManyPrekeys(point("NL/technical"));
+    assert_eq!(world.refuses(ten("d"), &["NL/technical"]), full);
+    assert_eq!(world.refuses(publish(&[("1", now), ("2", now), ("3", now)]), &["NL/technical"]), full);
+    world.does(publish(&[("1", now), ("2", now)]), &["NL/technical"]);
+    assert_eq!(world.refuses(publish(&[("3", now)]), &["NL/technical"]), full);
+}
+
+#[test]
+fn a_node_that_makes_a_key_each_day_as_far_ahead_as_it_may_always_has_room() {
+    let mut world = World::new();
+    for day in 0..15 {
+        let from = at(&world, day * DAY);
+        world.does(publish(&[(&format!("ahead {day}"), Timestamp(from.0 - HOUR))]), &["NL/technical"]);
+    }
+    for day in 0..100 {
+        world.wait(DAY);
+        let from = at(&world, 14 * DAY - HOUR);
+        world.does(publish(&[(&format!("day {day}"), from)]), &["NL/technical"]);
+        if day % 30 == 0 {
+            // Its machine burnt down, and it begins anew.
+            let anew: Vec<String> = (0..4).map(|n| format!("anew {day} {n}")).collect();
+            let anew: Vec<(&str, Timestamp)> =
+                anew.iter().zip(0..).map(|(name, n)| (name.as_str(), at(&world, n * DAY))).collect();
+            world.does(publish(&anew), &["NL/technical"]);
+        }
+    }
+}
+
+#[test]
+fn an_office_whose_stolen_key_filled_its_room_has_room_again_when_it_is_revoked() {
+    let mut world = World::new();
+    let from = at(&world, 14 * DAY);
+    let full = Refused::TooManyPrekeys(point("NL/technical"));
+    assert_eq!(flood(&mut world, "thief", from, DAY, "NL/technical"), (32, full.clone()));
+    world.does(authorise("NL/technical", "two"), &["NL root"]);
+    assert_eq!(world.refuses(publish(&[("own", world.now)]), &["two"]), full);
+    world.does(revoke("NL/technical"), &["NL root"]);
+    world.does(publish(&[("own", world.now)]), &["two"]);
+    assert_eq!(live(&world, world.directory.size(), world.now), [public("own")]);
+}
+
+#[test]
+fn a_prekey_long_over_is_forgotten_and_its_key_never_free() {
+    let mut world = World::new();
+    let start = world.now;
+    let index = world.does(publish(&[("one", start)]), &["NL/technical"]);
+    // A message sealed to it in time lives for at most 30 days.
+    world.wait(60 * DAY);
+    world.does(publish(&[("two", world.now)]), &["NL/technical"]);
+    assert!(world.directory.now_view().prekey(public("one")).is_some());
+    world.wait(2 * DAY);
+    assert_eq!(
+        world.refuses(publish(&[("two", world.now)]), &["NL/technical"]),
+        Refused::KeyTaken(public("two"))
+    );
+    assert!(world.directory.now_view().prekey(public("one")).is_some(), "what has no effect forgets nothing");
+    world.does(publish(&[("three", world.now)]), &["NL/technical"]);
+    assert!(world.directory.now_view().prekey(public("one")).is_none());
+    assert!(world.directory.as_of(index + 1).prekey(public("one")).is_none());
+    assert!(world.directory.now_view().prekey(public("two")).is_some());
+    let taken = Refused::KeyTaken(public("one"));
+    for office in ["NL/technical", "MD/technical"] {
+        let again = prekeys(office, LIVE, vec![day_key("one", world.now)]);
+        assert_eq!(world.refuses(again, &[office]), taken, "{office}");
+    }
+}
