@@ -11,6 +11,7 @@
 //! - `keeper` owns one log's tree: signs, has it cosigned, publishes.
 
 mod accept;
+mod budget;
 mod config;
 mod cosigning;
 mod delivery;

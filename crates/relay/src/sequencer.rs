@@ -1,21 +1,25 @@
 //! Decides what enters the directory log. One task owns the directory; everyone else has snapshots.
 //!
 //! A statement that would have no effect is refused to whoever brought it, so the log stays free of
-//! noise. The fold does not rely on that: a hostile sequencer's noise has no effect either.
+//! noise. The fold does not rely on that: a hostile sequencer's noise has no effect either. It is judged
+//! before it is queued, by whoever serves the session that brought it, so that junk keeps nobody waiting;
+//! and once more by the owner, because another statement may have come first.
 
 use std::sync::Arc;
 
-use pouch_directory::{Directory, Outcome, SignedStatement, Statement};
+use pouch_directory::{Act, Directory, Outcome, SignedStatement, Statement, StatementRefused};
 use pouch_net::refusal;
 use pouch_store::{DirectoryLog as _, RelayStore};
 use pouch_wire::session::Refused;
-use pouch_wire::{Canonical as _, limits};
+use pouch_wire::{Canonical as _, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::budget::Budget;
 use crate::keeper::Keeper;
 use crate::run::{Clock, RelayError};
+use crate::session::Peer;
 
 type Answer = oneshot::Sender<Result<u64, Refused>>;
 
@@ -23,6 +27,9 @@ type Answer = oneshot::Sender<Result<u64, Refused>>;
 #[derive(Debug, Clone)]
 pub(crate) struct Sequencer {
     tx: mpsc::Sender<(Vec<u8>, Answer)>,
+    snapshots: watch::Receiver<Arc<Directory>>,
+    budget: Arc<Budget>,
+    clock: Clock,
 }
 
 impl Sequencer {
@@ -36,18 +43,36 @@ impl Sequencer {
         shutdown: CancellationToken,
     ) -> Self {
         let (tx, rx) = mpsc::channel(64);
+        let reached = Self { tx, snapshots: snapshots.subscribe(), budget: Arc::default(), clock };
         let owner = Owner { directory, snapshots, store, log, clock };
         tokio::spawn(owner.serve(rx, shutdown));
-        Self { tx }
+        reached
     }
 
     /// Puts a statement into the log, when it would have an effect; its index.
-    pub(crate) async fn publish(&self, statement: Vec<u8>) -> Result<u64, Refused> {
+    pub(crate) async fn publish(&self, peer: &Peer, statement: Vec<u8>) -> Result<u64, Refused> {
+        self.judge(peer, &statement)?;
         let (tx, rx) = oneshot::channel();
         let gone =
             || refusal("POUCH-RLY-22", &"the relay is stopping", Some(core::time::Duration::from_secs(5)));
         self.tx.send((statement, tx)).await.map_err(|_| gone())?;
         rx.await.map_err(|_| gone())?
+    }
+
+    /// What is junk already is not queued, and what is good has its place in its party's budget.
+    fn judge(&self, peer: &Peer, statement: &[u8]) -> Result<(), Refused> {
+        let now = (self.clock)();
+        let act = may_enter(&self.snapshots.borrow().clone(), statement, now)?;
+        let party = match peer {
+            Peer::ContactPoint(point) => point.member.to_string(),
+            // No member's code is written so.
+            Peer::Witness(name) => format!("witness {name}"),
+        };
+        self.budget.take(&party, &act, now).map_err(|wait| {
+            info!(code = "POUCH-RLY-25", "statement refused");
+            let words = format!("{party} entered as many statements as it may in an hour");
+            refusal("POUCH-RLY-25", &words, Some(wait))
+        })
     }
 }
 
@@ -76,11 +101,7 @@ impl Owner {
     }
 
     async fn enter(&mut self, bytes: Vec<u8>) -> Result<u64, Refused> {
-        self.check_time(&bytes)?;
-        self.directory.check(&bytes).map_err(|refused| {
-            info!(code = refused.code(), "statement refused");
-            refusal(refused.code(), &refused, None)
-        })?;
+        may_enter(&self.directory, &bytes, (self.clock)())?;
         let index = self.store.append_entries(vec![bytes.clone()]).await.map_err(|error| {
             warn!(code = error.code(), "directory log");
             refusal(error.code(), &error, None)
@@ -93,26 +114,33 @@ impl Owner {
         info!(index, "statement entered");
         Ok(index)
     }
+}
 
-    /// The fold has no clock; the sequencer keeps statements of another time out of the log.
-    fn check_time(&self, bytes: &[u8]) -> Result<(), Refused> {
-        let created = SignedStatement::from_bytes(bytes)
-            .ok()
-            .and_then(|signed| Statement::from_bytes(&signed.statement).ok())
-            .map(|statement| statement.created);
-        let now = (self.clock)();
-        match created {
-            Some(created) if created.0 > now.0.saturating_add(limits::CLOCK_SKEW_MS_MAX) => Err(refusal(
-                "POUCH-DIR-90",
-                &"the statement was drafted in the future; check the clocks",
-                None,
-            )),
-            Some(created) if now.0.saturating_sub(created.0) > limits::LIFE_MS_MAX => {
-                Err(refusal("POUCH-DIR-91", &"the statement was drafted more than 30 days ago", None))
-            }
-            Some(_) | None => Ok(()),
-        }
+/// What the statement does, if it would have an effect and is of this time.
+fn may_enter(directory: &Directory, bytes: &[u8], now: Timestamp) -> Result<Act, Refused> {
+    let refuse = |error: StatementRefused| {
+        info!(code = error.code(), "statement refused");
+        refusal(error.code(), &error, None)
+    };
+    let malformed = |error| refuse(StatementRefused::Malformed(error));
+    let signed = SignedStatement::from_bytes(bytes).map_err(malformed)?;
+    let statement = Statement::from_bytes(&signed.statement).map_err(malformed)?;
+    timely(statement.created, now)?;
+    directory.check(bytes).map_err(refuse)?;
+    Ok(statement.act)
+}
+
+/// The fold has no clock; the sequencer keeps statements of another time out of the log.
+fn timely(created: Timestamp, now: Timestamp) -> Result<(), Refused> {
+    if created.0 > now.0.saturating_add(limits::CLOCK_SKEW_MS_MAX) {
+        let words = "the statement was drafted in the future; check the clocks";
+        return Err(refusal("POUCH-DIR-90", &words, None));
     }
+    if now.0.saturating_sub(created.0) > limits::LIFE_MS_MAX {
+        let words = "the statement was drafted more than 30 days ago";
+        return Err(refusal("POUCH-DIR-91", &words, None));
+    }
+    Ok(())
 }
 
 /// Brings the store's copy of the log and the charter file together: a new relay's log begins with the

@@ -98,7 +98,7 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::Publish => match frame.read::<Publish>() {
-            Ok(publish) => statement(stream, publish, &desk).await,
+            Ok(publish) => statement(stream, publish, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadLog => match frame.read() {
@@ -125,8 +125,8 @@ async fn malformed(stream: Stream, error: pouch_wire::FrameError) -> Result<(), 
     stream.refuse(&refusal(error.code(), &error, None)).await
 }
 
-async fn statement(stream: Stream, publish: Publish, desk: &Desk) -> Result<(), StreamError> {
-    match desk.sequencer.publish(publish.statement.into_vec()).await {
+async fn statement(stream: Stream, publish: Publish, peer: &Peer, desk: &Desk) -> Result<(), StreamError> {
+    match desk.sequencer.publish(peer, publish.statement.into_vec()).await {
         Ok(index) => stream.answer(&Published { index }).await,
         Err(refused) => stream.refuse(&refused).await,
     }
