@@ -20,6 +20,7 @@ use pouch_wire::{Canonical as _, Digest, Environment, ExerciseId, Member, Timest
 pub(crate) use network::{NetworkRules, log_services, quorum, services, thresholds};
 
 use crate::directory::Directory;
+use crate::plain::unplain_of_act;
 use crate::refusal::StatementRefused as Refused;
 use crate::state::{MemberRecord, Revocation};
 use crate::statement::{Act, SignedStatement, Statement};
@@ -99,6 +100,9 @@ impl Directory {
         }
         if statement.created < self.charter().created {
             return Err(Refused::BeforeCharter);
+        }
+        if let Some(name) = unplain_of_act(&statement.act) {
+            return Err(Refused::NotPlain(name.to_owned()));
         }
         let digest = sha256(&envelope.statement);
         if let Some(earlier) = self.state.seen.get(&digest) {

@@ -9,6 +9,7 @@ use pouch_wire::{Canonical as _, Digest, Environment, KeyId, NetworkId};
 use crate::apply::{NetworkRules, Outcome, log_services, quorum, services, thresholds};
 use crate::charter::{Charter, CharterFile, SignedCharter};
 use crate::confusable::confusable;
+use crate::plain::unplain_of_charter;
 use crate::policies::policies;
 use crate::refusal::CharterRefused as Refused;
 use crate::state::{MemberRecord, Network, Service, State};
@@ -33,6 +34,9 @@ impl Directory {
         let charter = Charter::from_bytes(&signed.charter).map_err(Refused::Malformed)?;
         if charter.version != 1 {
             return Err(Refused::Version(charter.version));
+        }
+        if let Some(name) = unplain_of_charter(&charter) {
+            return Err(Refused::NotPlain(name.to_owned()));
         }
         check_members(&charter)?;
         check_network(&charter)?;

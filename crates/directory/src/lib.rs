@@ -11,6 +11,7 @@ mod confusable;
 mod directory;
 mod mandate;
 mod period;
+mod plain;
 mod policies;
 mod refusal;
 mod sign;

@@ -52,6 +52,8 @@ refusals! {
         Names(String) = "POUCH-CHA-11", "{0:?} has a name that is empty, unfit for a key or used twice, or no address host:port";
         /// A first statement has no effect.
         FirstStatement(u64, StatementRefused) = "POUCH-CHA-12", "first statement {0}: {1}";
+        /// A name has more than one line, or characters that hide or turn the direction.
+        NotPlain(String) = "POUCH-CHA-13", "{0:?} has line ends, or characters that hide or turn the direction of writing";
     }
 }
 
@@ -114,5 +116,7 @@ refusals! {
         NotLiveTransport(KeyId) = "POUCH-DIR-27", "key {0} is not the transport key of the live office, which an exercise must use";
         /// The office has as many sealing keys as one may have.
         TooManyPrekeys(ContactPoint) = "POUCH-DIR-28", "{0} has as many sealing keys as an office may have at a time";
+        /// A name has more than one line, or characters that hide or turn the direction.
+        NotPlain(String) = "POUCH-DIR-29", "{0:?} has line ends, or characters that hide or turn the direction of writing";
     }
 }

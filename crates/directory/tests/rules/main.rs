@@ -17,6 +17,7 @@ mod charter;
 mod entries;
 mod exercises;
 mod members;
+mod names;
 mod network;
 mod offices;
 mod prekeys;
