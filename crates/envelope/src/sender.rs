@@ -40,7 +40,7 @@ pub fn long_superseded(header: &Header, authority: &Authority, at: Timestamp) ->
     let ago = at.0.saturating_sub(authority.superseded?.0);
     let max_s = limits::SUPERSEDED_GRACE_MS / 1000;
     let late = ago > limits::SUPERSEDED_GRACE_MS;
-    late.then(|| Refusal::LongSuperseded { key: header.sender_key, ago_s: ago / 1000, max_s })
+    late.then_some(Refusal::LongSuperseded { key: header.sender_key, ago_s: ago / 1000, max_s })
 }
 
 /// The part of [`prove_sender`] that rests on no time at all: a recipient knows the time only by the word

@@ -177,7 +177,7 @@ mod tests {
 
     /// The honest sender's message in a place of its first epoch.
     fn accept(lines: &mut SenderLines, key: KeyId, n: u64) -> Order {
-        let order = lines.accept(key, 1, n, id(n - 1), id(n));
+        let order = lines.accept(key, 1, n, id(n.saturating_sub(1)), id(n));
         *lines = SenderLines::from_bytes(&lines.to_bytes().unwrap()).unwrap();
         order
     }
@@ -262,6 +262,27 @@ mod tests {
         assert_eq!(accept(&mut lines, NEW, 5), Order::InOrder);
     }
 
+    #[test]
+    fn no_messages_make_the_lines_larger_than_they_may_be() {
+        let mut lines = SenderLines::default();
+        for seed in 0..6 {
+            let key = KeyId(Digest::new([seed; 32]));
+            for step in 1..600_u64 {
+                // Far up, where numbers take most bytes, with a hole beside each.
+                let n = PLACE_MAX.saturating_sub(2000).saturating_add(step.saturating_mul(2));
+                lines.accept(
+                    key,
+                    PLACE_MAX.saturating_sub(u64::from(seed)),
+                    n,
+                    id(n.saturating_sub(1)),
+                    id(n),
+                );
+            }
+            assert_eq!(SenderLines::from_bytes(&lines.to_bytes().unwrap()).unwrap(), lines);
+            assert!(lines.lines.len() <= LINES_MAX);
+        }
+    }
+
     proptest! {
         /// Whatever one key does, another key's next honest message is shown.
         #[test]
@@ -272,7 +293,7 @@ mod tests {
             for (at, (epoch, n)) in (1000_u64..).zip(attack) {
                 // The next honest places are left alone: two in one place is another matter.
                 let n = if epoch == 1 { n.max(100) } else { n };
-                lines.accept(OLD, epoch, n, id(at), id(at + 5000));
+                lines.accept(OLD, epoch, n, id(at), id(at.saturating_add(5000)));
             }
             for n in 5..20 {
                 let order = accept(&mut lines, NEW, n);
