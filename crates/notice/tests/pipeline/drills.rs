@@ -10,7 +10,7 @@ use pouch_wire::{Environment, ExerciseId, limits};
 use crate::post::{
     ACCEPTED, BA, Letter, MD, NL, NOTHING_BEFORE, drill, holds, honest, letter, only, refused, seal_to,
 };
-use crate::world::{DAY, HOUR, World, drill_key, earlier, later, mandate, office, point, prekey, set, text};
+use crate::world::{DAY, HOUR, World, drill_key, earlier, later, point, prekey, set, text};
 
 /// Signed in one environment with keys of the other.
 fn with_key(letter: Letter, name: &str) -> Letter {
