@@ -13,7 +13,7 @@ use pouch_net::{Stream, refusal};
 use pouch_notice::body::AnswerKind;
 use pouch_notice::{
     Body, Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
-    SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
+    SenderLines, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
 };
 use pouch_store::{
     Arrival, ArrivalRow, Inbox as _, Kept, Ladder as _, Lookup as _, NewRefusal, Outbox as _, Outgoing, Rung,
@@ -188,20 +188,20 @@ async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> 
 }
 
 /// Moves the sender's sequence on by one message.
-async fn order_of<T>(verified: &Verified<T>, desk: &Desk) -> Result<(Order, SequenceState), AgentError> {
-    let sender = &verified.arrived().header().sender;
-    let mut state = match desk.store.sequence_in(sender).await? {
-        Some(bytes) => SequenceState::from_bytes(&bytes)?,
-        None => SequenceState::default(),
+async fn order_of<T>(verified: &Verified<T>, desk: &Desk) -> Result<(Order, SenderLines), AgentError> {
+    let header = verified.arrived().header();
+    let mut lines = match desk.store.sequence_in(&header.sender).await? {
+        Some(bytes) => SenderLines::from_bytes(&bytes)?,
+        None => SenderLines::default(),
     };
     let StanzaSecret { epoch, n, previous, .. } = verified.secret();
-    let order = state.accept(*epoch, *n, *previous, verified.arrived().id());
-    Ok((order, state))
+    let order = lines.accept(header.sender_key, *epoch, *n, *previous, verified.arrived().id());
+    Ok((order, lines))
 }
 
 fn arrival<T>(
     verified: &Verified<T>,
-    state: &SequenceState,
+    lines: &SenderLines,
     order: &Order,
     desk: &Desk,
 ) -> Result<Arrival, AgentError> {
@@ -220,7 +220,7 @@ fn arrival<T>(
         arrived_at: (desk.clock)(),
         stored: arrived.to_bytes()?,
         wrapped: desk.vault.wrap(arrived.id().as_bytes(), &secret, &mut rand::rng())?,
-        sequence: state.to_bytes()?,
+        sequence: lines.to_bytes()?,
         order: serde_json::to_string(order).unwrap_or_default(),
         progress: None,
         receipt: None,
@@ -230,7 +230,7 @@ fn arrival<T>(
 }
 
 async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), AgentError> {
-    let (order, state) = order_of(&verified, desk).await?;
+    let (order, lines) = order_of(&verified, desk).await?;
     let verified = verified.with_order(&order);
     if verified.verdict().is_refusal() {
         return refuse(verified.arrived(), verified.verdict(), Answer::Refusal, desk).await;
@@ -246,7 +246,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let receipt = receipt.or_else(not_now)?;
     let number = notice.full_number();
     let answered = answers(notice, desk).await?;
-    let row = arrival(&verified, &state, &order, desk)?;
+    let row = arrival(&verified, &lines, &order, desk)?;
     let mut happenings = vec![came(&number, notice, again).of(row.envelope)];
     if let Some((ours, rung)) = &answered {
         let words = format!("message {} answered by {}", ours.short(), rung.recipient);
@@ -327,7 +327,7 @@ fn out_of_order(order: &Order, sender: &ContactPoint) -> Vec<Happening> {
 const ASK: &str = "Ask the office by telephone what it sent.";
 
 async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
-    let (order, state) = order_of(&verified, desk).await?;
+    let (order, lines) = order_of(&verified, desk).await?;
     let verified = verified.with_order(&order);
     if verified.verdict().is_refusal() {
         return refuse(verified.arrived(), verified.verdict(), Answer::Nothing, desk).await;
@@ -353,7 +353,7 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
         info!(envelope = %concerned.short(), "a receipt for what was not sent to its sender");
     }
     happenings.extend(out_of_order(&order, &from));
-    let kept = arrival(&verified, &state, &order, desk)?;
+    let kept = arrival(&verified, &lines, &order, desk)?;
     let events = happenings.iter().map(|happening| happening.row(kept.arrived_at)).collect();
     keep(Arrival { progress, events, ..kept }, desk).await
 }
@@ -505,7 +505,7 @@ async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError
     match opened.verify(&facts) {
         Ok(verified) => {
             let kept: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);
-            let order = order_now(kept, verified.secret().epoch, row, desk).await?;
+            let order = order_now(kept, &verified, desk).await?;
             Ok(Reading::Verified(Box::new(verified.with_order(&order))))
         }
         Err(refused) => Ok(Reading::Refused(refused.verdict)),
@@ -513,12 +513,12 @@ async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError
 }
 
 /// What was missing before a message may have come since.
-async fn order_now(kept: Order, epoch: u64, row: &ArrivalRow, desk: &Desk) -> Result<Order, AgentError> {
+async fn order_now(kept: Order, verified: &Verified<Notice>, desk: &Desk) -> Result<Order, AgentError> {
     let Order::Gap { from, to } = kept else { return Ok(kept) };
-    let Some(bytes) = desk.store.sequence_in(&row.sender).await? else { return Ok(kept) };
-    let state = SequenceState::from_bytes(&bytes)?;
-    // A sender that counts anew sends nothing of its old count any more.
-    Ok(if state.newest().0 == epoch { state.gap_now(from, to) } else { kept })
+    let header = verified.arrived().header();
+    let Some(bytes) = desk.store.sequence_in(&header.sender).await? else { return Ok(kept) };
+    let lines = SenderLines::from_bytes(&bytes)?;
+    Ok(lines.gap_now(header.sender_key, verified.secret().epoch, from, to))
 }
 
 /// Whether a proof proves that a kept arrival is logged where its relay promised.

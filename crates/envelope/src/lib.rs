@@ -20,4 +20,4 @@ pub use receipt::{AcceptedReceipt, MessageLeaf, ReceiptRefused, SignedReceipt};
 pub use record::SignatureRecord;
 pub use refusal::Refusal;
 pub use sealed::SealedHead;
-pub use sender::{prove_sender, speaks_now};
+pub use sender::{long_superseded, prove_sender, prove_signer, speaks_now};

@@ -55,6 +55,18 @@ pub enum ReceiptRefused {
     /// It is for another message, or of another network.
     #[error("a receipt for another message")]
     OtherMessage,
+    /// It says that the message was accepted at a time that has not come.
+    #[error("the relay dates its receipt {ahead_s} s in the future")]
+    FromTheFuture {
+        /// How far ahead.
+        ahead_s: u64,
+    },
+    /// It says that the message was accepted before it was made.
+    #[error("the relay dates its receipt {ahead_s} s before the message was made")]
+    BeforeItsMessage {
+        /// How much earlier.
+        ahead_s: u64,
+    },
 }
 
 impl ReceiptRefused {
@@ -67,6 +79,8 @@ impl ReceiptRefused {
             Self::Signature(_) => "POUCH-ADM-42",
             Self::OtherRelay => "POUCH-ADM-43",
             Self::OtherMessage => "POUCH-ADM-44",
+            Self::FromTheFuture { .. } => "POUCH-ADM-45",
+            Self::BeforeItsMessage { .. } => "POUCH-ADM-46",
         }
     }
 }
@@ -87,6 +101,25 @@ impl AcceptedReceipt {
     pub fn for_message(self, network: NetworkId, envelope: EnvelopeId) -> Result<Self, ReceiptRefused> {
         let ours = self.network == network && self.envelope == envelope;
         if ours { Ok(self) } else { Err(ReceiptRefused::OtherMessage) }
+    }
+
+    /// This receipt, if its time can be true: not before the message was made, nor after now. A relay that
+    /// writes another has to give a better one; its word must cost no message.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn timely(self, created: Timestamp, now: Timestamp) -> Result<Self, ReceiptRefused> {
+        let past = |late: Timestamp, early: Timestamp| {
+            let ms = late.0.saturating_sub(early.0);
+            (ms > limits::CLOCK_SKEW_MS_MAX).then_some(ms / 1000)
+        };
+        if let Some(ahead_s) = past(self.at, now) {
+            return Err(ReceiptRefused::FromTheFuture { ahead_s });
+        }
+        match past(created, self.at) {
+            Some(ahead_s) => Err(ReceiptRefused::BeforeItsMessage { ahead_s }),
+            None => Ok(self),
+        }
     }
 }
 

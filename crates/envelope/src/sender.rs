@@ -27,6 +27,33 @@ pub fn prove_sender(
     directory: &Directory,
     at: Timestamp,
 ) -> Result<Authority, Refusal> {
+    let authority = prove_signer(header, header_bytes, signature, directory)?;
+    match long_superseded(header, &authority, at) {
+        Some(refusal) => Err(refusal),
+        None => Ok(authority),
+    }
+}
+
+/// Why a key that was rotated out does not count at a time, if it was and does not.
+#[must_use]
+pub fn long_superseded(header: &Header, authority: &Authority, at: Timestamp) -> Option<Refusal> {
+    let ago = at.0.saturating_sub(authority.superseded?.0);
+    let max_s = limits::SUPERSEDED_GRACE_MS / 1000;
+    let late = ago > limits::SUPERSEDED_GRACE_MS;
+    late.then_some(Refusal::LongSuperseded { key: header.sender_key, ago_s: ago / 1000, max_s })
+}
+
+/// The part of [`prove_sender`] that rests on no time at all: a recipient knows the time only by the word
+/// of a relay, and asks apart how far that carries.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn prove_signer(
+    header: &Header,
+    header_bytes: &[u8],
+    signature: &Signature,
+    directory: &Directory,
+) -> Result<Authority, Refusal> {
     if header.version != 1 {
         return Err(Refusal::Version(header.version));
     }
@@ -38,13 +65,6 @@ pub fn prove_sender(
     }
     let cited = directory.as_of(header.directory_size);
     let authority = cited.may_sign(&header.sender, header.environment, header.sender_key)?;
-    if let Some(replaced) = authority.superseded {
-        let ago = at.0.saturating_sub(replaced.0);
-        if ago > limits::SUPERSEDED_GRACE_MS {
-            let max_s = limits::SUPERSEDED_GRACE_MS / 1000;
-            return Err(Refusal::LongSuperseded { key: header.sender_key, ago_s: ago / 1000, max_s });
-        }
-    }
     let context = directory.context(header.environment);
     authority
         .key

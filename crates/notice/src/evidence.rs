@@ -16,9 +16,14 @@ use crate::open::{Opened, reopen};
 use crate::outside::log_policy;
 use crate::printed::printed;
 use crate::receipt::{RecipientReceipt, Said};
+use crate::safe_text::visible;
 use crate::stanza::StanzaSecret;
 use crate::verdict::{Clause, State};
 use crate::verify::{Facts, Refused, Verified, well_formed};
+
+/// How long after the time that a relay gives witnesses may have seen a message first. Later, that it
+/// came at that time is the relay's word, and evidence says so.
+const SEEN_WITHIN_MS: u64 = 15 * 60 * 1000;
 
 /// Evidence of one notice.
 ///
@@ -100,6 +105,8 @@ pub struct Answer {
     /// Its key was revoked since: that it answered before rests on the date in the receipt alone, and
     /// whoever stole the key may have written that.
     pub key_revoked: bool,
+    /// Its office has another key since: the same, of whoever found the old one.
+    pub key_replaced: bool,
 }
 
 impl EvidenceFile {
@@ -159,6 +166,10 @@ impl EvidenceFile {
             now: at,
         };
         let verified = opened.verify(&facts).map_err(|refused| EvidenceRefused::Notice(Box::new(refused)))?;
+        let verified = match inclusion.checkpoint().cosigned_at() {
+            Some(seen) if seen.0.saturating_sub(at.0) > SEEN_WITHIN_MS => verified.seen_late(seen),
+            _ => verified,
+        };
         let answered = self.answered(&verified, &directory)?;
         let exercise = match verified.value().environment {
             Environment::Live => None,
@@ -243,11 +254,19 @@ fn answer(
     let view = directory.now_view();
     for recipient in &arrived.header().recipients {
         let by = &recipient.contact_point;
-        for period in view.key_history(by, environment) {
+        let history = view.key_history(by, environment);
+        let current = history.last().map(|period| period.key);
+        for period in &history {
             let effective = period.revoked.as_ref().map(|revoked| revoked.effective);
             let in_time = effective.is_none_or(|effective| receipt.at < effective);
             if in_time && signed.verify(&period.key, &context).is_ok() {
-                return Some(Answer { by: by.clone(), receipt, key_revoked: effective.is_some() });
+                let key_replaced = current != Some(period.key);
+                return Some(Answer {
+                    by: by.clone(),
+                    receipt,
+                    key_revoked: effective.is_some(),
+                    key_replaced,
+                });
             }
         }
     }
@@ -272,16 +291,16 @@ impl Proven {
         let receipt = self.verified.receipt();
         let mut lines = vec![
             self.opinion(),
-            format!("Accepted by {} as entry {} of its log.", &*receipt.relay, receipt.index),
+            format!("Accepted by {} as entry {} of its log.", visible(&receipt.relay, true), receipt.index),
         ];
         for clause in &self.verified.verdict().clauses {
             lines.push(format!(
                 "  {} {}",
                 if clause.code == crate::verdict::ALL_HOLD { "yes" } else { "BUT" },
-                clause.words
+                visible(&clause.words, true)
             ));
         }
-        for Answer { by, receipt, key_revoked } in &self.answered {
+        for Answer { by, receipt, key_revoked, key_replaced } in &self.answered {
             let said = match &receipt.said {
                 Said::Verified { .. } => "verified it",
                 Said::Acknowledged { .. } => "acknowledged it (receipt only, no concurrence)",
@@ -290,6 +309,8 @@ impl Proven {
             lines.push(format!("The recipient {by} {said}."));
             if *key_revoked {
                 lines.push("  BUT its key was revoked since; that it came before is its own word.".into());
+            } else if *key_replaced {
+                lines.push("  BUT its key was replaced since; that it came before is its own word.".into());
             }
         }
         lines.push(printed(&self.verified, self.exercise.as_deref(), receipt.at));

@@ -47,6 +47,12 @@ impl Anchor {
     pub(crate) const fn heard_until(&self) -> Timestamp {
         Timestamp(self.at.0.saturating_sub(limits::SUPERSEDED_GRACE_MS))
     }
+
+    /// The same, when the relay's word counts for nothing: it came when witnesses saw it, or now.
+    pub(crate) fn heard_at_most_until(&self, now: Timestamp) -> Timestamp {
+        let seen = self.witnessed.unwrap_or(now).max(self.at);
+        Timestamp(seen.0.saturating_sub(limits::SUPERSEDED_GRACE_MS))
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::form::{DraftError, check_form};
 use crate::in_time::{Anchor, InTime};
 use crate::notice::Notice;
 use crate::outside::ASK_AGAIN;
-use crate::release::{Release, judge_mandate, judge_release};
+use crate::release::{Release, judge_mandate, judge_release, within_mandate};
 use crate::verdict::{Clause, Verdict};
 use crate::verify::Facts;
 
@@ -29,6 +29,18 @@ pub(crate) struct Inside<'a> {
     pub(crate) anchor: Anchor,
 }
 
+/// The directories that a sender may be judged by.
+struct Rules<'a> {
+    /// The one that it cites.
+    cited: View<'a>,
+    /// The one that it must have heard of, by when the relay says that the message came.
+    by_word: View<'a>,
+    /// The one that it must have heard of, if the relay does not tell the truth about that.
+    surely: View<'a>,
+}
+
+const CONFIRM_ELSEWHERE: &str = "ask the state's other office to confirm it";
+
 impl Inside<'_> {
     /// Judges the notice; how its release rule is met, once its signature holds.
     pub(crate) fn judge(&self, facts: &Facts<'_>, verdict: &mut Verdict) -> Option<Release> {
@@ -38,13 +50,15 @@ impl Inside<'_> {
         }
         let header = self.arrived.header();
         // The sender chose which directory it cites; what its own state replaced a day before binds it.
-        let view = facts.directory.as_of(header.directory_size).caught_up(
-            &header.sender,
-            header.environment,
-            self.anchor.heard_until(),
-        );
-        self.mandate(&view, verdict);
-        let release = self.release(&view, facts, verdict);
+        let cited = facts.directory.as_of(header.directory_size);
+        let heard = |until| cited.caught_up(&header.sender, header.environment, until);
+        let rules = Rules {
+            cited,
+            by_word: heard(self.anchor.heard_until()),
+            surely: heard(self.anchor.heard_at_most_until(facts.now)),
+        };
+        self.mandate(&rules, facts, verdict);
+        let release = self.release(&rules, facts, verdict);
         self.whole(verdict);
         self.time(facts, verdict);
         Some(release)
@@ -98,39 +112,68 @@ impl Inside<'_> {
         false
     }
 
-    fn mandate(&self, view: &View<'_>, verdict: &mut Verdict) {
+    fn mandate(&self, rules: &Rules<'_>, facts: &Facts<'_>, verdict: &mut Verdict) {
         let (sender, environment) = (&self.notice.sender, self.notice.environment);
-        let entry = view.contact_point(sender, environment);
-        let mandate = entry.map_or(&self.authority.mandate, |entry| &entry.mandate);
+        let mandate_in = |view: &View<'_>| {
+            let entry = view.contact_point(sender, environment);
+            entry.map_or_else(|| self.authority.mandate.clone(), |entry| entry.mandate.clone())
+        };
+        let mandate = mandate_in(&rules.by_word);
+        let next = "do not treat it as the state's word; ask the state's other office";
         // The notice's own date may lie; the relay's does not lie for the sender.
         if self.anchor.heard_until() >= mandate.until {
             let words = format!("Authentic, but the mandate of {sender} was over when this was accepted.");
-            let next = "do not treat it as the state's word; ask the state's other office";
             return verdict.fails(Clause::Mandate, "POUCH-VER-43", words, next, 11);
         }
-        judge_mandate(self.notice, mandate, verdict);
+        let error = within_mandate(self.notice, &mandate).err();
+        let as_cited = within_mandate(self.notice, &mandate_in(&rules.cited));
+        if let (Some(error), Ok(())) = (&error, as_cited) {
+            let words =
+                format!("Authentic, but its state had taken from {sender} the right to say it: {error}.");
+            return verdict.fails(Clause::Mandate, "POUCH-VER-47", words, next, 11);
+        }
+        let surely = mandate_in(&rules.surely);
+        let over = self.anchor.heard_at_most_until(facts.now) >= surely.until;
+        if error.is_none() && (over || within_mandate(self.notice, &surely).is_err()) {
+            let words = format!(
+                "The mandate of {sender} does not allow this any more; that it came while it did rests on the relay's word alone."
+            );
+            return verdict.unsure(Clause::Mandate, "POUCH-VER-45", words, CONFIRM_ELSEWHERE, 11);
+        }
+        judge_mandate(self.notice, &mandate, verdict);
     }
 
     /// An officer whose key was revoked with effect from before counts for nothing; one whose key was
     /// revoked at about that time counts with a reservation.
-    fn release(&self, view: &View<'_>, facts: &Facts<'_>, verdict: &mut Verdict) -> Release {
+    fn release(&self, rules: &Rules<'_>, facts: &Facts<'_>, verdict: &mut Verdict) -> Release {
         let newest = facts.directory.now_view();
         let stands = |approval: &Approval| {
             newest.revocation(approval.officer).map(|revocation| self.anchor.against(revocation.effective))
         };
-        let judged = |counts: fn(Option<InTime>) -> bool| {
+        let judged = |counts: fn(Option<InTime>) -> bool, view: &View<'_>| {
             let approvals: Vec<Approval> =
                 self.signed.approvals.iter().filter(|a| counts(stands(a))).cloned().collect();
             Release::judge(self.notice, &self.signed.notice, &approvals, view)
         };
-        let sure = judged(|stands| matches!(stands, None | Some(InTime::Before)));
-        let likely = judged(|stands| stands != Some(InTime::After));
-        let doubtful = !sure.is_met(self.notice.break_glass) && likely.is_met(self.notice.break_glass);
-        if doubtful {
+        let break_glass = self.notice.break_glass;
+        let sure = judged(|stands| matches!(stands, None | Some(InTime::Before)), &rules.by_word);
+        let counts: fn(Option<InTime>) -> bool = |stands| stands != Some(InTime::After);
+        let likely = judged(counts, &rules.by_word);
+        if !sure.is_met(break_glass) && likely.is_met(break_glass) {
             let words = "Approved, but the key of an officer who approved it was revoked at about that time.";
-            let next = "ask the state's other office to confirm it";
-            verdict.unsure(Clause::Release, "POUCH-VER-44", words, next, 11);
+            verdict.unsure(Clause::Release, "POUCH-VER-44", words, CONFIRM_ELSEWHERE, 11);
             return likely;
+        }
+        if !likely.is_met(break_glass) && judged(counts, &rules.cited).is_met(break_glass) {
+            let words = "Authentic, but not released: its state had changed its release rule.";
+            let next = "do not act on it; ask the state's other office";
+            verdict.fails(Clause::Release, "POUCH-VER-47", words, next, 11);
+            return likely;
+        }
+        if sure.is_met(break_glass) && !judged(counts, &rules.surely).is_met(break_glass) {
+            let words = "Its state's release rule has changed; that this came before rests on the relay's word alone.";
+            verdict.unsure(Clause::Release, "POUCH-VER-46", words, CONFIRM_ELSEWHERE, 11);
+            return sure;
         }
         judge_release(self.notice, &sure, verdict);
         sure
@@ -160,10 +203,6 @@ impl Inside<'_> {
         if ahead > limits::CLOCK_SKEW_MS_MAX {
             let words = "It is dated in the future.";
             verdict.fails(Clause::Time, "POUCH-VER-50", words, "check this node's clock", 31);
-        } else if matches!(self.anchor.against(self.notice.created), InTime::Before | InTime::ByWord) {
-            // No relay that keeps the rules takes it. Read later, its date would look like any other.
-            let words = "It is dated after the time at which a relay accepted it.";
-            verdict.fails(Clause::Time, "POUCH-VER-53", words, ASK_AGAIN, 10);
         } else if self.anchor.against(self.notice.not_after) == InTime::After {
             let words = "It had expired before a relay accepted it.";
             verdict.fails(Clause::Time, "POUCH-VER-52", words, "ask the office whether it still holds", 13);

@@ -44,6 +44,9 @@ pub enum Order {
     OldEpoch,
     /// The very same message again.
     Repeated,
+    /// Another key of the sender left the count where no honest message follows; from here on it is
+    /// counted beside that.
+    Beside,
     /// Its place is so far back that what stood there is no longer known.
     Forgotten,
     /// It has no place: epochs and numbers count from 1.
@@ -77,6 +80,11 @@ pub(crate) fn judge_order(verdict: &mut Verdict, order: &Order) {
             );
             let next = "ask the office by telephone what it sent since, and what is still open";
             verdict.unsure(Clause::Order, "POUCH-ORD-07", words, next, 13);
+        }
+        Order::Beside => {
+            let words = "Another key of this office spoilt the count of its messages: whether any before this one are missing is not known.";
+            let next = "ask the office by telephone what it sent before, and whether its keys are safe";
+            verdict.unsure(Clause::Order, "POUCH-ORD-08", words, next, 13);
         }
         Order::Contradiction { .. } => {
             let words = "The sender's messages contradict each other: two stand in one place. Both are kept.";

@@ -2,11 +2,14 @@
 //! how sure this node is of its own directory and clock.
 
 use pouch_directory::{Authority, Directory, NotInRole, Relay};
-use pouch_envelope::{AcceptedReceipt, Arrived, MessageLeaf, ReceiptRefused, Refusal, prove_sender};
+use pouch_envelope::{
+    AcceptedReceipt, Arrived, MessageLeaf, ReceiptRefused, Refusal, long_superseded, prove_signer,
+};
 use pouch_tlog::{Inclusion, LeafHash, Policy};
-use pouch_wire::{Canonical as _, Environment};
+use pouch_wire::{Canonical as _, Environment, Timestamp, limits};
 
 use crate::in_time::{Anchor, InTime};
+use crate::safe_text::visible;
 use crate::verdict::{Clause, Verdict};
 use crate::verify::Facts;
 
@@ -32,6 +35,7 @@ pub(crate) struct Outside {
 pub(crate) fn judge_outside(arrived: &Arrived, facts: &Facts<'_>, verdict: &mut Verdict) -> Outside {
     let header = arrived.header();
     let receipt = arrived.accepted(facts.directory);
+    let receipt = receipt.and_then(|receipt| receipt.timely(header.created, facts.now));
     let anchor = Anchor {
         at: receipt.as_ref().map_or(facts.now, |receipt| receipt.at),
         witnessed: receipt.as_ref().ok().and_then(|receipt| witnessed(arrived, receipt, facts)),
@@ -39,7 +43,7 @@ pub(crate) fn judge_outside(arrived: &Arrived, facts: &Facts<'_>, verdict: &mut 
     environment(header.environment, facts, &anchor, verdict);
     verdict.holds(Clause::Addressed, format!("Addressed to {}.", arrived.recipient()));
     let signature = arrived.signature();
-    let sender = match prove_sender(header, arrived.header_bytes(), &signature, facts.directory, anchor.at) {
+    let sender = match prove_signer(header, arrived.header_bytes(), &signature, facts.directory) {
         Ok(authority) => {
             verdict.holds(Clause::Signature, format!("The envelope is signed by {}.", header.sender));
             let words = format!(
@@ -54,18 +58,15 @@ pub(crate) fn judge_outside(arrived: &Arrived, facts: &Facts<'_>, verdict: &mut 
             None
         }
     };
-    if sender.is_some() {
+    if let Some(authority) = &sender {
+        not_long_superseded(arrived, authority, facts, &anchor, verdict);
         key_in_time(arrived, facts, &anchor, verdict);
     }
     Outside { sender, receipt, anchor }
 }
 
 /// By when witnesses had seen this very message in this relay's log.
-fn witnessed(
-    arrived: &Arrived,
-    receipt: &AcceptedReceipt,
-    facts: &Facts<'_>,
-) -> Option<pouch_wire::Timestamp> {
+fn witnessed(arrived: &Arrived, receipt: &AcceptedReceipt, facts: &Facts<'_>) -> Option<Timestamp> {
     let inclusion =
         facts.inclusion.filter(|inclusion| proves(inclusion, arrived, receipt, facts.directory))?;
     inclusion.checkpoint().cosigned_at()
@@ -109,11 +110,13 @@ fn environment(environment: Environment, facts: &Facts<'_>, anchor: &Anchor, ver
         let words = "It belongs to an exercise that the directory does not know.";
         return verdict.fails(Clause::Environment, "POUCH-VER-01", words, ASK_AGAIN, 15);
     };
+    // Whoever opened the exercise chose its name.
+    let name = visible(&exercise.name, true);
     if anchor.against(over) == InTime::After {
-        let words = format!("It belongs to exercise {}, which was over when it came.", &*exercise.name);
+        let words = format!("It belongs to exercise {name}, which was over when it came.");
         return verdict.fails(Clause::Environment, "POUCH-VER-02", words, ASK_AGAIN, 15);
     }
-    verdict.holds(Clause::Environment, format!("EXERCISE {}: this is a drill.", &*exercise.name));
+    verdict.holds(Clause::Environment, format!("EXERCISE {name}: this is a drill."));
 }
 
 fn sender_refused(error: &Refusal, verdict: &mut Verdict) {
@@ -131,6 +134,37 @@ fn sender_refused(error: &Refusal, verdict: &mut Verdict) {
             verdict.fails(Clause::Binding, error.code(), words, ASK_AGAIN, 12);
         }
         _ => verdict.fails(Clause::Signature, error.code(), words, ASK_AGAIN, 10),
+    }
+}
+
+/// A key that was rotated out has a day for what is under way. That day's end is an end like others: what
+/// the relay alone says came before it is never called sure, or a retired key would be good for ever to
+/// whoever finds it and has a relay's help.
+fn not_long_superseded(
+    arrived: &Arrived,
+    authority: &Authority,
+    facts: &Facts<'_>,
+    anchor: &Anchor,
+    verdict: &mut Verdict,
+) {
+    let Some(replaced) = authority.superseded else { return };
+    let end = Timestamp(replaced.0.saturating_add(limits::SUPERSEDED_GRACE_MS));
+    // Who holds it before the day is over needs nobody's word that it came before.
+    if facts.inclusion.is_none() && facts.time_is_sure && facts.now < end {
+        return;
+    }
+    match anchor.against(end) {
+        InTime::Before => {}
+        InTime::After => {
+            if let Some(error) = long_superseded(arrived.header(), authority, anchor.at) {
+                sender_refused(&error, verdict);
+            }
+        }
+        InTime::About | InTime::ByWord => {
+            let words =
+                "The key was replaced; that this came within a day of it rests on the relay's word alone.";
+            verdict.unsure(Clause::Binding, "POUCH-VER-35", words, CONFIRM, 12);
+        }
     }
 }
 
@@ -199,7 +233,7 @@ pub(crate) fn judge_surroundings(
 }
 
 fn log(arrived: &Arrived, receipt: &AcceptedReceipt, facts: &Facts<'_>, verdict: &mut Verdict) {
-    let (relay, index) = (&*receipt.relay, receipt.index);
+    let (relay, index) = (visible(&receipt.relay, true), receipt.index);
     match facts.inclusion {
         Some(inclusion) if proves(inclusion, arrived, receipt, facts.directory) => {
             verdict.holds(Clause::Log, format!("Logged: entry {index} of {relay}'s witnessed log."));

@@ -13,7 +13,7 @@ use crate::order::Order;
 use crate::stanza::NOTHING_BEFORE;
 
 /// How many of the newest places are remembered with their ids, and how many missing ones at most.
-const REMEMBERED: usize = 256;
+pub(crate) const REMEMBERED: usize = 256;
 
 /// What is known of one sender's sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::safe_text::visible;
+
 /// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -153,7 +155,9 @@ impl Verdict {
         self.put(clause, State::Fails, code, words.into(), next, exit);
     }
 
+    /// The one place where words enter a verdict: what others wrote and stands in them stays on its line.
     fn put(&mut self, clause: Clause, state: State, code: &str, words: String, next: &str, exit: u8) {
+        let words = visible(&words, true);
         self.clauses.push(ClauseResult { clause, state, code: code.into(), words, next: next.into(), exit });
     }
 

@@ -62,16 +62,35 @@ pub struct Refused {
     pub verdict: Verdict,
     /// The message, to be kept as evidence.
     pub arrived: Box<Arrived>,
+    /// Witnesses saw it where its relay says: what fails by its time then fails by more than a word.
+    witnessed: bool,
 }
+
+/// What may hold when this node knows more: its directory is behind, its clock is wrong, or the relay
+/// gave no receipt that counts.
+const NOT_YET: [&str; 3] = ["POUCH-VER-50", "POUCH-VER-60", "POUCH-VER-70"];
+
+/// What fails by the time at which one relay says that it accepted the message. Another may have accepted
+/// it earlier, and a relay that writes a false time must not cost a message.
+const BY_A_RELAY_S_WORD: [&str; 7] = [
+    "POUCH-ADM-14",
+    "POUCH-VER-02",
+    "POUCH-VER-30",
+    "POUCH-VER-33",
+    "POUCH-VER-43",
+    "POUCH-VER-47",
+    "POUCH-VER-52",
+];
 
 impl Refused {
     /// Whether the message is refused whatever comes: `false` when this node only cannot tell yet, because
-    /// its directory is behind, or because the relay that delivered it gave no receipt that counts. The
-    /// same message may then come again, from another relay, and hold.
+    /// its directory is behind or its clock, or because all that speaks against the message is the receipt
+    /// of the relay that delivered it. The same message may then come again, from another relay, and hold.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        let mut failing = self.verdict.failing().map(|clause| clause.code.as_str());
-        failing.any(|code| !matches!(code, "POUCH-VER-60" | "POUCH-VER-70"))
+        let may_pass =
+            |code: &str| NOT_YET.contains(&code) || (!self.witnessed && BY_A_RELAY_S_WORD.contains(&code));
+        self.verdict.failing().any(|clause| !may_pass(&clause.code))
     }
 }
 
@@ -115,6 +134,17 @@ impl<T> Verified<T> {
 }
 
 impl Verified<Notice> {
+    /// Adds that witnesses saw it in its relay's log only long after the time that the relay gives.
+    pub(crate) fn seen_late(mut self, seen: Timestamp) -> Self {
+        let words = format!(
+            "No witness saw it in the log before {}; that it was accepted earlier is the relay's word.",
+            seen
+        );
+        let next = "ask both offices when it was sent and received";
+        self.verdict.unsure(Clause::Log, "POUCH-VER-62", words, next, 13);
+        self
+    }
+
     /// Adds what became of it through the notices that came later.
     #[must_use]
     pub fn with_standing(mut self, standing: &Standing) -> Self {
@@ -163,6 +193,7 @@ impl Opened {
         let mut verdict = Verdict::default();
         let Self { arrived, secret, content } = self;
         let outside = judge_outside(&arrived, facts, &mut verdict);
+        let witnessed = outside.anchor.witnessed.is_some();
         let notice = notice_of(content, &mut verdict);
         let release = match (&notice, &outside.sender) {
             (Some((notice, signed, attachments)), Some(authority)) => {
@@ -189,7 +220,7 @@ impl Opened {
                 verdict,
                 _proved: Proved(()),
             }),
-            _ => Err(Refused { verdict, arrived: Box::new(arrived) }),
+            _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }
 
@@ -201,6 +232,7 @@ impl Opened {
         let mut verdict = Verdict::default();
         let Self { arrived, secret, content } = self;
         let outside = judge_outside(&arrived, facts, &mut verdict);
+        let witnessed = outside.anchor.witnessed.is_some();
         let said = outside
             .sender
             .as_ref()
@@ -221,7 +253,7 @@ impl Opened {
                     _proved: Proved(()),
                 })
             }
-            _ => Err(Refused { verdict, arrived: Box::new(arrived) }),
+            _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }
 }

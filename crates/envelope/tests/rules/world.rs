@@ -219,7 +219,7 @@ impl World {
         index
     }
 
-    fn opened(&mut self, act: Act, created: Timestamp) -> ExerciseId {
+    pub(crate) fn opened(&mut self, act: Act, created: Timestamp) -> ExerciseId {
         let index = self.directory.size();
         let nonce = sha256(&index.to_be_bytes());
         let statement = Statement { network: self.directory.network(), created, nonce, act: act.clone() };

@@ -10,7 +10,7 @@ use crate::evidence::{Case, entry, note};
 use crate::logs::{QUORUM, directory_note};
 use crate::post::{ACCEPTED, BA, MD, NL, NOTHING_BEFORE};
 use crate::receipts::{acknowledged, receipt, signed, verified};
-use crate::world::{HOUR, World, earlier, key, later};
+use crate::world::{HOUR, World, earlier, key, later, mandate, office};
 
 #[test]
 fn receipts_in_evidence_are_those_of_this_message_s_recipients() {
@@ -70,4 +70,21 @@ fn an_answer_by_a_key_that_was_revoked_since_is_told_with_that() {
     let caveat = "  BUT its key was revoked since; that it came before is its own word.";
     assert_eq!(words.lines().filter(|line| *line == caveat).count(), 2, "{words}");
     assert!(matches!(since(earlier(HOUR)), Err(EvidenceRefused::Receipt(1))));
+}
+
+#[test]
+fn an_answer_by_a_key_that_was_replaced_since_is_told_with_that() {
+    let case = Case::new();
+    let mut world = case.world.clone();
+    world.authorise(office(MD, "MD, the next", Environment::Live, mandate()), later(HOUR));
+    let mut parts = case.parts();
+    parts.entries = world.entries.iter().cloned().map(entry).collect();
+    parts.checkpoint = note(&directory_note(&world, &QUORUM, later(2 * HOUR)));
+    let replaced = |proven: &Proven| proven.answered().iter().map(|a| a.key_replaced).collect::<Vec<_>>();
+    assert_eq!(replaced(&case.check(&case.parts()).unwrap()), [false, false]);
+    let doubtful = case.check(&parts).unwrap();
+    assert_eq!(replaced(&doubtful), [true, true]);
+    let words = doubtful.words();
+    let caveat = "  BUT its key was replaced since; that it came before is its own word.";
+    assert_eq!(words.lines().filter(|line| *line == caveat).count(), 2, "{words}");
 }

@@ -2,10 +2,11 @@
 //! them.
 
 use pouch_directory::{Audience, Mandate};
-use pouch_notice::{Clause, Notice, State};
+use pouch_notice::{Clause, Facts, Notice, State};
 use pouch_wire::{Environment, NoticeType, Precedence, Timestamp, Tlp};
 
-use crate::post::{ACCEPTED, BA, MD, NL, holds, honest, in_state, only, refused};
+use crate::logs::Logged;
+use crate::post::{ACCEPTED, BA, MD, NL, facts, holds, honest, in_state, only, refused, reserved};
 use crate::world::{DAY, HOUR, NOW, World, drill_key, earlier, later, mandate, office, set};
 
 /// NL/technical's mandate was changed, ten hours ago.
@@ -89,7 +90,9 @@ fn a_mandate_that_was_over_when_a_relay_accepted_it_is_not_revived_by_a_date() {
     let posted = honest(&world).saying(|n| n.not_after = later(5 * DAY)).posted();
     assert!(holds(&posted.received(&world, MD)));
     // What is under way has a day.
-    assert!(holds(&posted.received_at(&world, MD, later(DAY + HOUR - 1))));
+    assert!(holds(&posted.received_at(&world, MD, later(DAY + HOUR - 1001))));
+    let read_later = posted.received_at(&world, MD, later(DAY + HOUR - 1000));
+    assert_eq!(reserved(read_later), only(Clause::Mandate, "POUCH-VER-45"), "by the relay's word alone");
     let dated_back = posted.received_at(&world, MD, later(DAY + HOUR));
     assert_eq!(refused(dated_back), only(Clause::Mandate, "POUCH-VER-43"));
 }
@@ -107,9 +110,20 @@ fn a_sender_does_not_choose_the_mandate_that_it_is_judged_by() {
         .with(|l| l.route.directory_size = wide)
         .posted();
     assert!(holds(&cites_old.received(&world, MD)), "it had not heard of it yet");
-    assert!(holds(&cites_old.received_at(&world, MD, later(DAY - 1))));
+    assert!(holds(&cites_old.received_at(&world, MD, later(DAY - 1001))));
     let a_day_later = cites_old.received_at(&world, MD, later(DAY));
-    assert_eq!(refused(a_day_later), only(Clause::Mandate, "POUCH-VER-40"));
+    assert!(a_day_later.as_ref().is_err_and(|refused| !refused.is_final()), "by that relay's time alone");
+    assert_eq!(refused(a_day_later), only(Clause::Mandate, "POUCH-VER-47"));
+    // Nor does a relay that dates back choose it for the sender.
+    let dated_back = cites_old.opened(&world, MD).unwrap().verify(&facts(&world, later(2 * DAY)));
+    assert_eq!(reserved(dated_back), only(Clause::Mandate, "POUCH-VER-45"));
+    let late = Logged::seen(&world, "relay-1", cites_old.id(), ACCEPTED, later(2 * DAY));
+    let proved = Facts { inclusion: Some(&late.inclusion), ..facts(&world, later(2 * DAY)) };
+    let dated_back = cites_old.opened_with(MD, &late.receipt).unwrap().verify(&proved);
+    assert_eq!(reserved(dated_back), only(Clause::Mandate, "POUCH-VER-45"));
+    let logged = Logged::new(&world, &cites_old, ACCEPTED);
+    let proved = Facts { inclusion: Some(&logged.inclusion), ..facts(&world, later(2 * DAY)) };
+    assert!(holds(&cites_old.opened_with(MD, &logged.receipt).unwrap().verify(&proved)));
     // And whoever cites the newer one is bound at once.
     let cites_new = honest(&world).posted();
     assert_eq!(refused(cites_new.received(&world, MD)), only(Clause::Mandate, "POUCH-VER-40"));

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::logs::{Logged, QUORUM, directory_note};
 use crate::post::{ACCEPTED, MD, NL, Posted, drill, honest, in_state, letter, only};
 use crate::receipts::{acknowledged, receipt, signed, verified};
-use crate::world::{DAY, HOUR, World, earlier, later, mandate};
+use crate::world::{DAY, HOUR, World, earlier, later, mandate, office};
+
+const MINUTE: u64 = HOUR / 60;
 
 /// An evidence file as its bytes say it, so that a test can make a wrong one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +48,10 @@ impl Case {
 
     fn of(world: World, posted: Posted) -> Self {
         let logged = Logged::new(&world, &posted, ACCEPTED);
+        Self::logged(world, posted, &logged)
+    }
+
+    fn logged(world: World, posted: Posted, logged: &Logged) -> Self {
         let found = logged.received(&world, &posted, MD).unwrap();
         let note = directory_note(&world, &QUORUM, COSIGNED).to_bytes();
         let file = EvidenceFile::new(world.entries.clone(), note, &found, logged.proof.to_bytes()).unwrap();
@@ -318,6 +324,41 @@ fn evidence_after_a_revocation_says_what_that_means_for_the_notice() {
     assert!(!about.words().contains("authentic"));
     let Err(EvidenceRefused::Notice(refused)) = since(earlier(HOUR)) else { panic!("it holds") };
     assert_eq!(in_state(&refused.verdict, State::Fails), [(Clause::KeyInTime, "POUCH-VER-30")]);
+}
+
+#[test]
+fn evidence_says_when_witnesses_saw_it_long_after_the_time_that_the_relay_gives() {
+    let seen_after = |ms: u64| {
+        let world = World::new();
+        let posted = honest(&world).posted();
+        let seen = Timestamp(ACCEPTED.0 + ms);
+        let logged = Logged::seen(&world, "relay-1", posted.id(), ACCEPTED, seen);
+        let case = Case::logged(world, posted, &logged);
+        case.check(&case.parts()).unwrap()
+    };
+    let in_time = seen_after(15 * MINUTE);
+    assert!(in_time.verified().verdict().decisive().is_none());
+    let late = seen_after(15 * MINUTE + 1000);
+    assert_eq!(in_state(late.verified().verdict(), State::Unsure), [(Clause::Log, "POUCH-VER-62")]);
+    let first = "NL/technical 2026-0007 is authentic, with reservations.";
+    assert_eq!(late.words().lines().next(), Some(first));
+}
+
+#[test]
+fn a_retired_key_and_a_relay_that_dates_back_make_no_evidence_that_is_called_authentic() {
+    let mut world = World::new();
+    let posted = honest(&world).posted();
+    world.authorise(office(NL, "NL, the next", Environment::Live, mandate()), later(DAY));
+    let opinion = |witnessed| {
+        let logged = Logged::seen(&world, "relay-1", posted.id(), ACCEPTED, witnessed);
+        let case = Case::logged(world.clone(), posted.clone(), &logged);
+        let proven = case.check(&case.parts()).unwrap();
+        proven.words().lines().next().unwrap().to_owned()
+    };
+    assert_eq!(opinion(later(2 * DAY - 1000)), "NL/technical 2026-0007 is authentic, with reservations.");
+    assert_eq!(opinion(later(2000)), "NL/technical 2026-0007 is authentic.");
+    let doubtful = "NL/technical 2026-0007 bears the signature of NL/technical; whether its key still spoke is doubtful.";
+    assert_eq!(opinion(later(10 * DAY)), doubtful);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Keys that were rotated or revoked, members that were suspended: what came first, and how sure that is.
 
 use pouch_envelope::Refusal;
-use pouch_notice::{Clause, State};
+use pouch_notice::{Clause, Facts, State};
 use pouch_wire::{Environment, Timestamp, limits};
 
 use crate::logs::Logged;
-use crate::post::{ACCEPTED, MD, NL, Posted, holds, honest, in_state, only, refused, reserved};
-use crate::world::{DAY, HOUR, World, earlier, key, later, mandate, office};
+use crate::post::{ACCEPTED, MD, NL, Posted, READ, facts, holds, honest, in_state, only, refused, reserved};
+use crate::world::{DAY, HOUR, NOW, World, earlier, key, later, mandate, office};
 
 const NEXT: &str = "NL/technical, the next";
 
@@ -95,11 +95,13 @@ fn a_key_that_was_rotated_out_may_finish_what_was_under_way_and_no_more() {
     world.authorise(office(NL, NEXT, Environment::Live, mandate()), later(0));
     let grace = limits::SUPERSEDED_GRACE_MS;
     assert!(under_way.admitted(&world, later(grace)).is_ok());
-    assert!(holds(&under_way.received_at(&world, MD, later(grace))));
+    assert!(holds(&under_way.received_at(&world, MD, later(grace - 1001))), "read within the day");
+    let about = under_way.received_at(&world, MD, later(grace));
+    assert_eq!(reserved(about), only(Clause::Binding, "POUCH-VER-35"));
     let refusal = under_way.admitted(&world, later(grace + 1)).unwrap_err();
     let Refusal::LongSuperseded { key: replaced, .. } = refusal else { panic!("{refusal:?}") };
     assert_eq!(replaced, key(NL).public().id());
-    let too_late = under_way.received_at(&world, MD, later(grace + 1));
+    let too_late = under_way.received_at(&world, MD, later(grace + limits::CLOCK_SKEW_MS_MAX + 1));
     assert_eq!(refused(too_late), only(Clause::Binding, "POUCH-ADM-14"));
 
     // Whoever knows of the new key does not use the old one.
@@ -116,6 +118,67 @@ fn a_key_that_was_rotated_out_may_finish_what_was_under_way_and_no_more() {
         .with(|l| l.route.directory_size -= 1)
         .posted();
     assert_eq!(refused(too_early.received(&world, MD)), only(Clause::Binding, "POUCH-DIR-41"));
+}
+
+#[test]
+fn a_relay_s_false_time_does_not_make_a_retired_key_speak_again() {
+    let mut world = World::new();
+    let posted = honest(&world).saying(|n| n.not_after = later(20 * DAY)).posted();
+    world.authorise(office(NL, NEXT, Environment::Live, mandate()), later(DAY));
+    let ten_days_on = facts(&world, later(10 * DAY));
+    // Made ten days later, with the old key, and dated back by a relay that helps.
+    let unproved = posted.opened_at(&world, MD, ACCEPTED).unwrap().verify(&ten_days_on);
+    assert_eq!(reserved(unproved), only(Clause::Binding, "POUCH-VER-35"));
+    let late = Logged::seen(&world, "relay-1", posted.id(), ACCEPTED, later(10 * DAY));
+    let proved = Facts { inclusion: Some(&late.inclusion), ..ten_days_on };
+    let dated_back = posted.opened_with(MD, &late.receipt).unwrap().verify(&proved);
+    assert_eq!(reserved(dated_back), only(Clause::Binding, "POUCH-VER-35"));
+    // What witnesses saw in time is as good ten days later.
+    let logged = Logged::new(&world, &posted, ACCEPTED);
+    let proved = Facts { inclusion: Some(&logged.inclusion), ..ten_days_on };
+    assert!(holds(&posted.opened_with(MD, &logged.receipt).unwrap().verify(&proved)));
+    // A clock that nobody confirms does not stand in for witnesses.
+    let unsure = Facts { time_is_sure: false, ..facts(&world, later(HOUR)) };
+    let by_our_clock = posted.opened_at(&world, MD, ACCEPTED).unwrap().verify(&unsure);
+    assert_eq!(reserved(by_our_clock)[0], (Clause::Binding, "POUCH-VER-35".to_owned()));
+    assert!(holds(&posted.opened_at(&world, MD, ACCEPTED).unwrap().verify(&facts(&world, later(HOUR)))));
+}
+
+#[test]
+fn what_fails_by_one_relay_s_time_alone_may_hold_by_another_s() {
+    let mut world = World::new();
+    let posted = long_valid(&world);
+    world.authorise(office(NL, NEXT, Environment::Live, mandate()), later(0));
+    world.revoke(NL, later(HOUR), later(10 * HOUR));
+    let read = later(3 * DAY);
+    let from = |accepted| posted.opened_at(&world, MD, accepted).unwrap().verify(&facts(&world, read));
+    let Err(refused) = from(later(2 * DAY)) else { panic!("it was verified") };
+    let codes: Vec<_> = refused.verdict.failing().map(|clause| clause.code.as_str()).collect();
+    assert_eq!(codes, ["POUCH-ADM-14", "POUCH-VER-30"]);
+    assert!(!refused.is_final(), "that relay may have written a false time");
+    assert!(from(ACCEPTED).is_ok());
+    // A relay whose log witnesses saw is held to its time.
+    let logged = Logged::new(&world, &posted, later(2 * DAY));
+    let Err(refused) = logged.received(&world, &posted, MD) else { panic!("it was verified") };
+    assert!(refused.is_final());
+}
+
+#[test]
+fn a_receipt_whose_time_cannot_be_true_is_none_and_costs_no_message() {
+    let world = World::new();
+    let posted = long_valid(&world);
+    let skew = limits::CLOCK_SKEW_MS_MAX;
+    let read = |accepted| posted.opened_at(&world, MD, accepted).unwrap().verify(&facts(&world, READ));
+    for possible in [Timestamp(NOW.0 - skew), ACCEPTED, Timestamp(READ.0 + skew)] {
+        assert!(holds(&read(possible)));
+    }
+    for impossible in
+        [Timestamp(NOW.0 - skew - 1), Timestamp(READ.0 + skew + 1), later(20 * DAY), Timestamp(0)]
+    {
+        let Err(not_yet) = read(impossible) else { panic!("it was verified") };
+        assert!(!not_yet.is_final());
+        assert_eq!(refused::<pouch_notice::Notice>(Err(not_yet)), only(Clause::Log, "POUCH-VER-60"));
+    }
 }
 
 #[test]

@@ -52,10 +52,20 @@ impl Logged {
     }
 
     pub(crate) fn by(world: &World, relay: &str, id: EnvelopeId, accepted: Timestamp) -> Self {
+        Self::seen(world, relay, id, accepted, Timestamp(accepted.0 + 1000))
+    }
+
+    /// Accepted by a relay's word at one time, and seen by its witnesses at another.
+    pub(crate) fn seen(
+        world: &World,
+        relay: &str,
+        id: EnvelopeId,
+        accepted: Timestamp,
+        witnessed: Timestamp,
+    ) -> Self {
         let other = |n: u8| leaf(EnvelopeId(pouch_crypto::sha256(&[n])), accepted);
         let tree: MemoryTree =
             [other(0), other(1), leaf(id, accepted), other(2), other(3)].into_iter().collect();
-        let witnessed = Timestamp(accepted.0 + 1000);
         let note = cosigned(&message_log(relay), &tree, &QUORUM, witnessed);
         let path = tree.inclusion(2, tree.size()).unwrap();
         let view = world.directory.now_view();

@@ -27,6 +27,7 @@ fn each_order_has_its_own_colour_and_code() {
         (Order::Contradiction { other }, Colour::Red, "POUCH-ORD-03"),
         (Order::OldEpoch, Colour::Red, "POUCH-ORD-04"),
         (Order::Forgotten, Colour::Amber, "POUCH-ORD-05"),
+        (Order::Beside, Colour::Amber, "POUCH-ORD-08"),
         (Order::NewEpochGap { from: 1, to: 2 }, Colour::Amber, "POUCH-ORD-07"),
         (Order::Nowhere, Colour::Red, "POUCH-ORD-06"),
     ] {

@@ -1,11 +1,11 @@
 //! The release rule that the sender's state publishes, as every recipient checks it.
 
 use pouch_crypto::{Context, Domain};
-use pouch_notice::{Approval, Clause, Colour};
+use pouch_notice::{Approval, Clause, Colour, Facts};
 use pouch_wire::{Canonical as _, Environment, Timestamp};
 
 use crate::logs::Logged;
-use crate::post::{ACCEPTED, Letter, MD, NL, holds, honest, only, refused, reserved};
+use crate::post::{ACCEPTED, Letter, MD, NL, facts, holds, honest, only, refused, reserved};
 use crate::world::{DAY, HOUR, World, earlier, key, later, mandate};
 
 const OFFICERS: [(&str, &str); 4] = [
@@ -174,8 +174,15 @@ fn a_sender_does_not_choose_the_rule_that_it_is_judged_by() {
     world.demand(2, false, later(0));
     let long = |l: Letter| l.saying(|n| n.not_after = later(3 * DAY));
     let cites_old = long(honest(&world)).with(|l| l.route.directory_size = lax).approved(&["duty"]).posted();
-    assert!(holds(&cites_old.received_at(&world, MD, later(DAY - 1))), "it had not heard of it yet");
+    assert!(holds(&cites_old.received_at(&world, MD, later(DAY - 1001))), "it had not heard of it yet");
     let a_day_later = cites_old.received_at(&world, MD, later(DAY));
-    assert_eq!(refused(a_day_later), only(Clause::Release, "POUCH-VER-42"));
+    assert!(a_day_later.as_ref().is_err_and(|refused| !refused.is_final()), "by that relay's time alone");
+    assert_eq!(refused(a_day_later), only(Clause::Release, "POUCH-VER-47"));
+    // Nor does a relay that dates back choose it for the sender.
+    let dated_back = cites_old.opened(&world, MD).unwrap().verify(&facts(&world, later(2 * DAY)));
+    assert_eq!(reserved(dated_back), only(Clause::Release, "POUCH-VER-46"));
+    let logged = Logged::new(&world, &cites_old, ACCEPTED);
+    let proved = Facts { inclusion: Some(&logged.inclusion), ..facts(&world, later(2 * DAY)) };
+    assert!(holds(&cites_old.opened_with(MD, &logged.receipt).unwrap().verify(&proved)));
     assert!(!released(&world, &honest(&world).approved(&["duty"])));
 }
