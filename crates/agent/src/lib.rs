@@ -4,6 +4,7 @@
 //! Each part owns its state and is reached through channels; `Desk` holds the handles that they share.
 
 mod caught_up;
+mod clocks;
 mod compose;
 mod config;
 mod desk;

@@ -238,7 +238,7 @@ pub(crate) async fn fetch_proofs(desk: &Arc<Desk>, told: &mut HashSet<EnvelopeId
                         row.envelope.short(),
                         late.as_secs()
                     );
-                    desk.tell(Happening::new(EventKind::Alarm, "POUCH-AGT-22", words).of(row.envelope))
+                    desk.tell(Happening::new(EventKind::Alarm, "POUCH-AGT-26", words).of(row.envelope))
                         .await?;
                 }
             }
