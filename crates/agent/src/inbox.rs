@@ -10,21 +10,18 @@ use std::time::Duration;
 use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
-use pouch_notice::body::AnswerKind;
 use pouch_notice::{
-    Body, Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
-    SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
+    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, SequenceState,
+    StanzaSecret, State, Verdict, Verified, open, reopen, standing,
 };
-use pouch_store::{
-    Arrival, ArrivalRow, Inbox as _, Kept, Ladder as _, Lookup as _, NewRefusal, Outbox as _, Outgoing, Rung,
-    RungRow, Standing,
-};
+use pouch_store::{Arrival, ArrivalRow, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, limits};
+use pouch_wire::{Canonical as _, ContactPoint, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::answers;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
@@ -245,7 +242,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let receipt = receipts::seal_receipt(verified.arrived(), said, desk).await;
     let receipt = receipt.or_else(not_now)?;
     let number = notice.full_number();
-    let answered = answers(notice, desk).await?;
+    let answered = answers::answered(&verified, desk).await?;
     let row = arrival(&verified, &state, &order, desk)?;
     let mut happenings = vec![came(&number, notice, again).of(row.envelope)];
     if let Some((ours, rung)) = &answered {
@@ -263,26 +260,6 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         ..row
     };
     keep(row, desk).await
-}
-
-/// The message of ours that a notice answers, and its sender's rung. "We are looking" is no answer yet.
-async fn answers(notice: &Notice, desk: &Desk) -> Result<Option<(EnvelopeId, RungRow)>, AgentError> {
-    let (Some(concerned), Body::Response(response)) = (&notice.concerns, &notice.body) else {
-        return Ok(None);
-    };
-    if response.answers.iter().all(|answer| answer.kind == AnswerKind::Interim) {
-        return Ok(None);
-    }
-    let ours = desk.store.find_outgoing(&concerned.id.to_string()).await?.pop();
-    Ok(ours.map(|row| {
-        let rung = RungRow {
-            recipient: notice.sender.clone(),
-            rung: Rung::Answered,
-            at: Some(notice.created),
-            detail: Some(notice.full_number()),
-        };
-        (row.envelope, rung)
-    }))
 }
 
 fn came(number: &str, notice: &Notice, again: bool) -> Happening {
@@ -335,10 +312,10 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
     let concerned = receipt.envelope;
-    let (rung, detail) = rung_of(&receipt.said);
+    let (rung, detail) = answers::rung_of(&receipt.said);
     let mut happenings = Vec::new();
     let mut progress = None;
-    if answers_ours(receipt, &from, desk).await? {
+    if answers::confirmed(&verified, desk).await? {
         let word = match rung {
             Rung::Verified => "verified by the node of",
             Rung::Acknowledged => "acknowledged by an officer of",
@@ -356,37 +333,6 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     let kept = arrival(&verified, &state, &order, desk)?;
     let events = happenings.iter().map(|happening| happening.row(kept.arrived_at)).collect();
     keep(Arrival { progress, events, ..kept }, desk).await
-}
-
-/// Whether a receipt is for a message that this very recipient was sent, and for the notice in it.
-async fn answers_ours(
-    receipt: &RecipientReceipt,
-    from: &ContactPoint,
-    desk: &Desk,
-) -> Result<bool, AgentError> {
-    let ladder = desk.store.ladder(receipt.envelope).await?;
-    if !ladder.iter().any(|rung| rung.recipient == *from) {
-        return Ok(false);
-    }
-    let (Said::Verified { notice, .. } | Said::Acknowledged { notice, .. }) = &receipt.said else {
-        return Ok(true);
-    };
-    let sent = desk.store.outgoing(receipt.envelope).await?;
-    Ok(sent.and_then(|row| row.notice) == Some(*notice))
-}
-
-/// How far a recipient says that it got, and in which words.
-fn rung_of(said: &Said) -> (Rung, Option<String>) {
-    match said {
-        Said::Verified { .. } => (Rung::Verified, None),
-        Said::Acknowledged { officer, answer_by, note, .. } => {
-            let by = answer_by.map(|_| ", an answer will come").unwrap_or_default();
-            let note =
-                note.as_ref().map(|n| format!(": {}", pouch_notice::visible(n, true))).unwrap_or_default();
-            (Rung::Acknowledged, Some(format!("{}{by}{note}", pouch_notice::visible(officer, true))))
-        }
-        Said::Refused { code } => (Rung::Refused, Some(code.to_string())),
-    }
 }
 
 /// What the sender of a refused message hears. A receipt is never answered, so that no two nodes talk

@@ -213,7 +213,7 @@ fn reopen_own(row: &OutgoingRow, desk: &Desk) -> Result<Signed, AgentError> {
 }
 
 /// A copy that cannot be read is named in the log, and keeps no other from being shown.
-fn readable(row: &OutgoingRow, desk: &Desk) -> Option<Signed> {
+pub(crate) fn readable(row: &OutgoingRow, desk: &Desk) -> Option<Signed> {
     reopen_own(row, desk)
         .inspect_err(|error| {
             error!(envelope = %row.envelope.short(), code = error.code(), "a sent message cannot be read");
