@@ -11,13 +11,13 @@ use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
 use pouch_notice::{
-    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, SequenceState,
-    StanzaSecret, State, Verdict, Verified, open, reopen, standing,
+    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Reference, Refused,
+    SequenceState, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
 };
 use pouch_store::{Arrival, ArrivalRow, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, limits};
+use pouch_wire::{Canonical as _, ContactPoint, NoticeType, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -210,6 +210,7 @@ fn arrival<T>(
         envelope: arrived.id(),
         notice: None,
         concerns: None,
+        amends: false,
         number: None,
         sender: header.sender.clone(),
         precedence: header.precedence,
@@ -254,6 +255,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         progress: answered,
         notice: (!again).then_some(id),
         concerns: notice.concerns.as_ref().map(|named| named.id),
+        amends: matches!(notice.notice_type(), NoticeType::Correction | NoticeType::Cancellation),
         number: (!again).then(|| number.clone()),
         receipt,
         events: happenings.iter().map(|happening| happening.row(row.arrived_at)).collect(),
@@ -376,7 +378,7 @@ async fn refuse(
         created: header.created,
         arrived_at: now,
         verdict: serde_json::to_string(verdict).unwrap_or_default(),
-        stored: arrived.to_bytes()?,
+        stored: evidence_of(arrived, desk)?,
         receipt,
         events: vec![happening.row(now)],
     };
@@ -386,6 +388,17 @@ async fn refuse(
         desk.wake_outbox();
     }
     Ok(())
+}
+
+/// What is kept of a refused message: all of it when its sender is proved to have made it; else its header,
+/// which names the digest of the rest, and the signature over it. A relay alone must not fill the disk.
+fn evidence_of(arrived: &Arrived, desk: &Desk) -> Result<Vec<u8>, AgentError> {
+    if receipts::is_by_its_sender(arrived, desk) {
+        return Ok(arrived.to_bytes()?);
+    }
+    let mut outside = arrived.header_bytes().to_vec();
+    outside.extend_from_slice(&arrived.signature().0.0);
+    Ok(outside)
 }
 
 /// A kept arrival, opened and verified again as of now.
@@ -415,19 +428,39 @@ async fn reading(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
     let reading = read_alone(row, desk).await?;
     let Reading::Verified(verified) = reading else { return Ok(reading) };
     let id = verified.notice_id();
+    let member = &verified.value().sender.member;
+    let mut amending = desk.store.amending(id, member, AMENDING_MAX.saturating_add(1)).await?;
+    let left_out = u32::try_from(amending.len()).unwrap_or(u32::MAX) > AMENDING_MAX;
     let mut later = Vec::new();
-    for row in desk.store.concerning(id, &verified.value().sender.member, CONCERNING_MAX).await? {
+    // Oldest first: the first withdrawal is the one that is named.
+    amending.reverse();
+    for entry in amending {
+        let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
         // One that cannot be read is told of where it stands itself.
         if let Ok(Reading::Verified(verified)) = read_alone(&row, desk).await {
             later.push(*verified);
         }
     }
-    let standing = standing(verified.value(), id, &later);
+    let mut standing = standing(verified.value(), id, &later);
+    if left_out {
+        not_all_read(&mut standing, &later);
+    }
     Ok(Reading::Verified(Box::new(verified.with_standing(&standing))))
 }
 
-/// How many of a member's notices about one of its own are looked at; nobody corrects so often.
-const CONCERNING_MAX: u32 = 64;
+/// How many corrections and withdrawals of one notice are looked at; nobody corrects so often.
+const AMENDING_MAX: u32 = 64;
+
+/// What was not looked at may withdraw it. So it does not stand unchanged, whatever the others say.
+fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>]) {
+    if standing.cancelled_by.is_none() && standing.corrected_by.is_empty() {
+        standing.corrected_by.extend(later.last().map(|verified| Reference {
+            sender: verified.value().sender.clone(),
+            number: verified.value().number,
+            id: verified.notice_id(),
+        }));
+    }
+}
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
 async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
