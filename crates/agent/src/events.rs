@@ -1,6 +1,7 @@
 //! What happens at a node, in words without content: kept in the database, told to whoever watches.
 
 use pouch_control::{Event, EventKind};
+use pouch_notice::visible;
 use pouch_store::{AgentStore, EventLog as _, NewEvent, StoreError};
 use pouch_wire::{EnvelopeId, Precedence, Timestamp};
 use tokio::sync::watch;
@@ -44,8 +45,9 @@ impl Happening {
         .unwrap_or_default();
         NewEvent {
             at,
-            code: self.code.clone(),
-            words: self.words.clone(),
+            // Relays choose some of it.
+            code: visible(&self.code, true),
+            words: visible(&self.words, true),
             alarm: self.kind == EventKind::Alarm,
             detail,
         }
