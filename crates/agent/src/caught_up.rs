@@ -2,57 +2,95 @@
 //!
 //! No relay says that it has nothing more; but a relay delivers what waits as soon as a session is there.
 //! So a node has everything when the sessions with all its home relays have been up and nothing has come
-//! for a while. It must never say so while a delivery is under way.
+//! from them for a while. It must never say so while a delivery is under way. What other relays do says
+//! nothing, and the wall clock is not asked: it can be moved.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use pouch_wire::Timestamp;
+use tokio::time::Instant;
+
+use crate::desk::Desk;
 
 /// For how long nothing may have come. A relay brings what was not taken again within five minutes.
-const QUIET: Duration = Duration::from_secs(600);
+pub(crate) const QUIET: Duration = Duration::from_secs(600);
 
-/// The sessions that are up, and what comes on them.
+/// What one relay does.
 #[derive(Debug, Default)]
-pub(crate) struct CaughtUp {
-    /// Since when the session with each relay is up.
-    up: BTreeMap<String, Timestamp>,
+struct Relay {
+    /// Since when its session is up.
+    up: Option<Instant>,
     /// Deliveries that began and did not end.
     under_way: usize,
     /// When the last one ended.
-    last_ended: Timestamp,
+    last_ended: Option<Instant>,
 }
+
+impl Relay {
+    fn is_quiet(&self, now: Instant) -> bool {
+        let for_long = |from: Instant| now.saturating_duration_since(from) >= QUIET;
+        self.under_way == 0 && self.up.is_some_and(for_long) && self.last_ended.is_none_or(for_long)
+    }
+}
+
+/// The sessions that are up, and what comes on them.
+#[derive(Debug, Default)]
+pub(crate) struct CaughtUp(BTreeMap<String, Relay>);
 
 impl CaughtUp {
     /// A session with a relay is there.
-    pub(crate) fn up(&mut self, relay: &str, now: Timestamp) {
-        self.up.insert(relay.to_owned(), now);
+    pub(crate) fn up(&mut self, relay: &str, now: Instant) {
+        self.of(relay).up = Some(now);
     }
 
     /// The session with a relay is gone.
     pub(crate) fn down(&mut self, relay: &str) {
-        self.up.remove(relay);
+        self.of(relay).up = None;
     }
 
     /// A delivery begins.
-    pub(crate) fn begins(&mut self) {
-        self.under_way = self.under_way.saturating_add(1);
+    fn begins(&mut self, relay: &str) {
+        let relay = self.of(relay);
+        relay.under_way = relay.under_way.saturating_add(1);
     }
 
     /// A delivery ended, whatever came of it.
-    pub(crate) fn ends(&mut self, now: Timestamp) {
-        self.under_way = self.under_way.saturating_sub(1);
-        self.last_ended = now;
+    fn ends(&mut self, relay: &str, now: Instant) {
+        let relay = self.of(relay);
+        relay.under_way = relay.under_way.saturating_sub(1);
+        relay.last_ended = Some(now);
     }
 
-    /// Whether all these home relays had the time, after `moment`, to hand over what they kept. A node
-    /// without any (its member is suspended) cannot tell.
-    pub(crate) fn since(&self, moment: Timestamp, home: &[&str], now: Timestamp) -> bool {
-        let quiet = |from: Timestamp| now >= from.max(moment).after(QUIET);
-        self.under_way == 0
-            && quiet(self.last_ended)
-            && !home.is_empty()
-            && home.iter().all(|relay| self.up.get(*relay).is_some_and(|up| quiet(*up)))
+    /// Whether all these home relays have had the time to hand over what they kept. A node without any
+    /// (its member is suspended) cannot tell.
+    pub(crate) fn is_quiet(&self, home: &[&str], now: Instant) -> bool {
+        let quiet = |relay: &&str| self.0.get(*relay).is_some_and(|relay| relay.is_quiet(now));
+        !home.is_empty() && home.iter().all(quiet)
+    }
+
+    fn of(&mut self, relay: &str) -> &mut Relay {
+        self.0.entry(relay.to_owned()).or_default()
+    }
+}
+
+/// A delivery that is under way for as long as this lives: one that is dropped or panics has ended too.
+pub(crate) struct Delivering {
+    relay: String,
+    desk: Arc<Desk>,
+}
+
+impl Delivering {
+    /// A relay's delivery begins.
+    pub(crate) fn begin(relay: &str, desk: &Arc<Desk>) -> Self {
+        desk.note(|state| state.begins(relay));
+        Self { relay: relay.to_owned(), desk: desk.clone() }
+    }
+}
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        self.desk.note(|state| state.ends(&self.relay, Instant::now()));
     }
 }
 
@@ -61,63 +99,66 @@ mod tests {
     use super::*;
 
     const HOME: [&str; 2] = ["relay-1", "relay-2"];
-    const DUE: Timestamp = Timestamp(10_000_000);
 
-    fn after(seconds: u64) -> Timestamp {
-        DUE.after(Duration::from_secs(seconds))
+    fn after(begin: Instant, seconds: u64) -> Instant {
+        begin.checked_add(Duration::from_secs(seconds)).unwrap()
     }
 
-    fn caught_up(state: &CaughtUp, seconds: u64) -> bool {
-        state.since(DUE, &HOME, after(seconds))
-    }
-
-    fn both_up() -> CaughtUp {
+    fn both_up(begin: Instant) -> CaughtUp {
         let mut state = CaughtUp::default();
-        HOME.into_iter().for_each(|relay| state.up(relay, Timestamp(1)));
+        HOME.into_iter().for_each(|relay| state.up(relay, begin));
         state
     }
 
     #[test]
-    fn a_node_that_stays_connected_is_caught_up_soon_after_any_moment() {
-        let state = both_up();
-        assert!(!caught_up(&state, 0));
-        assert!(!caught_up(&state, 599));
-        assert!(caught_up(&state, 600));
+    fn a_node_that_stays_connected_is_caught_up_soon() {
+        let begin = Instant::now();
+        let state = both_up(begin);
+        assert!(!state.is_quiet(&HOME, begin));
+        assert!(!state.is_quiet(&HOME, after(begin, 599)));
+        assert!(state.is_quiet(&HOME, after(begin, 600)));
     }
 
     #[test]
     fn one_home_relay_that_is_away_is_enough_to_wait() {
-        let mut state = both_up();
+        let begin = Instant::now();
+        let mut state = both_up(begin);
         state.down("relay-2");
-        assert!(!caught_up(&state, 1_000_000));
-        state.up("relay-2", after(500));
-        assert!(!caught_up(&state, 1_099));
-        assert!(caught_up(&state, 1_100));
-        assert!(!CaughtUp::default().since(DUE, &HOME, after(1_000_000)));
+        assert!(!state.is_quiet(&HOME, after(begin, 1_000_000)));
+        state.up("relay-2", after(begin, 500));
+        assert!(!state.is_quiet(&HOME, after(begin, 1_099)));
+        assert!(state.is_quiet(&HOME, after(begin, 1_100)));
+        assert!(!CaughtUp::default().is_quiet(&HOME, after(begin, 1_000_000)));
     }
 
     #[test]
     fn a_delivery_that_is_under_way_or_just_ended_is_waited_for() {
-        let mut state = both_up();
-        state.begins();
-        state.begins();
-        state.ends(after(10));
-        assert!(!caught_up(&state, 1_000_000));
-        state.ends(after(900));
-        assert!(!caught_up(&state, 1_499));
-        assert!(caught_up(&state, 1_500));
+        let begin = Instant::now();
+        let mut state = both_up(begin);
+        state.begins("relay-1");
+        state.begins("relay-1");
+        state.ends("relay-1", after(begin, 10));
+        assert!(!state.is_quiet(&HOME, after(begin, 1_000_000)));
+        state.ends("relay-1", after(begin, 900));
+        assert!(!state.is_quiet(&HOME, after(begin, 1_499)));
+        assert!(state.is_quiet(&HOME, after(begin, 1_500)));
     }
 
     #[test]
     fn a_node_without_home_relays_cannot_tell() {
-        assert!(!both_up().since(DUE, &[], after(1_000_000)));
+        let begin = Instant::now();
+        assert!(!both_up(begin).is_quiet(&[], after(begin, 1_000_000)));
     }
 
     #[test]
-    fn sessions_with_other_relays_do_not_count() {
-        let mut state = both_up();
-        state.up("relay-3", after(10_000));
+    fn what_other_relays_deliver_keeps_no_key_alive() {
+        let begin = Instant::now();
+        let mut state = both_up(begin);
+        state.up("relay-3", after(begin, 500));
+        state.begins("relay-3");
+        state.ends("relay-3", after(begin, 599));
+        state.begins("relay-3");
         state.down("relay-3");
-        assert!(caught_up(&state, 600));
+        assert!(state.is_quiet(&HOME, after(begin, 600)));
     }
 }

@@ -10,7 +10,7 @@ use pouch_notice::{
     Approval, Attachment, Content, Draft, Notice, NoticeNumber, Reference, Release, Signed, body_from_toml,
     usual_life_ms, within_mandate, year_of,
 };
-use pouch_store::{Draft as DraftRow, Drafts as _, Lookup as _, Numbers as _, Outbox as _, StoreError};
+use pouch_store::{Draft as DraftRow, Drafts as _, Numbers as _, Outbox as _, StoreError};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, Fixed, KeyId, List, NoticeId,
     OutOfBounds, Set, Text, Timestamp, canonical, limits,
@@ -364,11 +364,7 @@ fn key_does_not_speak(why: &str) -> Refusal {
 
 /// The notice that somebody answers, corrects or cancels.
 async fn referred(wanted: &str, desk: &Desk) -> Result<Reference, Failed> {
-    let mut rows = desk.store.find_arrival(wanted).await?;
-    if rows.len() > 1 {
-        return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
-    }
-    if let Some(row) = rows.pop() {
+    if let Some(row) = crate::views::arrival(wanted, desk).await? {
         return match inbox::read(&row, desk).await {
             Reading::Verified(verified) => {
                 let notice = verified.value();

@@ -1,7 +1,7 @@
 //! What every part of a node shares: handles to the store, the directory as believed now, the keys in
 //! use, the sessions. It holds no state of its own that two parts could disagree about.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -15,9 +15,11 @@ use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp, limits,
 };
 use rand::Rng as _;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::time::Instant;
 
 use crate::caught_up::CaughtUp;
+use crate::clocks::Clocks;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::keys::KeyKeeper;
@@ -72,8 +74,10 @@ pub(crate) struct Desk {
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.
     pub(crate) wake_mirror: mpsc::Sender<()>,
-    /// What the relays' clocks said, against ours, in milliseconds (theirs less ours).
-    pub(crate) offsets: RwLock<HashMap<String, i64>>,
+    /// What the relays' clocks say of ours.
+    pub(crate) clocks: RwLock<Clocks>,
+    /// Says that the keys can be looked after: a relay told the time.
+    pub(crate) wake_tend: Notify,
     /// Whether this node has everything from all its home relays.
     pub(crate) caught_up: RwLock<CaughtUp>,
 }
@@ -167,34 +171,34 @@ impl Desk {
 
     /// Notes a relay's clock.
     pub(crate) fn heard_clock(&self, relay: &str, theirs: Timestamp) {
-        let ours = (self.clock)();
-        let offset = i64::try_from(theirs.0)
-            .unwrap_or(i64::MAX)
-            .saturating_sub(i64::try_from(ours.0).unwrap_or(i64::MAX));
-        self.offsets.write().unwrap_or_else(PoisonError::into_inner).insert(relay.to_owned(), offset);
+        let mut clocks = self.clocks.write().unwrap_or_else(PoisonError::into_inner);
+        clocks.heard(relay, theirs, Instant::now());
     }
 
-    /// The median of what the relays' clocks said against ours, in milliseconds; `None` before any did.
+    /// A relay's session is gone, and its clock with it.
+    pub(crate) fn lost_clock(&self, relay: &str) {
+        self.clocks.write().unwrap_or_else(PoisonError::into_inner).gone(relay);
+    }
+
+    /// The median of what the relays' clocks say against ours, in milliseconds; `None` while none does.
     pub(crate) fn clock_offset_ms(&self) -> Option<i64> {
-        let offsets = self.offsets.read().unwrap_or_else(PoisonError::into_inner);
-        let mut sorted: Vec<i64> = offsets.values().copied().collect();
-        sorted.sort_unstable();
-        sorted.get(sorted.len() / 2).copied()
+        let clocks = self.clocks.read().unwrap_or_else(PoisonError::into_inner);
+        clocks.offset_ms((self.clock)(), Instant::now())
     }
 
     /// Whether the time is known: our clock agrees with the relays' within two minutes.
     pub(crate) fn time_is_sure(&self) -> bool {
-        let tolerated = i64::try_from(limits::CLOCK_SKEW_MS_MAX).unwrap_or(i64::MAX);
-        self.clock_offset_ms().is_some_and(|offset| offset.unsigned_abs() <= tolerated.unsigned_abs())
+        let clocks = self.clocks.read().unwrap_or_else(PoisonError::into_inner);
+        clocks.agree((self.clock)(), Instant::now())
     }
 
-    /// Whether this node had everything from its home relays at some time after `moment`.
-    pub(crate) fn caught_up_since(&self, moment: Timestamp) -> bool {
+    /// Whether this node has everything from its home relays.
+    pub(crate) fn is_caught_up(&self) -> bool {
         let directory = self.directory();
         let home = directory.now_view().home_relays(&self.me);
         let home: Vec<&str> = home.iter().map(|relay| relay.name.as_str()).collect();
         let state = self.caught_up.read().unwrap_or_else(PoisonError::into_inner);
-        state.since(moment, &home, (self.clock)())
+        state.is_quiet(&home, Instant::now())
     }
 
     /// Notes what happens on the sessions.

@@ -1,6 +1,7 @@
 //! What happens at a node, in words without content: kept in the database, told to whoever watches.
 
 use pouch_control::{Event, EventKind};
+use pouch_notice::visible;
 use pouch_store::{AgentStore, EventLog as _, NewEvent, StoreError};
 use pouch_wire::{EnvelopeId, Precedence, Timestamp};
 use tokio::sync::watch;
@@ -42,7 +43,14 @@ impl Happening {
             precedence: self.precedence,
         })
         .unwrap_or_default();
-        NewEvent { at, code: self.code.clone(), words: self.words.clone(), detail }
+        NewEvent {
+            at,
+            // Relays choose some of it.
+            code: visible(&self.code, true),
+            words: visible(&self.words, true),
+            alarm: self.kind == EventKind::Alarm,
+            detail,
+        }
     }
 
     pub(crate) fn numbered(mut self, number: impl Into<String>, precedence: Precedence) -> Self {
@@ -95,15 +103,11 @@ impl Events {
     }
 
     /// The newest alarms, newest first.
-    pub(crate) async fn alarms(&self, count: usize) -> Result<Vec<String>, StoreError> {
-        let recent = self.store.newest_events(ALARM_WINDOW).await?;
-        let alarms = recent.into_iter().filter_map(view).filter(|event| event.kind == EventKind::Alarm);
-        Ok(alarms.map(|event| format!("{} ({})", event.words, event.code)).take(count).collect())
+    pub(crate) async fn alarms(&self, count: u32) -> Result<Vec<String>, StoreError> {
+        let alarms = self.store.newest_alarms(count).await?;
+        Ok(alarms.into_iter().map(|alarm| format!("{} ({})", alarm.words, alarm.code)).collect())
     }
 }
-
-/// How many of the newest events are looked at for alarms.
-const ALARM_WINDOW: u32 = 500;
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Detail {

@@ -10,21 +10,18 @@ use std::time::Duration;
 use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
-use pouch_notice::body::AnswerKind;
 use pouch_notice::{
-    Body, Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said,
+    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Reference, Refused,
     SenderLines, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
 };
-use pouch_store::{
-    Arrival, ArrivalRow, Inbox as _, Kept, Ladder as _, Lookup as _, NewRefusal, Outbox as _, Outgoing, Rung,
-    RungRow, Standing,
-};
+use pouch_store::{Arrival, ArrivalRow, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, limits};
+use pouch_wire::{Canonical as _, ContactPoint, NoticeType, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::answers;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
@@ -213,6 +210,7 @@ fn arrival<T>(
         envelope: arrived.id(),
         notice: None,
         concerns: None,
+        amends: false,
         number: None,
         sender: header.sender.clone(),
         precedence: header.precedence,
@@ -245,7 +243,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let receipt = receipts::seal_receipt(verified.arrived(), said, desk).await;
     let receipt = receipt.or_else(not_now)?;
     let number = notice.full_number();
-    let answered = answers(notice, desk).await?;
+    let answered = answers::answered(&verified, desk).await?;
     let row = arrival(&verified, &lines, &order, desk)?;
     let mut happenings = vec![came(&number, notice, again).of(row.envelope)];
     if let Some((ours, rung)) = &answered {
@@ -257,32 +255,13 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         progress: answered,
         notice: (!again).then_some(id),
         concerns: notice.concerns.as_ref().map(|named| named.id),
+        amends: matches!(notice.notice_type(), NoticeType::Correction | NoticeType::Cancellation),
         number: (!again).then(|| number.clone()),
         receipt,
         events: happenings.iter().map(|happening| happening.row(row.arrived_at)).collect(),
         ..row
     };
     keep(row, desk).await
-}
-
-/// The message of ours that a notice answers, and its sender's rung. "We are looking" is no answer yet.
-async fn answers(notice: &Notice, desk: &Desk) -> Result<Option<(EnvelopeId, RungRow)>, AgentError> {
-    let (Some(concerned), Body::Response(response)) = (&notice.concerns, &notice.body) else {
-        return Ok(None);
-    };
-    if response.answers.iter().all(|answer| answer.kind == AnswerKind::Interim) {
-        return Ok(None);
-    }
-    let ours = desk.store.find_outgoing(&concerned.id.to_string()).await?.pop();
-    Ok(ours.map(|row| {
-        let rung = RungRow {
-            recipient: notice.sender.clone(),
-            rung: Rung::Answered,
-            at: Some(notice.created),
-            detail: Some(notice.full_number()),
-        };
-        (row.envelope, rung)
-    }))
 }
 
 fn came(number: &str, notice: &Notice, again: bool) -> Happening {
@@ -335,10 +314,10 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
     let concerned = receipt.envelope;
-    let (rung, detail) = rung_of(&receipt.said);
+    let (rung, detail) = answers::rung_of(&receipt.said);
     let mut happenings = Vec::new();
     let mut progress = None;
-    if answers_ours(receipt, &from, desk).await? {
+    if answers::confirmed(&verified, desk).await? {
         let word = match rung {
             Rung::Verified => "verified by the node of",
             Rung::Acknowledged => "acknowledged by an officer of",
@@ -356,37 +335,6 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     let kept = arrival(&verified, &lines, &order, desk)?;
     let events = happenings.iter().map(|happening| happening.row(kept.arrived_at)).collect();
     keep(Arrival { progress, events, ..kept }, desk).await
-}
-
-/// Whether a receipt is for a message that this very recipient was sent, and for the notice in it.
-async fn answers_ours(
-    receipt: &RecipientReceipt,
-    from: &ContactPoint,
-    desk: &Desk,
-) -> Result<bool, AgentError> {
-    let ladder = desk.store.ladder(receipt.envelope).await?;
-    if !ladder.iter().any(|rung| rung.recipient == *from) {
-        return Ok(false);
-    }
-    let (Said::Verified { notice, .. } | Said::Acknowledged { notice, .. }) = &receipt.said else {
-        return Ok(true);
-    };
-    let sent = desk.store.outgoing(receipt.envelope).await?;
-    Ok(sent.and_then(|row| row.notice) == Some(*notice))
-}
-
-/// How far a recipient says that it got, and in which words.
-fn rung_of(said: &Said) -> (Rung, Option<String>) {
-    match said {
-        Said::Verified { .. } => (Rung::Verified, None),
-        Said::Acknowledged { officer, answer_by, note, .. } => {
-            let by = answer_by.map(|_| ", an answer will come").unwrap_or_default();
-            let note =
-                note.as_ref().map(|n| format!(": {}", pouch_notice::visible(n, true))).unwrap_or_default();
-            (Rung::Acknowledged, Some(format!("{}{by}{note}", pouch_notice::visible(officer, true))))
-        }
-        Said::Refused { code } => (Rung::Refused, Some(code.to_string())),
-    }
 }
 
 /// What the sender of a refused message hears. A receipt is never answered, so that no two nodes talk
@@ -430,7 +378,7 @@ async fn refuse(
         created: header.created,
         arrived_at: now,
         verdict: serde_json::to_string(verdict).unwrap_or_default(),
-        stored: arrived.to_bytes()?,
+        stored: evidence_of(arrived, desk)?,
         receipt,
         events: vec![happening.row(now)],
     };
@@ -440,6 +388,17 @@ async fn refuse(
         desk.wake_outbox();
     }
     Ok(())
+}
+
+/// What is kept of a refused message: all of it when its sender is proved to have made it; else its header,
+/// which names the digest of the rest, and the signature over it. A relay alone must not fill the disk.
+fn evidence_of(arrived: &Arrived, desk: &Desk) -> Result<Vec<u8>, AgentError> {
+    if receipts::is_by_its_sender(arrived, desk) {
+        return Ok(arrived.to_bytes()?);
+    }
+    let mut outside = arrived.header_bytes().to_vec();
+    outside.extend_from_slice(&arrived.signature().0.0);
+    Ok(outside)
 }
 
 /// A kept arrival, opened and verified again as of now.
@@ -469,19 +428,39 @@ async fn reading(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
     let reading = read_alone(row, desk).await?;
     let Reading::Verified(verified) = reading else { return Ok(reading) };
     let id = verified.notice_id();
+    let member = &verified.value().sender.member;
+    let mut amending = desk.store.amending(id, member, AMENDING_MAX.saturating_add(1)).await?;
+    let left_out = u32::try_from(amending.len()).unwrap_or(u32::MAX) > AMENDING_MAX;
     let mut later = Vec::new();
-    for row in desk.store.concerning(id, &verified.value().sender.member, CONCERNING_MAX).await? {
+    // Oldest first: the first withdrawal is the one that is named.
+    amending.reverse();
+    for entry in amending {
+        let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
         // One that cannot be read is told of where it stands itself.
         if let Ok(Reading::Verified(verified)) = read_alone(&row, desk).await {
             later.push(*verified);
         }
     }
-    let standing = standing(verified.value(), id, &later);
+    let mut standing = standing(verified.value(), id, &later);
+    if left_out {
+        not_all_read(&mut standing, &later);
+    }
     Ok(Reading::Verified(Box::new(verified.with_standing(&standing))))
 }
 
-/// How many of a member's notices about one of its own are looked at; nobody corrects so often.
-const CONCERNING_MAX: u32 = 64;
+/// How many corrections and withdrawals of one notice are looked at; nobody corrects so often.
+const AMENDING_MAX: u32 = 64;
+
+/// What was not looked at may withdraw it. So it does not stand unchanged, whatever the others say.
+fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>]) {
+    if standing.cancelled_by.is_none() && standing.corrected_by.is_empty() {
+        standing.corrected_by.extend(later.last().map(|verified| Reference {
+            sender: verified.value().sender.clone(),
+            number: verified.value().number,
+            id: verified.notice_id(),
+        }));
+    }
+}
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
 async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {

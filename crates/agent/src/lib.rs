@@ -3,7 +3,9 @@
 //!
 //! Each part owns its state and is reached through channels; `Desk` holds the handles that they share.
 
+mod answers;
 mod caught_up;
+mod clocks;
 mod compose;
 mod config;
 mod desk;

@@ -4,7 +4,7 @@
 //! extends the last one believed. It never goes back. An entry counts only when it lies in a believed
 //! checkpoint. Two checkpoints that contradict each other are kept and raise an alarm that stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use pouch_tlog::{AcceptError, KeyName, LastAccepted, LeafHash, MemoryTree, Note}
 use pouch_wire::session::{Consistency, LogEntries, LogName, ReadConsistency, ReadLog};
 use pouch_wire::{Canonical as _, Digest, Timestamp};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::desk::Desk;
@@ -100,27 +101,55 @@ impl MirrorKeeper {
         shutdown: tokio_util::sync::CancellationToken,
     ) -> Result<(), AgentError> {
         let mut every = tokio::time::interval(LOOK_EVERY);
+        let mut asking = Asking::default();
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                woken = wake.recv() => if woken.is_none() { return Ok(()) },
-                _ = every.tick() => {}
-            }
-            for line in desk.links.all() {
-                let Some(session) = line.session else { continue };
-                match self.look(&line.relay.name, &session, &desk).await {
-                    Ok(()) => {}
-                    Err(error) if error.is_fatal() => return Err(error),
-                    Err(error) => info!(relay = line.relay.name, code = error.code(), "directory not read"),
+                woken = wake.recv() => {
+                    if woken.is_none() { return Ok(()) }
+                    asking.all(&desk, self.last.size());
+                }
+                _ = every.tick() => asking.all(&desk, self.last.size()),
+                Some(answered) = asking.under_way.join_next(), if !asking.under_way.is_empty() => {
+                    let answered = answered.map_err(|_| AgentError::Damaged("a question ended".into()))?;
+                    self.heard(answered, &mut asking, &desk).await?;
                 }
             }
         }
     }
 
-    /// Takes what is new from one relay.
-    async fn look(&mut self, relay: &str, session: &Session, desk: &Desk) -> Result<(), AgentError> {
-        let question = ReadConsistency { log: LogName::Directory, from: self.last.size() };
-        let answer: Consistency = match session.request(&question, ASK_WITHIN).await {
+    /// Takes what a relay answered. An answer to an older question proves nothing about what is believed
+    /// now: that relay is asked anew.
+    async fn heard(
+        &mut self,
+        answered: Answered,
+        asking: &mut Asking,
+        desk: &Desk,
+    ) -> Result<(), AgentError> {
+        let Answered { relay, session, from, answer } = answered;
+        let missed = asking.is_back(&relay);
+        if from == self.last.size() {
+            match self.look(&relay, &session, answer, desk).await {
+                Ok(()) => {}
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => info!(relay, code = error.code(), "directory not read"),
+            }
+        }
+        if missed || from != self.last.size() {
+            asking.one(relay, session, self.last.size());
+        }
+        Ok(())
+    }
+
+    /// Takes what is new from one relay's answer.
+    async fn look(
+        &mut self,
+        relay: &str,
+        session: &Session,
+        answer: Result<Consistency, RequestError>,
+        desk: &Desk,
+    ) -> Result<(), AgentError> {
+        let answer = match answer {
             Ok(answer) => answer,
             Err(RequestError::Refused(refused)) if self.has_lost(relay, &refused.code) => {
                 return self.went_back(relay, desk).await;
@@ -141,7 +170,13 @@ impl MirrorKeeper {
             // Nothing new: nothing is written, and nobody is woken.
             return Ok(());
         }
-        let entries = self.missing(session, accepted.size()).await?;
+        let missing = self.missing(session, accepted.size());
+        // A relay that gives one entry at a time keeps no other waiting for ever.
+        let Ok(entries) = tokio::time::timeout(FETCH_WITHIN, missing).await else {
+            info!(relay, "the directory's entries come too slowly");
+            return Ok(());
+        };
+        let entries = entries?;
         let Some(tree) = grown(&self.tree, &entries, accepted.size(), accepted.root()) else {
             let words = "a relay's entries of the directory do not belong to its own checkpoint";
             return self.tell(relay, "POUCH-MIR-01", words, desk).await;
@@ -323,9 +358,56 @@ async fn restore_last(
     Ok((last, cosigned_at))
 }
 
+/// Relays are asked side by side, each one question at a time: a slow one keeps no other waiting.
+#[derive(Debug, Default)]
+struct Asking {
+    under_way: JoinSet<Answered>,
+    /// Who is asked now, and whether it was to be asked once more meanwhile.
+    relays: BTreeMap<String, bool>,
+}
+
+/// A relay's answer to the question what follows a size.
+#[derive(Debug)]
+struct Answered {
+    relay: String,
+    session: Session,
+    from: u64,
+    answer: Result<Consistency, RequestError>,
+}
+
+impl Asking {
+    fn all(&mut self, desk: &Desk, from: u64) {
+        for line in desk.links.all() {
+            if let Some(session) = line.session {
+                self.one(line.relay.name, session, from);
+            }
+        }
+    }
+
+    fn one(&mut self, relay: String, session: Session, from: u64) {
+        if let Some(missed) = self.relays.get_mut(&relay) {
+            *missed = true;
+            return;
+        }
+        self.relays.insert(relay.clone(), false);
+        self.under_way.spawn(async move {
+            let question = ReadConsistency { log: LogName::Directory, from };
+            let answer = session.request(&question, ASK_WITHIN).await;
+            Answered { relay, session, from, answer }
+        });
+    }
+
+    /// A relay answered; whether it was to be asked once more.
+    fn is_back(&mut self, relay: &str) -> bool {
+        self.relays.remove(relay).unwrap_or(false)
+    }
+}
+
 /// Entries asked for at a time.
 const PAGE: u32 = 256;
 const ASK_WITHIN: Duration = Duration::from_secs(15);
+/// How long all entries that are missing may take.
+const FETCH_WITHIN: Duration = Duration::from_secs(60);
 /// How often the log is looked at without being told.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 

@@ -194,7 +194,7 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
     let row = match row.proof {
         Some(_) => row,
         None => {
-            fetch_proof(&row, desk).await?;
+            fetch_proof(row.envelope, row.log.as_ref(), desk).await?;
             views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
         }
     };
@@ -224,7 +224,7 @@ pub(crate) async fn fetch_proofs(desk: &Arc<Desk>, told: &mut HashSet<EnvelopeId
     let unproven = desk.store.unproven(PROOFS_AT_ONCE).await?;
     told.retain(|envelope| unproven.iter().any(|row| row.envelope == *envelope));
     for row in unproven {
-        match fetch_proof(&row, desk).await {
+        match fetch_proof(row.envelope, row.log.as_ref(), desk).await {
             Ok(()) => {}
             Err(error) if error.is_fatal() => return Err(error),
             Err(AgentError::Request(RequestError::Refused(refused))) => {
@@ -238,7 +238,7 @@ pub(crate) async fn fetch_proofs(desk: &Arc<Desk>, told: &mut HashSet<EnvelopeId
                         row.envelope.short(),
                         late.as_secs()
                     );
-                    desk.tell(Happening::new(EventKind::Alarm, "POUCH-AGT-22", words).of(row.envelope))
+                    desk.tell(Happening::new(EventKind::Alarm, "POUCH-AGT-26", words).of(row.envelope))
                         .await?;
                 }
             }
@@ -248,8 +248,12 @@ pub(crate) async fn fetch_proofs(desk: &Arc<Desk>, told: &mut HashSet<EnvelopeId
     Ok(())
 }
 
-async fn fetch_proof(row: &pouch_store::ArrivalRow, desk: &Arc<Desk>) -> Result<(), AgentError> {
-    let Some((relay, index)) = &row.log else { return Ok(()) };
+async fn fetch_proof(
+    envelope: EnvelopeId,
+    log: Option<&(String, u64)>,
+    desk: &Arc<Desk>,
+) -> Result<(), AgentError> {
+    let Some((relay, index)) = log else { return Ok(()) };
     let session = desk.links.session(relay).ok_or(AgentError::NoRelay)?;
     let question = ReadProof { log: LogName::Messages, index: *index };
     let mut attempts = 0_u8;
@@ -264,9 +268,9 @@ async fn fetch_proof(row: &pouch_store::ArrivalRow, desk: &Arc<Desk>) -> Result<
             Err(error) => return Err(error.into()),
         }
     };
-    let checked = inbox::check_proof(row, &proof.tlog_proof, desk)?;
-    if checked {
-        desk.store.put_proof(row.envelope, proof.tlog_proof.into_vec()).await?;
+    let Some(row) = desk.store.arrival(envelope).await? else { return Ok(()) };
+    if inbox::check_proof(&row, &proof.tlog_proof, desk)? {
+        desk.store.put_proof(envelope, proof.tlog_proof.into_vec()).await?;
         return Ok(());
     }
     desk.alarm("POUCH-AGT-21", format!("{relay} gave a proof that does not prove what it promised")).await

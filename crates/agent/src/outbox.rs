@@ -236,7 +236,7 @@ async fn refused_for_good(
             let refused = RungRow {
                 rung: Rung::Refused,
                 at: Some((desk.clock)()),
-                detail: Some(format!("{code} by {relay}")),
+                detail: Some(pouch_notice::visible(&format!("{code} by {relay}"), true)),
                 ..rung
             };
             desk.store.climb(*envelope, refused).await?;

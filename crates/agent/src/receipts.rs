@@ -40,6 +40,12 @@ pub(crate) fn acknowledged(
     })
 }
 
+/// Whether it is proved that a message's outside is its sender's.
+pub(crate) fn is_by_its_sender(arrived: &Arrived, desk: &Desk) -> bool {
+    let (directory, now) = (desk.directory(), (desk.clock)());
+    prove_sender(arrived.header(), arrived.header_bytes(), &arrived.signature(), &directory, now).is_ok()
+}
+
 /// That this node refused a message, for the sender whose signature is on its outside; `None` when it is
 /// not proved whose that is: nobody is told of what others sent in their name. The caller holds the
 /// outgoing turn.
@@ -48,10 +54,7 @@ pub(crate) async fn seal_refusal(
     code: &str,
     desk: &Desk,
 ) -> Result<Option<Outgoing>, AgentError> {
-    let (directory, now) = (desk.directory(), (desk.clock)());
-    let proved =
-        prove_sender(arrived.header(), arrived.header_bytes(), &arrived.signature(), &directory, now);
-    if proved.is_err() {
+    if !is_by_its_sender(arrived, desk) {
         return Ok(None);
     }
     let said = Said::Refused { code: Text::new(code.to_owned()).unwrap_or_default() };
@@ -84,11 +87,12 @@ pub(crate) async fn seal_receipt(
 /// Sends the receipts that could not be sent before, to those who can be sealed to now.
 pub(crate) async fn pay_owed(desk: &Arc<Desk>) -> Result<(), AgentError> {
     let now = (desk.clock)();
-    for row in desk.store.owed(OWED_AT_ONCE).await? {
+    for owed in desk.store.owed(OWED_AT_ONCE).await? {
         let directory = desk.directory();
-        if directory.now_view().prekeys(&row.sender, Environment::Live, now).is_empty() {
+        if directory.now_view().prekeys(&owed.sender, Environment::Live, now).is_empty() {
             continue;
         }
+        let Some(row) = desk.store.arrival(owed.envelope).await? else { continue };
         let Reading::Verified(notice) = inbox::read(&row, desk).await else { continue };
         let said = verified(notice.notice_id(), notice.verdict().code(), desk);
         let _turn = desk.outgoing.lock().await;

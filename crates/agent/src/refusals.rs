@@ -1,7 +1,7 @@
 //! What a user is told when the agent does not do what was asked: what happened, why, what to do next.
 
 use pouch_control::Refusal;
-use pouch_notice::{DraftError, FieldsError};
+use pouch_notice::{DraftError, FieldsError, visible};
 
 use crate::desk::request_code;
 use crate::error::AgentError;
@@ -61,9 +61,10 @@ impl Failed {
                 "look at `pouch status`; try again",
             ),
             Self::Agent(AgentError::Request(error)) => refusal(
-                &request_code(&error),
+                &visible(&request_code(&error), true),
                 23,
-                format!("the relay refused: {error}"),
+                // A relay chooses its words.
+                visible(&format!("the relay refused: {error}"), true),
                 "",
                 "pouch explain CODE",
             ),
@@ -92,4 +93,23 @@ pub(crate) fn fields(error: &FieldsError) -> Refusal {
         "unknown and malformed fields are never dropped silently",
         &next,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use pouch_net::RequestError;
+
+    use super::*;
+
+    #[test]
+    fn a_relays_reason_is_one_visible_line() {
+        let said = pouch_wire::session::Refused {
+            code: pouch_wire::Text::new("POUCH\n\u{2066}X").unwrap(),
+            reason: pouch_wire::Text::new("no\nOK: sent\u{202e}").unwrap(),
+            retry_after_ms: None,
+        };
+        let told = Failed::Agent(AgentError::Request(RequestError::Refused(said))).into_refusal();
+        assert_eq!(told.code, "POUCH [U+2066]X");
+        assert!(told.what.ends_with("no OK: sent[U+202E]"), "{}", told.what);
+    }
 }

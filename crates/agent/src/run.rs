@@ -1,6 +1,6 @@
 //! Brings a node, or a stand-alone witness, up and down again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
 use pouch_control::{EventKind, Server};
@@ -10,12 +10,13 @@ use pouch_net::{Dialer, Limits, TransportIdentity};
 use pouch_store::AgentStore;
 use pouch_wire::session::{Cosign, Deliver};
 use pouch_wire::{ContactPoint, Environment, FrameKind};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::caught_up::CaughtUp;
+use crate::caught_up::Delivering;
 use crate::config::{AgentConfig, WitnessConfig};
 use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
@@ -91,7 +92,8 @@ pub async fn run(
         waiting: Mutex::default(),
         wake_outbox,
         wake_mirror,
-        offsets: RwLock::new(HashMap::new()),
+        clocks: RwLock::default(),
+        wake_tend: Notify::new(),
         caught_up: RwLock::default(),
     });
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
@@ -175,18 +177,19 @@ async fn tend(
     let mut every = tokio::time::interval(core::time::Duration::from_secs(60));
     let mut links = desk.links.clone();
     let mut broken = HashSet::new();
-    let mut handed_in = prekeys::HandedIn::default();
+    let mut tended = prekeys::Tended::default();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             error = desk.store.until_ended() => return Err(error.into()),
             changed = believed.changed() => if changed.is_err() { return Ok(()) },
             changed = links.changed() => if !changed { return Ok(()) },
+            () = desk.wake_tend.notified() => {}
             _ = every.tick() => {}
         }
         for done in [
             signing::follow_directory(&desk).await,
-            prekeys::tend(&desk, &mut handed_in).await,
+            prekeys::tend(&desk, &mut tended).await,
             receipts::pay_owed(&desk).await,
             office::fetch_proofs(&desk, &mut broken).await,
         ] {
@@ -227,10 +230,12 @@ async fn hear(
         match event {
             LinkEvent::Up { relay, relay_now } => {
                 desk.heard_clock(&relay, relay_now);
-                desk.note(|state| state.up(&relay, (desk.clock)()));
+                desk.note(|state| state.up(&relay, Instant::now()));
+                desk.wake_tend.notify_one();
                 desk.tell(Happening::new(EventKind::Link, "", format!("connected to {relay}"))).await?;
             }
             LinkEvent::Down { relay, code } => {
+                desk.lost_clock(&relay);
                 desk.note(|state| state.down(&relay));
                 desk.tell(Happening::new(EventKind::Link, code, format!("the session with {relay} ended")))
                     .await?;
@@ -258,10 +263,8 @@ async fn answer(
     match (frame.kind(), witness) {
         (FrameKind::Deliver, _) => match frame.read::<Deliver>() {
             Ok(deliver) => {
-                desk.note(CaughtUp::begins);
-                let done = inbox::delivery(stream, deliver, &relay, &desk).await;
-                desk.note(|state| state.ends((desk.clock)()));
-                done
+                let _under_way = Delivering::begin(&relay, &desk);
+                inbox::delivery(stream, deliver, &relay, &desk).await
             }
             Err(error) => malformed(stream, error).await,
         },

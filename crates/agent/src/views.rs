@@ -31,18 +31,21 @@ fn limit(selection: &Selection) -> u32 {
 
 /// The one arrival that is called so.
 pub(crate) async fn arrival(wanted: &str, desk: &Desk) -> Result<Option<ArrivalRow>, Failed> {
-    let mut rows = desk.store.find_arrival(wanted).await?;
-    if rows.len() > 1 {
-        return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
+    let mut found = desk.store.find_arrival(wanted).await?;
+    if found.len() > 1 {
+        return Err(ambiguous(wanted, found.iter().map(|entry| entry.envelope.short())).into());
     }
-    Ok(rows.pop())
+    let Some(entry) = found.pop() else { return Ok(None) };
+    Ok(desk.store.arrival(entry.envelope).await?)
 }
 
 pub(crate) async fn inbox(selection: &Selection, desk: &Desk) -> Result<Vec<InboxRow>, Failed> {
-    let rows = desk.store.inbox(selection.unacknowledged, limit(selection)).await?;
     let mut views = Vec::new();
-    for row in &rows {
-        views.push(inbox_row(row, desk).await);
+    // One at a time: each may be large.
+    for entry in desk.store.inbox(selection.unacknowledged, limit(selection)).await? {
+        if let Some(row) = desk.store.arrival(entry.envelope).await? {
+            views.push(inbox_row(&row, desk).await);
+        }
     }
     Ok(views)
 }
@@ -213,7 +216,7 @@ fn reopen_own(row: &OutgoingRow, desk: &Desk) -> Result<Signed, AgentError> {
 }
 
 /// A copy that cannot be read is named in the log, and keeps no other from being shown.
-fn readable(row: &OutgoingRow, desk: &Desk) -> Option<Signed> {
+pub(crate) fn readable(row: &OutgoingRow, desk: &Desk) -> Option<Signed> {
     reopen_own(row, desk)
         .inspect_err(|error| {
             error!(envelope = %row.envelope.short(), code = error.code(), "a sent message cannot be read");

@@ -1,13 +1,20 @@
-//! Views as text for a terminal. Everything here was made safe to show by the agent; this module adds
-//! words and order, and never decides anything.
+//! Views as text for a terminal. The agent made them safe to show, and whatever others may have written
+//! is made one visible line here once more: a terminal obeys what it is sent. This module adds words and
+//! order, and never decides anything.
 
 use pouch_control::{
     DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
     OutboxRow, Rung, StatusView, VerdictView,
 };
+use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
+
+/// What others may have written, on one line and without anything that a terminal obeys.
+fn safe(text: &str) -> String {
+    visible(text, true)
+}
 
 /// The rung's word.
 pub(crate) const fn rung(rung: Rung) -> &'static str {
@@ -53,9 +60,12 @@ fn told_apart(number: &str, all: &[&str], envelope: EnvelopeId) -> String {
 
 fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     let mut lines = Vec::new();
-    let number = row.number.clone().unwrap_or_else(|| format!("message {}", row.envelope.short()));
-    let exercise =
-        if row.environment == "live" { String::new() } else { format!("EXERCISE {}  ", row.environment) };
+    let number = row.number.as_deref().map_or_else(|| format!("message {}", row.envelope.short()), safe);
+    let exercise = if row.environment == "live" {
+        String::new()
+    } else {
+        format!("EXERCISE {}  ", safe(&row.environment))
+    };
     lines.push(format!(
         "{exercise}{}  {number}{id}  {}  {}",
         row.precedence.as_str().to_uppercase(),
@@ -65,10 +75,10 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     if let Some(subject) = &row.subject {
         let kind = row.notice_type.map(|t| t.as_str()).unwrap_or_default();
         let tlp = row.tlp.map(|t| t.label()).unwrap_or_default();
-        lines.push(format!("    {kind}: {subject}  [{tlp}]"));
+        lines.push(format!("    {kind}: {}  [{tlp}]", safe(subject)));
     }
     if row.verdict.colour != "green" {
-        lines.push(format!("    {} ({})", row.verdict.sentence, row.verdict.code));
+        lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
     }
     let acknowledged = match row.acknowledged_at {
         Some(at) => format!("acknowledged {}", age(at, now)),
@@ -80,9 +90,9 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
 }
 
 pub(crate) fn verdict(verdict: &VerdictView, every_clause: bool) -> String {
-    let mut lines = vec![format!("{}: {}", verdict_word(verdict), verdict.sentence)];
+    let mut lines = vec![format!("{}: {}", verdict_word(verdict), safe(&verdict.sentence))];
     if !verdict.next.is_empty() && verdict.colour != "green" {
-        lines.push(format!("  {}  what to do: {}", verdict.code, verdict.next));
+        lines.push(format!("  {}  what to do: {}", safe(&verdict.code), safe(&verdict.next)));
     }
     if every_clause {
         lines.extend(verdict.clauses.iter().map(|check| {
@@ -92,8 +102,9 @@ pub(crate) fn verdict(verdict: &VerdictView, every_clause: bool) -> String {
                 _ => "NO    ",
             };
             // A code is for looking up what does not hold.
-            let code = if check.state == "holds" { String::new() } else { format!(" ({})", check.code) };
-            format!("  {mark} {}{code}", check.words)
+            let code =
+                if check.state == "holds" { String::new() } else { format!(" ({})", safe(&check.code)) };
+            format!("  {mark} {}{code}", safe(&check.words))
         }));
     }
     lines.join("\n")
@@ -117,11 +128,11 @@ pub(crate) fn notice(view: &NoticeView, every_clause: bool) -> String {
 
 fn ladder_row(row: &LadderRow) -> String {
     let at = row.at.map(|at| format!(" {}", utc(at))).unwrap_or_default();
-    let detail = row.detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default();
+    let detail = row.detail.as_ref().map(|d| format!(" ({})", safe(d))).unwrap_or_default();
     let mut line =
         format!("  {:<18} {:<4} {}{detail}{at}", row.recipient.to_string(), row.role, rung(row.rung));
     if row.overdue {
-        let telephone = row.telephone.as_deref().unwrap_or("number in the directory");
+        let telephone = safe(row.telephone.as_deref().unwrap_or("number in the directory"));
         line.push_str(&format!("\n      NO CONFIRMATION in time: use the telephone, {telephone}"));
     }
     line
@@ -135,9 +146,9 @@ fn sent_row(row: &OutboxRow, id: &str) -> String {
     let head = format!(
         "{}  {}{id}  {}: {}",
         row.precedence.as_str().to_uppercase(),
-        row.number,
+        safe(&row.number),
         row.notice_type,
-        row.subject
+        safe(&row.subject)
     );
     std::iter::once(head).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
 }
@@ -166,10 +177,10 @@ pub(crate) fn draft_state(draft: &DraftView) -> String {
         if draft.approved_by.is_empty() {
             String::new()
         } else {
-            format!(": {}", draft.approved_by.join(", "))
+            format!(": {}", safe(&draft.approved_by.join(", ")))
         }
     ));
-    lines.extend(draft.problems.iter().map(|problem| format!("  would be refused: {problem}")));
+    lines.extend(draft.problems.iter().map(|problem| format!("  would be refused: {}", safe(problem))));
     lines.join("\n")
 }
 
@@ -200,25 +211,30 @@ pub(crate) fn event(event: &Event) -> String {
         EventKind::Directory => "directory",
         EventKind::Key => "key",
     };
-    let code = if event.code.is_empty() { String::new() } else { format!(" ({})", event.code) };
-    format!("{} {kind}: {}{code}", utc(event.at), event.words)
+    let code = if event.code.is_empty() { String::new() } else { format!(" ({})", safe(&event.code)) };
+    format!("{} {kind}: {}{code}", utc(event.at), safe(&event.words))
 }
 
 pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
-    let mut lines = vec![format!("{} in {}, pouch {}", view.contact_point, view.network, view.version)];
+    let mut lines =
+        vec![format!("{} in {}, pouch {}", view.contact_point, safe(&view.network), view.version)];
     for (relay, up) in &view.relays {
-        lines.push(format!("  relay      {relay}: {}", if *up { "connected" } else { "NOT CONNECTED" }));
+        lines.push(format!(
+            "  relay      {}: {}",
+            safe(relay),
+            if *up { "connected" } else { "NOT CONNECTED" }
+        ));
     }
     let cosigned = match view.cosigned_at {
         Some(at) => format!("witnessed {}", age(at, now)),
         None => "NOT WITNESSED YET".into(),
     };
     lines.push(format!("  directory  {} entries, {cosigned}", view.directory_size));
-    lines.push(format!("  clock      {}", view.clock));
+    lines.push(format!("  clock      {}", safe(&view.clock)));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     for alarm in &view.alarms {
-        lines.push(format!("  ALARM      {alarm}"));
+        lines.push(format!("  ALARM      {}", safe(alarm)));
     }
     lines.join("\n")
 }
@@ -245,16 +261,26 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
     };
     let mut lines = vec![format!(
         "{}: {} entries, {witnessed} by at least {} of {} witnesses",
-        view.name,
+        safe(&view.name),
         view.size,
         view.quorum,
         view.witnesses.len()
     )];
     for member in &view.members {
         let suspended = if member.suspended { "  SUSPENDED" } else { "" };
-        lines.push(format!("{}  {}{suspended}  root {}", member.member, member.name, member.root.short()));
+        lines.push(format!(
+            "{}  {}{suspended}  root {}",
+            member.member,
+            safe(&member.name),
+            member.root.short()
+        ));
         for point in &member.contact_points {
-            lines.push(format!("  {}  {}  telephone {}", point.contact_point, point.name, point.telephone));
+            lines.push(format!(
+                "  {}  {}  telephone {}",
+                point.contact_point,
+                safe(&point.name),
+                safe(&point.telephone)
+            ));
             lines.push(format!(
                 "    key {} since entry {} ({})",
                 point.signing_key.short(),
@@ -262,14 +288,14 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
                 age(point.since, now)
             ));
             lines.push(format!("    digits {}", point.fingerprint));
-            lines.push(format!("    may: {}", point.mandate));
+            lines.push(format!("    may: {}", safe(&point.mandate)));
             lines.push(format!(
                 "    collects at {}; {} sealing keys usable now",
-                point.home_relays.join(", "),
+                safe(&point.home_relays.join(", ")),
                 point.live_prekeys
             ));
             if !point.officers.is_empty() {
-                lines.push(format!("    officers: {}", point.officers.join(", ")));
+                lines.push(format!("    officers: {}", safe(&point.officers.join(", "))));
             }
         }
     }
@@ -279,9 +305,41 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
 pub(crate) fn entries(entries: &[EntryView]) -> String {
     let line = |entry: &EntryView| {
         let created = entry.created.map(|at| format!(" {}", utc(at))).unwrap_or_default();
-        let effect =
-            entry.no_effect.as_ref().map(|why| format!("\n      NO EFFECT: {why}")).unwrap_or_default();
-        format!("{:>5}{created} {}{effect}", entry.index, entry.words)
+        let effect = entry
+            .no_effect
+            .as_ref()
+            .map(|why| format!("\n      NO EFFECT: {}", safe(why)))
+            .unwrap_or_default();
+        format!("{:>5}{created} {}{effect}", entry.index, safe(&entry.words))
     };
     entries.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_others_wrote_moves_the_cursor_or_begins_a_line() {
+        let entry = EntryView {
+            index: 7,
+            words: "admits XX (\u{1b}[2Jnobody\n    8 admits YY)".into(),
+            created: None,
+            no_effect: Some("it\nis\u{202e}".into()),
+        };
+        let expected = "    7 admits XX ([U+001B][2Jnobody     8 admits YY)\n      NO EFFECT: it is[U+202E]";
+        assert_eq!(entries(&[entry]), expected);
+        let event = Event {
+            number: 1,
+            at: Timestamp(0),
+            kind: EventKind::Link,
+            code: "X\r".into(),
+            words: "gone\nALARM".into(),
+            envelope: None,
+            number_of_notice: None,
+            precedence: None,
+        };
+        let line = super::event(&event);
+        assert!(line.ends_with("link: gone ALARM (X[U+000D])"), "{line}");
+    }
 }

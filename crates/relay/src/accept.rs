@@ -1,6 +1,8 @@
 //! Accepting a message: the head is checked before a byte of payload is taken, the answer is given
 //! only when the message is on durable storage.
 
+use core::time::Duration;
+
 use pouch_envelope::{AdmittedHead, MessageLeaf, Refusal, SealedHead};
 use pouch_net::{Stream, StreamError, refusal};
 use pouch_store::{Mailboxes as _, MessageLog as _, NewMessage, StoreError, Usage};
@@ -62,10 +64,20 @@ fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refus
         .map_err(|error| refusal(error.code(), &error, retry_after(&error)))
 }
 
-/// A sender that is ahead of us may try again when we have caught up.
-fn retry_after(error: &Refusal) -> Option<core::time::Duration> {
-    matches!(error, Refusal::DirectoryAhead { .. }).then(|| core::time::Duration::from_secs(1))
+/// A sender that is ahead of us may try again when we have caught up. What only our clock says is never
+/// the last word: a relay whose clock is wrong must not make a sender give up.
+fn retry_after(error: &Refusal) -> Option<Duration> {
+    let skew_s = limits::CLOCK_SKEW_MS_MAX / 1000;
+    match error {
+        Refusal::DirectoryAhead { .. } => Some(Duration::from_secs(1)),
+        Refusal::FromTheFuture { .. } | Refusal::ExerciseNotBegun { .. } => Some(BY_THE_CLOCK),
+        Refusal::Expired { late_s } if *late_s <= skew_s => Some(BY_THE_CLOCK),
+        _ => None,
+    }
 }
+
+/// When a sender is asked to bring again what our clock kept out.
+const BY_THE_CLOCK: Duration = Duration::from_secs(30);
 
 fn homed_here(head: &AdmittedHead, desk: &Desk) -> Vec<ContactPoint> {
     let directory = desk.directory.borrow().clone();
@@ -86,7 +98,7 @@ async fn within_quota(head: &AdmittedHead, desk: &Desk) -> Result<Ticket, Refuse
             "{} has {} messages of {} bytes stored and not yet delivered; at most {} and {} are kept",
             header.sender, usage.messages, usage.bytes, desk.quota.messages, desk.quota.bytes
         );
-        return Err(refusal("POUCH-ADM-32", &words, Some(core::time::Duration::from_secs(30))));
+        return Err(refusal("POUCH-ADM-32", &words, Some(Duration::from_secs(30))));
     }
     Ok(ticket)
 }
@@ -132,9 +144,28 @@ async fn commit(
 
 fn stored(error: &StoreError) -> Refused {
     warn!(code = error.code(), "store");
-    refusal(error.code(), error, Some(core::time::Duration::from_secs(5)))
+    refusal(error.code(), error, Some(Duration::from_secs(5)))
 }
 
 fn as_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_the_relays_clock_says_is_not_the_last_word() {
+        for not_yet in [
+            Refusal::FromTheFuture { ahead_s: 10_000_000 },
+            Refusal::ExerciseNotBegun { ahead_s: 1 },
+            Refusal::Expired { late_s: 120 },
+        ] {
+            assert_eq!(retry_after(&not_yet), Some(BY_THE_CLOCK), "{not_yet}");
+        }
+        for final_word in [Refusal::Expired { late_s: 121 }, Refusal::BadSignature, Refusal::OtherNetwork] {
+            assert_eq!(retry_after(&final_word), None, "{final_word}");
+        }
+    }
 }

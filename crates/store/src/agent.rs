@@ -68,6 +68,12 @@ CREATE TABLE witness (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB 
 CREATE TABLE draft (notice BLOB PRIMARY KEY, bytes BLOB NOT NULL, created INTEGER NOT NULL) STRICT;
 CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, code TEXT NOT NULL,
     words TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+", "
+ALTER TABLE inbox ADD COLUMN amends INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX inbox_amends ON inbox (concerns, arrived_at) WHERE amends = 1 AND concerns IS NOT NULL;
+ALTER TABLE event ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0;
+UPDATE event SET alarm = 1 WHERE detail LIKE '%\"kind\":\"alarm\"%';
+CREATE INDEX event_alarm ON event (number) WHERE alarm = 1;
 "],
 };
 

@@ -25,8 +25,8 @@ pub use contracts::{
 pub use error::StoreError;
 pub use relay::RelayStore;
 pub use rows::{
-    AcceptedCheckpoint, AcceptedRow, Arrival, ArrivalRow, Carriage, Draft, EventRow, Expired, ForkRow, Kept,
-    MirrorStep, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending,
-    PrekeyRow, PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow,
+    AcceptedCheckpoint, AcceptedRow, Arrival, ArrivalEntry, ArrivalRow, Carriage, Draft, EventRow, Expired,
+    ForkRow, Kept, MirrorStep, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel,
+    Pending, PrekeyRow, PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow,
     UncarriedRow, Usage,
 };

@@ -8,7 +8,7 @@ mod node;
 mod outgoing;
 mod relayed;
 
-pub use arrival::{Arrival, ArrivalRow, Kept, NewRefusal, Standing};
+pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Standing};
 pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow};
 pub use outgoing::{
     Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use pouch_crypto::{Domain, PrekeySecret, SigningKey};
 use pouch_directory::{Act, ContactPointEntry, Prekey};
+use pouch_notice::{Said, sentences};
 use pouch_store::{PrekeyRow, Prekeys as _};
 use pouch_wire::{Environment, ExerciseId, List, Set, Text, Timestamp};
 
 use super::captured::{store_of, vault_of};
 use super::letter::{HOUR_MS, Letter, Parcel, Pen};
 use super::line::Line;
+use super::receipts::{acknowledged, receipt};
 use super::scene::{Scene, now, verdict};
 use pouch_testkit::stage::word;
 
@@ -162,5 +164,25 @@ async fn an_exercise_that_is_unknown_or_closed_carries_nothing() {
     };
     trial.line.submit(&live).await.unwrap();
     trial.scene.shows("ba", &live.id().to_string(), HONEST).await;
+    trial.scene.end().await;
+}
+
+#[tokio::test]
+async fn what_is_said_in_an_exercise_moves_nothing_that_is_live() {
+    let mut trial = Trial::start().await;
+    let sent = trial.scene.sends("ba", "MD/policy", HONEST).await;
+    trial.scene.node("ba").progress(&sent, "MD/policy", "accepted").await.unwrap();
+    let rows = trial.scene.node("ba").json(&["outbox"]).await.unwrap();
+    let notice = word(rows.get(0).unwrap(), "notice").parse().unwrap();
+    let said = acknowledged(notice, sentences::NO_CONCURRENCE);
+    let drill = receipt(&mut trial.drill, "BA/technical", sent.parse().unwrap(), said, Domain::Receipt);
+    trial.line.submit(&drill).await.unwrap();
+    trial.live.stands(&drill);
+    // What comes after it has been dealt with after it. A refusal outweighs no acknowledgement, so that
+    // the drill's counted for nothing.
+    let said = Said::Refused { code: Text::new("POUCH-VER-10").unwrap() };
+    let live = receipt(&mut trial.live, "BA/technical", sent.parse().unwrap(), said, Domain::Receipt);
+    trial.line.submit(&live).await.unwrap();
+    trial.scene.node("ba").progress(&sent, "MD/policy", "refused").await.unwrap();
     trial.scene.end().await;
 }

@@ -32,16 +32,7 @@ impl Trial {
 
     /// A receipt to NL that says this of a message.
     fn receipt(&mut self, envelope: EnvelopeId, said: Said, domain: Domain) -> Parcel {
-        let letter = self.pen.letter(&["NL/technical"], CLAIM);
-        let network = letter.notice.network;
-        let receipt = RecipientReceipt { network, envelope, at: now(), said }.to_bytes().unwrap();
-        let context = Context::of(network, letter.notice.environment);
-        let signed = SignedReceipt {
-            signature: self.pen.key.sign(domain, &context, &receipt),
-            receipt: Blob::new(receipt).unwrap(),
-            key: self.pen.key.public().id(),
-        };
-        Parcel::of(&Content::Receipt(signed), &letter.route, &letter.to, &self.pen.key)
+        receipt(&mut self.pen, "NL/technical", envelope, said, domain)
     }
 
     async fn refused(&mut self, parcel: &Parcel, code: &str) {
@@ -75,7 +66,21 @@ impl Trial {
     }
 }
 
-fn acknowledged(notice: NoticeId, sentence: &str) -> Said {
+/// A receipt to an office that says this of a message.
+pub(crate) fn receipt(pen: &mut Pen, to: &str, envelope: EnvelopeId, said: Said, domain: Domain) -> Parcel {
+    let letter = pen.letter(&[to], CLAIM);
+    let network = letter.notice.network;
+    let receipt = RecipientReceipt { network, envelope, at: now(), said }.to_bytes().unwrap();
+    let context = Context::of(network, letter.notice.environment);
+    let signed = SignedReceipt {
+        signature: pen.key.sign(domain, &context, &receipt),
+        receipt: Blob::new(receipt).unwrap(),
+        key: pen.key.public().id(),
+    };
+    Parcel::of(&Content::Receipt(signed), &letter.route, &letter.to, &pen.key)
+}
+
+pub(crate) fn acknowledged(notice: NoticeId, sentence: &str) -> Said {
     Said::Acknowledged {
         notice,
         officer: Text::new("Minister").unwrap(),

@@ -2,6 +2,7 @@
 
 use pouch_control::EventKind;
 use pouch_net::RequestError;
+use pouch_store::Inbox as _;
 use pouch_wire::Environment;
 
 use crate::node::{NOTHING, Running, network, sealed, signed, told};
@@ -32,6 +33,23 @@ async fn a_copy_spoiled_on_its_way_does_not_keep_the_good_message_out() {
     told(&mut events, |event| event.kind == EventKind::RefusedArrival).await;
     told(&mut events, |event| event.kind == EventKind::Received && event.envelope == Some(good.id())).await;
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_fills_a_disk_with_what_nobody_is_proved_to_have_sent() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let good = sealed(&world, signed(&world, 1), 1, NOTHING);
+    let mut spoiled = delivery(&good, world.receipt("relay-1", good.id(), 0, NOW));
+    spoiled.signature.0[0] ^= 1;
+    relay.deliver(&spoiled, good.payload()).await.unwrap();
+    let rows = node.inbox().await;
+    assert_eq!((rows.len(), rows[0].verdict.colour.as_str()), (1, "red"), "the reason is there");
+    let store = node.kept().await;
+    let kept = store.arrival(good.id()).await.unwrap().unwrap();
+    assert_eq!(kept.stored, [good.header_bytes(), spoiled.signature.0.as_slice()].concat());
+    store.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

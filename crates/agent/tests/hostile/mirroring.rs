@@ -52,6 +52,28 @@ async fn an_entry_beyond_the_checkpoint_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_does_not_answer_keeps_no_other_from_being_heard() {
+    let (mute, other) = (FakeRelay::start("relay-1"), FakeRelay::start("relay-2"));
+    let world = network(&[&mute, &other]);
+    mute.served.lock().unwrap().mute = true;
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    // It is asked, and holds the question.
+    mute.was_asked().await;
+    let grown = grown(&world);
+    other.serve(&grown);
+    other.say_it_grew().await;
+    let size = grown.directory.size();
+    told(&mut events, |event| event.kind == EventKind::Directory && event.words.contains(&size.to_string()))
+        .await;
+    assert_eq!(believed(&node).await.0, size);
+    // The node has not given its first question up: it went on beside it.
+    let mut question = mute.served.lock().unwrap().held.remove(0);
+    question.send_message(&mute.consistency()).await.unwrap();
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sealing_keys_that_this_node_did_not_make_raise_an_alarm() {
     let relay = FakeRelay::start("relay-1");
     let mut world = network(&[&relay]);

@@ -11,7 +11,7 @@ use pouch_directory::{Act, CharterFile, Relay};
 use pouch_notice::{
     Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
 };
-use pouch_store::{AgentStore, PrekeyRow, Prekeys as _};
+use pouch_store::{AgentStore, PrekeyRow, Prekeys as _, StoreError};
 use pouch_wire::{Blob, EnvelopeId, Environment, List, NoticeType, Precedence, Set, Timestamp, Tlp};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -75,7 +75,7 @@ pub(crate) struct Running {
     pub(crate) client: Client,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), AgentError>>,
-    _dir: Arc<tempfile::TempDir>,
+    dir: Arc<tempfile::TempDir>,
 }
 
 impl Running {
@@ -104,12 +104,29 @@ impl Running {
         let until = shutdown.clone();
         let task = tokio::spawn(run(node, Box::new(Keys), || ready.send(()).unwrap(), until));
         soon("the node serves", is_ready).await.unwrap();
-        Self { client: Client::new(&socket), shutdown, task, _dir: dir }
+        Self { client: Client::new(&socket), shutdown, task, dir }
     }
 
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         soon("the node stops", self.task).await.unwrap().unwrap();
+    }
+
+    /// Stops it; what it kept.
+    pub(crate) async fn kept(self) -> AgentStore {
+        let dir = self.dir.clone();
+        self.stop().await;
+        let path = dir.path().join("agent.sqlite");
+        // What was under way when it stopped may hold it for a moment.
+        let opened = async {
+            loop {
+                match AgentStore::open(&path) {
+                    Err(StoreError::InUse(_)) => tokio::task::yield_now().await,
+                    opened => break opened.unwrap(),
+                }
+            }
+        };
+        soon("the node lets go of its database", opened).await
     }
 
     pub(crate) async fn inbox(&self) -> Vec<InboxRow> {

@@ -41,6 +41,10 @@ pub(crate) struct Served {
     pub(crate) size: usize,
     /// Whether it sends more than it is asked for.
     pub(crate) generous: bool,
+    /// Whether it takes questions about the directory and never answers.
+    pub(crate) mute: bool,
+    /// The questions that it holds.
+    pub(crate) held: Vec<Stream>,
 }
 
 pub(crate) struct FakeRelay {
@@ -115,6 +119,17 @@ impl FakeRelay {
         }
     }
 
+    /// Waits until the node has asked about the directory.
+    pub(crate) async fn was_asked(&self) {
+        let mut asked = self.asked.clone();
+        soon("the node asks", asked.wait_for(|asked| *asked > 0)).await.unwrap();
+    }
+
+    /// What it would answer to a node that knows nothing.
+    pub(crate) fn consistency(&self) -> Consistency {
+        consistency(&self.served.lock().unwrap(), &ReadConsistency { log: LogName::Directory, from: 0 })
+    }
+
     /// The next message that the node submits.
     pub(crate) async fn submitted(&mut self) -> Submitted {
         soon("the node submits", self.submitted.recv()).await.unwrap()
@@ -166,6 +181,10 @@ async fn serve(session: Session, parts: Parts) {
                 stream.send_message(&Attached { now: NOW, directory_size }).await.unwrap();
                 parts.sessions.send_replace(Some(session.clone()));
                 tokio::spawn(tell(stream, parts.clone()));
+            }
+            FrameKind::ReadConsistency if parts.served.lock().unwrap().mute => {
+                parts.served.lock().unwrap().held.push(stream);
+                parts.asked.send_modify(|asked| *asked += 1);
             }
             FrameKind::ReadConsistency => {
                 let answer = consistency(&parts.served.lock().unwrap(), &frame.read().unwrap());

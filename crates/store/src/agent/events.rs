@@ -26,6 +26,12 @@ impl EventLog for AgentStore {
         let sql = "SELECT number, at, code, words, detail FROM event WHERE number > ?1 ORDER BY number DESC LIMIT ?2";
         self.event_rows(sql, 0, count).await
     }
+
+    async fn newest_alarms(&self, count: u32) -> Result<Vec<EventRow>, StoreError> {
+        let sql = "SELECT number, at, code, words, detail FROM event
+            WHERE alarm = 1 AND number > ?1 ORDER BY number DESC LIMIT ?2";
+        self.event_rows(sql, 0, count).await
+    }
 }
 
 impl AgentStore {
@@ -54,8 +60,8 @@ impl AgentStore {
 }
 
 pub(super) fn put(db: &Connection, event: &NewEvent) -> Result<u64, StoreError> {
-    let sql = "INSERT INTO event (at, code, words, detail) VALUES (?1, ?2, ?3, ?4)";
-    let values = params![int(event.at.0), event.code, event.words, event.detail];
+    let sql = "INSERT INTO event (at, code, words, detail, alarm) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let values = params![int(event.at.0), event.code, event.words, event.detail, event.alarm];
     Ok(uint(db.prepare_cached(sql)?.insert(values)?))
 }
 

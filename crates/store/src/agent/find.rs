@@ -6,23 +6,23 @@ use pouch_wire::decode_hex;
 use rusqlite::params;
 
 use crate::agent::AgentStore;
-use crate::agent::inbox::{ARRIVAL, arrival_rows};
+use crate::agent::inbox::{ENTRY, entries};
 use crate::agent::outbox::outgoing_rows;
 use crate::contracts::Lookup;
 use crate::error::StoreError;
-use crate::rows::{ArrivalRow, OutgoingRow};
+use crate::rows::{ArrivalEntry, OutgoingRow};
 
 /// Fewer digits than this name nothing.
 const DIGITS_MIN: usize = 4;
 
 impl Lookup for AgentStore {
-    async fn find_arrival(&self, wanted: &str) -> Result<Vec<ArrivalRow>, StoreError> {
+    async fn find_arrival(&self, wanted: &str) -> Result<Vec<ArrivalEntry>, StoreError> {
         let (number, range) = (wanted.to_owned(), range(wanted));
         let sql = format!(
-            "SELECT {ARRIVAL} FROM inbox WHERE (number = ?1 OR envelope BETWEEN ?2 AND ?3
+            "SELECT {ENTRY} FROM inbox WHERE (number = ?1 OR envelope BETWEEN ?2 AND ?3
             OR notice BETWEEN ?2 AND ?3) AND (notice IS NOT NULL OR refused IS NOT NULL) LIMIT 2"
         );
-        self.0.call(move |db| arrival_rows(db, &sql, params![number, range.0, range.1])).await
+        self.0.call(move |db| entries(db, &sql, params![number, range.0, range.1])).await
     }
 
     async fn find_outgoing(&self, wanted: &str) -> Result<Vec<OutgoingRow>, StoreError> {

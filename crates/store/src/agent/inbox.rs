@@ -12,7 +12,7 @@ use crate::agent::{events, ladder, outbox};
 use crate::contracts::Inbox;
 use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
-use crate::rows::{Arrival, ArrivalRow, Kept, NewRefusal, Outgoing, Standing};
+use crate::rows::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Outgoing, Standing};
 
 impl Inbox for AgentStore {
     async fn take_in(&self, arrival: Arrival) -> Result<Kept, StoreError> {
@@ -44,30 +44,37 @@ impl Inbox for AgentStore {
 
     async fn arrival(&self, envelope: EnvelopeId) -> Result<Option<ArrivalRow>, StoreError> {
         let sql = format!("SELECT {ARRIVAL} FROM inbox WHERE envelope = ?1");
-        self.0.call(move |db| Ok(arrival_rows(db, &sql, params![envelope.as_bytes()])?.pop())).await
+        self.0
+            .call(move |db| {
+                let mut statement = db.prepare_cached(&sql)?;
+                let mut rows = statement.query([envelope.as_bytes()])?;
+                let Some(row) = rows.next()? else { return Ok(None) };
+                kept(arrival_row(row), "inbox")
+            })
+            .await
     }
 
-    async fn inbox(&self, unacknowledged: bool, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
+    async fn inbox(&self, unacknowledged: bool, limit: u32) -> Result<Vec<ArrivalEntry>, StoreError> {
         let only = if unacknowledged { "AND acknowledged_at IS NULL AND refused IS NULL" } else { "" };
         let sql = format!(
-            "SELECT {ARRIVAL} FROM inbox WHERE (notice IS NOT NULL OR refused IS NOT NULL) {only}
+            "SELECT {ENTRY} FROM inbox WHERE (notice IS NOT NULL OR refused IS NOT NULL) {only}
             ORDER BY arrived_at DESC, rowid DESC LIMIT ?1"
         );
-        self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
+        self.0.call(move |db| entries(db, &sql, params![limit])).await
     }
 
-    async fn concerning(
+    async fn amending(
         &self,
         notice: NoticeId,
         member: &Member,
         limit: u32,
-    ) -> Result<Vec<ArrivalRow>, StoreError> {
+    ) -> Result<Vec<ArrivalEntry>, StoreError> {
         let offices = format!("{member}/%");
         let sql = format!(
-            "SELECT {ARRIVAL} FROM inbox WHERE concerns = ?1 AND notice IS NOT NULL AND sender LIKE ?2
-            ORDER BY arrived_at, rowid LIMIT ?3"
+            "SELECT {ENTRY} FROM inbox WHERE concerns = ?1 AND amends = 1 AND notice IS NOT NULL
+            AND sender LIKE ?2 ORDER BY arrived_at DESC, rowid DESC LIMIT ?3"
         );
-        self.0.call(move |db| arrival_rows(db, &sql, params![notice.as_bytes(), offices, limit])).await
+        self.0.call(move |db| entries(db, &sql, params![notice.as_bytes(), offices, limit])).await
     }
 
     async fn unacknowledged_count(&self) -> Result<u64, StoreError> {
@@ -96,9 +103,9 @@ impl Inbox for AgentStore {
             .await
     }
 
-    async fn owed(&self, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
-        let sql = format!("SELECT {ARRIVAL} FROM inbox WHERE owes = 1 ORDER BY arrived_at LIMIT ?1");
-        self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
+    async fn owed(&self, limit: u32) -> Result<Vec<ArrivalEntry>, StoreError> {
+        let sql = format!("SELECT {ENTRY} FROM inbox WHERE owes = 1 ORDER BY arrived_at LIMIT ?1");
+        self.0.call(move |db| entries(db, &sql, params![limit])).await
     }
 
     async fn pay(&self, envelope: EnvelopeId, receipt: Outgoing) -> Result<(), StoreError> {
@@ -111,12 +118,12 @@ impl Inbox for AgentStore {
             .await
     }
 
-    async fn unproven(&self, limit: u32) -> Result<Vec<ArrivalRow>, StoreError> {
+    async fn unproven(&self, limit: u32) -> Result<Vec<ArrivalEntry>, StoreError> {
         let sql = format!(
-            "SELECT {ARRIVAL} FROM inbox WHERE proof IS NULL AND notice IS NOT NULL
+            "SELECT {ENTRY} FROM inbox WHERE proof IS NULL AND notice IS NOT NULL
             AND log_relay IS NOT NULL ORDER BY arrived_at LIMIT ?1"
         );
-        self.0.call(move |db| arrival_rows(db, &sql, params![limit])).await
+        self.0.call(move |db| entries(db, &sql, params![limit])).await
     }
 
     async fn put_proof(&self, envelope: EnvelopeId, proof: Vec<u8>) -> Result<(), StoreError> {
@@ -151,7 +158,9 @@ impl Inbox for AgentStore {
     }
 }
 
-pub(super) const ARRIVAL: &str =
+pub(super) const ENTRY: &str = "envelope, sender, arrived_at, log_relay, log_index";
+
+const ARRIVAL: &str =
     "envelope, notice, number, sender, precedence, created, arrived_at, acknowledged_at, refused,
     order_words, stored, wrapped, proof, log_relay, log_index, expunged_at, digest";
 
@@ -184,11 +193,11 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
     Ok(db
         .prepare_cached(
             "INSERT INTO inbox (envelope, notice, number, sender, precedence, created, arrived_at, order_words,
-             stored, digest, wrapped, log_relay, log_index, owes, concerns)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             stored, digest, wrapped, log_relay, log_index, owes, concerns,
+             amends) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT (envelope) DO UPDATE SET notice = ?2, number = ?3, sender = ?4, precedence = ?5,
              created = ?6, arrived_at = ?7, order_words = ?8, stored = ?9, digest = ?10, wrapped = ?11,
-             log_relay = ?12, log_index = ?13, owes = ?14, concerns = ?15, refused = NULL
+             log_relay = ?12, log_index = ?13, owes = ?14, concerns = ?15, amends = ?16, refused = NULL
              WHERE refused IS NOT NULL",
         )?
         .execute(params![
@@ -207,6 +216,7 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
             index,
             arrival.notice.is_some() && arrival.receipt.is_none(),
             arrival.concerns.as_ref().map(NoticeId::as_bytes),
+            arrival.amends,
         ])?)
 }
 
@@ -235,18 +245,27 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> 
     Ok(Kept::New { events: events::put_all(db, &refusal.events)? })
 }
 
-pub(super) fn arrival_rows(
+pub(super) fn entries(
     db: &Connection,
     sql: &str,
     values: &[&dyn ToSql],
-) -> Result<Vec<ArrivalRow>, StoreError> {
+) -> Result<Vec<ArrivalEntry>, StoreError> {
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.extend(kept(arrival_row(row), "inbox")?);
+        found.extend(kept(entry(row), "inbox")?);
     }
     Ok(found)
+}
+
+fn entry(row: &Row<'_>) -> Result<ArrivalEntry, StoreError> {
+    Ok(ArrivalEntry {
+        envelope: EnvelopeId(Digest::new(row.get(0)?)),
+        sender: point(&row.get::<_, String>(1)?)?,
+        arrived_at: Timestamp(uint(row.get(2)?)),
+        log: row.get::<_, Option<String>>(3)?.zip(row.get::<_, Option<i64>>(4)?.map(uint)),
+    })
 }
 
 fn arrival_row(row: &Row<'_>) -> Result<ArrivalRow, StoreError> {

@@ -28,7 +28,13 @@ fn notice(n: u8) -> NoticeId {
 }
 
 fn told(words: &str) -> NewEvent {
-    NewEvent { at: Timestamp(1), code: String::new(), words: words.to_owned(), detail: String::new() }
+    NewEvent {
+        at: Timestamp(1),
+        code: String::new(),
+        words: words.to_owned(),
+        alarm: false,
+        detail: String::new(),
+    }
 }
 
 /// A notice of ours with the places that were reserved for it.
@@ -49,6 +55,7 @@ fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
     Arrival {
         envelope: id(n),
         concerns: None,
+        amends: false,
         notice: Some(notice(n)),
         number: Some(format!("MD/policy 2026-{n}")),
         sender: point("MD/policy"),
@@ -93,6 +100,7 @@ where
     silence_is_told_when_it_is_too_long(&fresh()).await;
     an_arrival_is_new_once_with_all_that_belongs_to_it(&fresh()).await;
     what_a_member_says_later_of_its_own_notice_is_found(&fresh()).await;
+    alarms_are_not_pushed_out(&fresh()).await;
     a_spoiled_copy_does_not_keep_the_good_one_out(&fresh()).await;
     a_receipt_that_could_not_be_sent_is_owed(&fresh()).await;
     what_is_expunged_stays_known(&fresh()).await;
@@ -275,26 +283,30 @@ where
     store.acknowledge(id(1), Timestamp(8), read).await.unwrap();
     assert_eq!(store.unacknowledged_count().await.unwrap(), 0);
     assert_eq!(store.inbox(true, 10).await.unwrap().len(), 0);
-    assert_eq!(store.inbox(false, 10).await.unwrap()[0].acknowledged_at, Some(Timestamp(8)));
+    assert_eq!(store.arrival(id(1)).await.unwrap().unwrap().acknowledged_at, Some(Timestamp(8)));
 }
 
-/// A member's later notices about one of its own are found, and nobody else's.
+/// A member's corrections and withdrawals of its own notice are found, newest first, and nobody else's;
+/// nothing else that it says of it takes their place.
 pub async fn what_a_member_says_later_of_its_own_notice_is_found<E: Engine>(engine: &E)
 where
     E::Store: Inbox,
 {
     let store = engine.open().await;
-    let about = |n: u8| Arrival { concerns: Some(notice(1)), ..arrival(n, None) };
+    let about = |n: u8| Arrival { concerns: Some(notice(1)), amends: true, ..arrival(n, None) };
     store.take_in(arrival(1, None)).await.unwrap();
     store.take_in(about(3)).await.unwrap();
     store.take_in(about(2)).await.unwrap();
     store.take_in(Arrival { sender: point("BA/policy"), ..about(4) }).await.unwrap();
     store.take_in(Arrival { sender: point("MD/technical"), ..about(5) }).await.unwrap();
     let member = point("MD/policy").member;
-    let found = store.concerning(notice(1), &member, 10).await.unwrap();
-    assert_eq!(found.iter().map(|row| row.envelope).collect::<Vec<_>>(), [id(2), id(3), id(5)]);
-    assert_eq!(store.concerning(notice(1), &member, 1).await.unwrap().len(), 1);
-    assert_eq!(store.concerning(notice(2), &member, 10).await.unwrap().len(), 0);
+    for n in 10..80 {
+        store.take_in(Arrival { amends: false, ..about(n) }).await.unwrap();
+    }
+    let found = store.amending(notice(1), &member, 10).await.unwrap();
+    assert_eq!(found.iter().map(|row| row.envelope).collect::<Vec<_>>(), [id(5), id(3), id(2)]);
+    assert_eq!(store.amending(notice(1), &member, 1).await.unwrap().len(), 1);
+    assert_eq!(store.amending(notice(2), &member, 10).await.unwrap().len(), 0);
 }
 
 /// Whoever spoils a copy on its way, and is refused, cannot suppress the message.
@@ -429,6 +441,23 @@ where
     assert_eq!(store.prekey(KeyId(digest(1))).await.unwrap(), None);
     let store = engine.restart(store).await;
     assert_eq!(store.prekeys().await.unwrap(), [key(2)]);
+}
+
+/// However much else happens, alarms are found.
+pub async fn alarms_are_not_pushed_out<E: Engine>(engine: &E)
+where
+    E::Store: EventLog,
+{
+    let store = engine.open().await;
+    for n in 1..=2 {
+        store.put_event(NewEvent { alarm: true, ..told(&format!("alarm {n}")) }).await.unwrap();
+    }
+    for _ in 0..600 {
+        store.put_event(told("connected")).await.unwrap();
+    }
+    let alarms = store.newest_alarms(5).await.unwrap();
+    assert_eq!(alarms.iter().map(|row| &*row.words).collect::<Vec<_>>(), ["alarm 2", "alarm 1"]);
+    assert_eq!(store.newest_alarms(1).await.unwrap().len(), 1);
 }
 
 /// From 1 on, and never twice.

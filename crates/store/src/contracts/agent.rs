@@ -4,9 +4,9 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, KeyId, Member, NoticeId, Time
 
 use super::Answer;
 use crate::rows::{
-    AcceptedCheckpoint, Arrival, ArrivalRow, Carriage, Draft, EventRow, ForkRow, Kept, MirrorStep, NewEvent,
-    NewRefusal, Outgoing, OutgoingRow, OverdueRow, PrekeyRow, RungRow, Sequence, Standing, StepRow,
-    UncarriedRow,
+    AcceptedCheckpoint, Arrival, ArrivalEntry, ArrivalRow, Carriage, Draft, EventRow, ForkRow, Kept,
+    MirrorStep, NewEvent, NewRefusal, Outgoing, OutgoingRow, OverdueRow, PrekeyRow, RungRow, Sequence,
+    Standing, StepRow, UncarriedRow,
 };
 
 /// Messages to send, kept sealed. Nothing in it deletes a message.
@@ -143,18 +143,18 @@ pub trait Inbox {
     /// When storage failed.
     fn arrival(&self, envelope: EnvelopeId) -> impl Answer<Option<ArrivalRow>>;
 
-    /// Received notices and refusals, newest first.
+    /// Received notices and refusals, newest first. Like every list, without the messages themselves:
+    /// each may be large, and is read alone.
     ///
     /// # Errors
     /// When storage failed.
-    fn inbox(&self, unacknowledged: bool, limit: u32) -> impl Answer<Vec<ArrivalRow>>;
+    fn inbox(&self, unacknowledged: bool, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
 
-    /// Received notices of a member that name this one as what they follow, correct or withdraw, oldest
-    /// first.
+    /// Received notices of a member that correct or withdraw this one, newest first.
     ///
     /// # Errors
     /// When storage failed.
-    fn concerning(&self, notice: NoticeId, member: &Member, limit: u32) -> impl Answer<Vec<ArrivalRow>>;
+    fn amending(&self, notice: NoticeId, member: &Member, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
 
     /// How many received notices no officer acknowledged yet.
     ///
@@ -173,7 +173,7 @@ pub trait Inbox {
     ///
     /// # Errors
     /// When storage failed.
-    fn owed(&self, limit: u32) -> impl Answer<Vec<ArrivalRow>>;
+    fn owed(&self, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
 
     /// The receipt that was owed: the mark goes and the receipt is queued, both or neither.
     ///
@@ -185,7 +185,7 @@ pub trait Inbox {
     ///
     /// # Errors
     /// When storage failed.
-    fn unproven(&self, limit: u32) -> impl Answer<Vec<ArrivalRow>>;
+    fn unproven(&self, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
 
     /// Keeps the proof that an arrival is logged.
     ///
@@ -215,7 +215,7 @@ pub trait Lookup {
     ///
     /// # Errors
     /// When storage failed.
-    fn find_arrival(&self, wanted: &str) -> impl Answer<Vec<ArrivalRow>>;
+    fn find_arrival(&self, wanted: &str) -> impl Answer<Vec<ArrivalEntry>>;
 
     /// Sent notices whose envelope's or notice's id begins so; at most two.
     ///
@@ -346,6 +346,12 @@ pub trait EventLog {
     /// # Errors
     /// When storage failed.
     fn newest_events(&self, count: u32) -> impl Answer<Vec<EventRow>>;
+
+    /// The newest alarms, newest first, however many other events came since.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn newest_alarms(&self, count: u32) -> impl Answer<Vec<EventRow>>;
 }
 
 /// Numbers of notices: per year and list of addressees, from 1 on, without a gap and never twice.

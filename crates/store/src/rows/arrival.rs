@@ -14,6 +14,8 @@ pub struct Arrival {
     pub notice: Option<NoticeId>,
     /// The notice that it answers, corrects or withdraws.
     pub concerns: Option<NoticeId>,
+    /// Whether it corrects or withdraws that.
+    pub amends: bool,
     /// The number that the sender gave the notice, as printed.
     pub number: Option<String>,
     /// Who sent it.
@@ -57,7 +59,7 @@ pub struct NewRefusal {
     pub arrived_at: Timestamp,
     /// The verdict, as the agent writes it.
     pub verdict: String,
-    /// The sealed bytes, as evidence.
+    /// What is kept as evidence.
     pub stored: Vec<u8>,
     /// What is said of it to the sender; `None` where it is not proved who that is.
     pub receipt: Option<Outgoing>,
@@ -86,6 +88,19 @@ pub enum Standing {
     Refused,
 }
 
+/// An arrival in a list: what can be told of it without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivalEntry {
+    /// Its id.
+    pub envelope: EnvelopeId,
+    /// Who sent it, or claims to have.
+    pub sender: ContactPoint,
+    /// When it came.
+    pub arrived_at: Timestamp,
+    /// The relay and the index that its receipt promises.
+    pub log: Option<(String, u64)>,
+}
+
 /// An arrival as it is kept.
 #[derive(Debug, Clone)]
 pub struct ArrivalRow {
@@ -109,7 +124,7 @@ pub struct ArrivalRow {
     pub refused: Option<String>,
     /// What the order said.
     pub order: String,
-    /// The sealed bytes.
+    /// The sealed bytes; of a refusal, what is kept as evidence.
     pub stored: Vec<u8>,
     /// The wrapped content key.
     pub wrapped: Vec<u8>,

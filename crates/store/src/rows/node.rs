@@ -68,6 +68,8 @@ pub struct NewEvent {
     pub code: String,
     /// In words.
     pub words: String,
+    /// Whether it is an alarm: those are found however much else happens.
+    pub alarm: bool,
     /// The rest, as the agent writes it.
     pub detail: String,
 }

@@ -97,6 +97,7 @@ async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
     store.0.call(move |db| Ok(db.execute_batch(sql)?)).await.unwrap();
     let sent = store.outgoing(id(1)).await.unwrap().unwrap();
     assert!(sent.damaged && sent.sealed.is_empty());
-    let came = store.inbox(false, 10).await.unwrap().remove(0);
+    let listed = store.inbox(false, 10).await.unwrap().remove(0);
+    let came = store.arrival(listed.envelope).await.unwrap().unwrap();
     assert!(came.damaged && came.stored.is_empty());
 }

@@ -194,6 +194,7 @@ async fn event_numbers_are_never_given_twice() {
     let engine = agent();
     let store = engine.open().await;
     let event = || crate::NewEvent {
+        alarm: false,
         at: pouch_wire::Timestamp(1),
         code: String::new(),
         words: "words".into(),
