@@ -104,7 +104,7 @@ async fn send_through(
     let directory = desk.directory();
     for row in desk.store.uncarried(relay, (desk.clock)()).await? {
         let homed = homed_at(relay, row.waiting, &directory.now_view());
-        if !homed.is_empty() && sends.begin(relay, row.envelope, row.precedence, Instant::now()) {
+        if !homed.is_empty() && sends.begin(relay, row.envelope, row.precedence, &homed, Instant::now()) {
             let submission = Submission { relay: relay.to_owned(), envelope: row.envelope, homed };
             under_way.spawn(submit(submission, session.clone(), desk.clone()));
         }

@@ -114,7 +114,11 @@ async fn drop_strays(desk: &Arc<Desk>) -> Result<(), AgentError> {
 
 /// Makes keys until the next [`AHEAD_DAYS`] days are covered.
 async fn make_ahead(desk: &Arc<Desk>) -> Result<(), AgentError> {
-    let rows = desk.store.prekeys().await?;
+    let directory = desk.directory();
+    let view = directory.now_view();
+    let mut rows = desk.store.prekeys().await?;
+    // One that was published and does not stand any more covers no day: its publisher's key was revoked.
+    rows.retain(|key| view.prekey(key.id).is_none() || view.prekey_stands(key.id));
     for (from, until) in uncovered(&rows, (desk.clock)()) {
         make(desk, from, until).await?;
     }

@@ -1,12 +1,14 @@
 //! Which messages go to which relay now: most urgent first, a few at a time, each with its own patience.
 //!
 //! A flash has places of its own and waits for nothing less urgent; a message that a relay puts off
-//! keeps no other back. Pure: the caller brings the time.
+//! keeps no other back. To one recipient, messages of one precedence go one after the other: side by side
+//! they could overtake each other, and the recipient would miss what is only on its way. Pure: the caller
+//! brings the time.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use pouch_wire::{EnvelopeId, Precedence};
+use pouch_wire::{ContactPoint, EnvelopeId, Precedence};
 use tokio::time::Instant;
 
 /// Messages under way to one relay at a time, and as many flashes beside them.
@@ -19,8 +21,15 @@ const AGAIN_MAX: Duration = Duration::from_secs(300);
 /// What is under way, and what waits.
 #[derive(Debug, Default)]
 pub(crate) struct Sends {
-    busy: HashMap<(String, EnvelopeId), Precedence>,
+    busy: HashMap<(String, EnvelopeId), UnderWay>,
     later: HashMap<(String, EnvelopeId), Instant>,
+}
+
+/// A message under way.
+#[derive(Debug)]
+struct UnderWay {
+    precedence: Precedence,
+    to: Vec<ContactPoint>,
 }
 
 impl Sends {
@@ -30,6 +39,7 @@ impl Sends {
         relay: &str,
         envelope: EnvelopeId,
         precedence: Precedence,
+        to: &[ContactPoint],
         now: Instant,
     ) -> bool {
         let key = (relay.to_owned(), envelope);
@@ -37,13 +47,17 @@ impl Sends {
             return false;
         }
         let flash = precedence == Precedence::Flash;
-        let alike =
-            self.busy.iter().filter(|((to, _), busy)| to == relay && (**busy == Precedence::Flash) == flash);
-        if alike.count() >= UNDER_WAY {
+        let there = || self.busy.iter().filter(|((at, _), _)| at == relay).map(|(_, busy)| busy);
+        let before =
+            |busy: &UnderWay| busy.precedence == precedence && busy.to.iter().any(|p| to.contains(p));
+        if there().any(before) {
+            return false;
+        }
+        if there().filter(|busy| (busy.precedence == Precedence::Flash) == flash).count() >= UNDER_WAY {
             return false;
         }
         self.later.remove(&key);
-        self.busy.insert(key, precedence);
+        self.busy.insert(key, UnderWay { precedence, to: to.to_vec() });
         true
     }
 
@@ -90,31 +104,52 @@ mod tests {
         EnvelopeId(Digest::new([n; 32]))
     }
 
+    /// Each message to somebody else.
+    fn to(n: u8) -> [ContactPoint; 1] {
+        [format!("MD/office-{n}").parse().unwrap()]
+    }
+
+    #[test]
+    fn one_recipient_s_messages_go_in_their_order_and_nobody_else_waits() {
+        let (mut sends, now) = (Sends::default(), Instant::now());
+        assert!(sends.begin("a", id(1), Precedence::Routine, &to(1), now));
+        let both = [to(1), to(2)].concat();
+        assert!(!sends.begin("a", id(2), Precedence::Routine, &both, now), "one before it is under way");
+        assert!(sends.begin("a", id(3), Precedence::Routine, &to(3), now));
+        assert!(sends.begin("a", id(4), Precedence::Flash, &to(1), now), "what is urgent overtakes");
+        assert!(sends.begin("b", id(2), Precedence::Routine, &both, now));
+        sends.done("a", id(1));
+        assert!(sends.begin("a", id(2), Precedence::Routine, &both, now));
+    }
+
     #[test]
     fn a_flash_goes_beside_everything_less_urgent() {
         let (mut sends, now) = (Sends::default(), Instant::now());
         for n in 0..4 {
-            assert!(sends.begin("a", id(n), Precedence::Routine, now));
+            assert!(sends.begin("a", id(n), Precedence::Routine, &to(n), now));
         }
-        assert!(!sends.begin("a", id(4), Precedence::Immediate, now));
-        assert!(sends.begin("a", id(5), Precedence::Flash, now));
-        assert!(sends.begin("b", id(0), Precedence::Routine, now), "one relay keeps no other waiting");
-        assert!(!sends.begin("a", id(5), Precedence::Flash, now), "it is under way");
+        assert!(!sends.begin("a", id(4), Precedence::Immediate, &to(4), now));
+        assert!(sends.begin("a", id(5), Precedence::Flash, &to(5), now));
+        assert!(
+            sends.begin("b", id(0), Precedence::Routine, &to(0), now),
+            "one relay keeps no other waiting"
+        );
+        assert!(!sends.begin("a", id(5), Precedence::Flash, &to(5), now), "it is under way");
         sends.done("a", id(0));
-        assert!(sends.begin("a", id(4), Precedence::Immediate, now));
+        assert!(sends.begin("a", id(4), Precedence::Immediate, &to(4), now));
     }
 
     #[test]
     fn what_a_relay_puts_off_waits_alone_and_comes_again() {
         let (mut sends, now) = (Sends::default(), Instant::now());
-        assert!(sends.begin("a", id(1), Precedence::Flash, now));
+        assert!(sends.begin("a", id(1), Precedence::Flash, &to(1), now));
         sends.put_off("a", id(1), Some(Duration::from_secs(30)), now);
-        assert!(!sends.begin("a", id(1), Precedence::Flash, now));
-        assert!(sends.begin("b", id(1), Precedence::Flash, now), "the other relay was not asked yet");
-        assert!(sends.begin("a", id(2), Precedence::Routine, now));
+        assert!(!sends.begin("a", id(1), Precedence::Flash, &to(1), now));
+        assert!(sends.begin("b", id(1), Precedence::Flash, &to(1), now), "the other relay was not asked yet");
+        assert!(sends.begin("a", id(2), Precedence::Routine, &to(2), now));
         let due = now + Duration::from_secs(30);
         assert_eq!(sends.next_due(), Some(due));
-        assert!(sends.begin("a", id(1), Precedence::Flash, due));
+        assert!(sends.begin("a", id(1), Precedence::Flash, &to(1), due));
         assert_eq!(sends.next_due(), None);
     }
 
@@ -124,8 +159,8 @@ mod tests {
         sends.put_off("a", id(1), Some(AGAIN_MAX), now);
         sends.put_off("b", id(1), Some(AGAIN_MAX), now);
         sends.is_back("a");
-        assert!(sends.begin("a", id(1), Precedence::Routine, now));
-        assert!(!sends.begin("b", id(1), Precedence::Routine, now));
+        assert!(sends.begin("a", id(1), Precedence::Routine, &to(1), now));
+        assert!(!sends.begin("b", id(1), Precedence::Routine, &to(1), now));
     }
 
     #[test]

@@ -499,7 +499,7 @@ pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
         until = Some(period.from);
     }
     for row in desk.store.prekeys().await? {
-        let published = view.prekey(row.id).is_some();
+        let published = view.prekey_stands(row.id);
         let state = match (row.usable_until <= now, published) {
             (true, _) => "over; destroyed soon",
             (false, true) => "published",

@@ -193,16 +193,21 @@ impl<'a> View<'a> {
         }
         let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
         let mut usable: Vec<&Prekey> = ids
-            .filter(|id| self.revocation(**id).is_none())
+            .filter(|id| self.prekey_stands(**id))
             .filter_map(|id| self.directory.state.prekeys.get(id))
-            .filter(|p| p.index < self.size)
-            // What a key in other hands published may lead into other hands.
-            .filter(|p| self.revocation(p.signed_by).is_none())
             .map(|published| &published.prekey)
             .filter(|prekey| prekey.usable_from <= now && now < prekey.usable_until)
             .collect();
         usable.sort_by_key(|prekey| core::cmp::Reverse(prekey.usable_until));
         usable
+    }
+
+    /// Whether a sealing key is published and may be sealed to in its time. What a revoked key published
+    /// is not: it may lead into other hands.
+    #[must_use]
+    pub fn prekey_stands(&self, id: KeyId) -> bool {
+        let published = self.directory.state.prekeys.get(&id).filter(|p| p.index < self.size);
+        published.is_some_and(|p| self.revocation(id).is_none() && self.revocation(p.signed_by).is_none())
     }
 
     /// Whose sealing key it is; `None` also when it is long over.
