@@ -183,6 +183,11 @@ async fn what_is_said_in_an_exercise_moves_nothing_that_is_live() {
     let said = Said::Refused { code: Text::new("POUCH-VER-10").unwrap() };
     let live = receipt(&mut trial.live, "BA/technical", sent.parse().unwrap(), said, Domain::Receipt);
     trial.line.submit(&live).await.unwrap();
-    trial.scene.node("ba").progress(&sent, "MD/policy", "refused").await.unwrap();
+    let words = "REFUSED by the node of MD/policy";
+    let fits = |event: &serde_json::Value| word(event, "words").contains(words);
+    let ba = trial.scene.node("ba");
+    ba.watcher.wait_for(words, pouch_testkit::stage::PATIENCE, fits).await.unwrap();
+    let rows = ba.json(&["outbox"]).await.unwrap();
+    assert_eq!(rows.pointer("/0/ladder/0/rung").unwrap(), "refused", "{rows}");
     trial.scene.end().await;
 }
