@@ -5,6 +5,7 @@
 
 mod caught_up;
 mod compose;
+mod concerned;
 mod config;
 mod desk;
 mod error;

@@ -83,7 +83,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             let waiting = compose::approve(&id, officer, &signature.0, desk).await?;
             Answer::Draft(Box::new(views::draft(&waiting)))
         }
-        Call::Release { id } => send(compose::one(&id, desk).await?, desk).await?,
+        Call::Release { id } => send(compose::to_release(&id, desk).await?, desk).await?,
         Call::Inbox(selection) => Answer::Inbox(views::inbox(&selection, desk).await?),
         Call::Outbox(selection) => Answer::Outbox(views::outbox(&selection, desk).await?),
         Call::Show { id } => Answer::Notice(Box::new(views::show(&id, desk).await?)),

@@ -80,7 +80,14 @@ impl Failed {
 }
 
 pub(crate) fn draft(error: &DraftError) -> Refusal {
-    refusal(error.code(), 2, format!("this cannot be a notice: {error}"), "", "change it and try again")
+    let (why, next) = match error {
+        DraftError::NotOurs(_) => (
+            "whoever wrote a notice takes it back; others say what they think of it",
+            "answer it: pouch reply ID --text TEXT",
+        ),
+        _ => ("", "change it and try again"),
+    };
+    refusal(error.code(), 2, format!("this cannot be a notice: {error}"), why, next)
 }
 
 pub(crate) fn fields(error: &FieldsError) -> Refusal {

@@ -9,7 +9,7 @@ const EXAMPLES: &str = "\
 Examples:
   pouch demo --once                       see everything work on this machine, then end
   pouch inbox --config nl/agent.toml      what arrived
-  pouch show MD/technical\\ 2026-0001       one notice, verified again
+  pouch show MD/technical 2026-0001       one notice, verified again
   pouch explain POUCH-VER-31              what a code means
 
 Exit codes: 0 done or verified, 1 failed, 2 usage, 3 not in time, 4 not found, 10 not authentic,
@@ -56,7 +56,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// See everything work on this machine: a relay, three states, two witnesses, real keys
+    /// See everything work on this machine: a relay, three states, three witnesses, real keys
     Demo(Demo),
     /// Make a node: its keys, its configuration, and the requests to send to others
     #[command(subcommand)]
@@ -343,7 +343,8 @@ pub(crate) enum DirectoryCommand {
 /// What a notice is made of.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Compose {
-    /// Who must act: contact points, separated by commas; a member alone means all its offices
+    /// Who must act: contact points, separated by commas; a member alone means all its offices. When
+    /// absent: the sender of the notice that it answers, or whom our own notice went to
     #[arg(long, value_delimiter = ',')]
     pub(crate) to: Vec<String>,
     /// Who should know
@@ -352,12 +353,13 @@ pub(crate) struct Compose {
     /// What it is: incident-notice, inquiry, response, update, correction, free-text ...
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) notice_type: Option<NoticeType>,
-    /// flash, immediate, priority or routine
-    #[arg(long, short, default_value = "routine")]
-    pub(crate) precedence: Precedence,
-    /// red, amber+strict, amber, green or clear
-    #[arg(long, default_value = "amber")]
-    pub(crate) tlp: Tlp,
+    /// flash, immediate, priority or routine. When absent: that of our own notice that it concerns, or
+    /// routine
+    #[arg(long, short)]
+    pub(crate) precedence: Option<Precedence>,
+    /// red, amber+strict, amber, green or clear. When absent: that of the notice that it concerns, or amber
+    #[arg(long)]
+    pub(crate) tlp: Option<Tlp>,
     /// The subject line
     #[arg(long)]
     pub(crate) subject: Option<String>,
@@ -382,7 +384,7 @@ pub(crate) struct Compose {
     /// Release alone in an emergency, where the rule allows it; marked at both ends
     #[arg(long)]
     pub(crate) break_glass: bool,
-    /// Send a flash without asking again
+    /// Send a flash, or under a more open label than that of the notice that it concerns, without asking again
     #[arg(long)]
     pub(crate) yes: bool,
 }
@@ -402,6 +404,9 @@ pub(crate) struct Send {
 pub(crate) struct DraftArgs {
     #[command(flatten)]
     pub(crate) compose: Compose,
+    /// The notice that it answers, corrects or cancels: its number or its id's beginning
+    #[arg(long, value_name = "ID", num_args = 1..=2)]
+    pub(crate) concerns: Vec<String>,
     /// List drafts that wait, instead of writing one
     #[arg(long)]
     pub(crate) list: bool,
@@ -413,7 +418,8 @@ pub(crate) struct DraftArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Reply {
     /// The notice: its number or its id's beginning
-    pub(crate) id: String,
+    #[arg(required = true, num_args = 1..=2)]
+    pub(crate) id: Vec<String>,
     #[command(flatten)]
     pub(crate) compose: Compose,
     #[command(flatten)]
@@ -469,7 +475,8 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     /// Its number or its id's beginning
-    pub(crate) id: String,
+    #[arg(required = true, num_args = 1..=2)]
+    pub(crate) id: Vec<String>,
     /// Show every clause of the verdict
     #[arg(long)]
     pub(crate) why: bool,
@@ -484,7 +491,8 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 pub(crate) struct Ack {
     /// Its number or its id's beginning
-    pub(crate) id: String,
+    #[arg(required = true, num_args = 1..=2)]
+    pub(crate) id: Vec<String>,
     /// Your title, as the sender will read it
     #[arg(long)]
     pub(crate) officer: String,
@@ -578,7 +586,8 @@ pub(crate) enum Evidence {
     /// Write the evidence file of a received notice
     Export {
         /// The notice: its number or its id's beginning
-        id: String,
+        #[arg(required = true, num_args = 1..=2)]
+        id: Vec<String>,
         /// Where to write it
         #[arg(long, short, value_name = "FILE")]
         output: PathBuf,

@@ -36,8 +36,13 @@ impl Output {
     /// Talk: what was done.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
-            drop(writeln!(anstream::stderr(), "{text}"));
+            self.show(text);
         }
+    }
+
+    /// What a question is about: shown however quiet the command is.
+    pub(crate) fn show(&self, text: &str) {
+        drop(writeln!(anstream::stderr(), "{text}"));
     }
 
     /// Talk: what to do next.

@@ -9,7 +9,7 @@ use pouch_wire::{Precedence, Timestamp};
 
 use crate::args;
 use crate::clock;
-use crate::commands::compose::spoken;
+use crate::commands::compose::{spoken, wanted};
 use crate::exit::Exit;
 use crate::files;
 use crate::output::Output;
@@ -36,7 +36,8 @@ pub(crate) async fn outbox(list: &args::List, client: &Client, out: &Output) -> 
 
 /// Shows a notice; the exit code says what is to be believed.
 pub(crate) async fn show(command: &args::Show, client: &Client, out: &Output) -> Result<u8, Problem> {
-    let view = match client.call(&Call::Show { id: command.id.clone() }).await? {
+    let id = wanted(&command.id);
+    let view = match client.call(&Call::Show { id: id.clone() }).await? {
         Answer::Notice(view) => *view,
         _ => return Err(ClientError::Unexpected.into()),
     };
@@ -45,7 +46,7 @@ pub(crate) async fn show(command: &args::Show, client: &Client, out: &Output) ->
         compare(&view, read_aloud, out)?;
     }
     if let Some(folder) = &command.save {
-        save(&view, &command.id, folder, client, out).await?;
+        save(&view, &id, folder, client, out).await?;
     }
     let verdict = view.row.as_ref().map(|row| &row.verdict);
     if let Some(row) = view.row.as_ref().filter(|r| r.acknowledged_at.is_none() && r.verdict.colour != "red")
@@ -98,7 +99,7 @@ pub(crate) async fn ack(command: &args::Ack, client: &Client, out: &Output) -> R
         .answer_in
         .map(|hours| Timestamp(clock::now().0.saturating_add(hours.saturating_mul(3_600_000))));
     let call = Call::Acknowledge {
-        id: command.id.clone(),
+        id: wanted(&command.id),
         officer: command.officer.clone(),
         answer_by,
         note: command.note.clone(),
@@ -146,8 +147,13 @@ pub(crate) async fn status(client: &Client, out: &Output) -> Result<(), Problem>
     }
 }
 
-pub(crate) async fn export(id: &str, output: &Path, client: &Client, out: &Output) -> Result<(), Problem> {
-    match client.call(&Call::Evidence { id: id.to_owned() }).await? {
+pub(crate) async fn export(
+    id: &[String],
+    output: &Path,
+    client: &Client,
+    out: &Output,
+) -> Result<(), Problem> {
+    match client.call(&Call::Evidence { id: wanted(id) }).await? {
         Answer::File { digest, bytes, .. } => {
             files::write_new(output, &bytes.0)?;
             out.say(&format!("Evidence of one notice is in {} (SHA-256 {digest}).", output.display()));
