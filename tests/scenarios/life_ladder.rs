@@ -33,12 +33,14 @@ async fn a_notice_climbs_every_rung_of_the_ladder_and_never_down() {
     nl.progress(&sent, "MD/policy", "acknowledged").await.unwrap();
     let (at, detail) = rung(&nl, &sent).await;
     assert_eq!(at, "acknowledged");
-    assert_eq!(detail, "Head of desk, an answer will come: Minister informed");
+    assert!(detail.starts_with("Head of desk, answer by 20"), "{detail}");
+    assert!(detail.ends_with("Z: Minister informed"), "{detail}");
     let answer = md.json(&["reply", &sent, "--text", "We have it too."]).await.unwrap();
     nl.received(word(&answer, "envelope")).await.unwrap();
     nl.progress(&sent, "MD/policy", "answered").await.unwrap();
     // A later acknowledgement does not take an answer back.
-    md.ok(&["ack", &sent, "--officer", "Another"]).await.unwrap();
+    let again = md.ok(&["ack", &sent, "--officer", "Another"]).await.unwrap();
+    assert!(again.contains("already acknowledged at 20"), "{again}");
     let last = tell(&md, "NL/technical", "Behind it").await;
     nl.received(&last).await.unwrap();
     assert_eq!(rung(&nl, &sent).await.0, "answered");
@@ -122,10 +124,12 @@ async fn a_notice_that_was_corrected_or_withdrawn_is_never_shown_without_saying_
         md.received(word(&about, "envelope")).await.unwrap();
         let shown = md.run(&["show", &sent]).await.unwrap();
         assert_eq!(shown.exit, 13, "{}", shown.stdout);
-        assert!(shown.stdout.starts_with("VERIFIED, WITH A RESERVATION"), "{}", shown.stdout);
+        let top = "LIVE - THIS IS NOT AN EXERCISE\nVERIFIED, WITH A RESERVATION";
+        assert!(shown.stdout.starts_with(top), "{}", shown.stdout);
         assert!(shown.stdout.contains("RESERVATION:") && shown.stdout.contains("Three substations"));
         let inbox = md.ok(&["inbox"]).await.unwrap();
         assert!(inbox.contains(code) && inbox.contains(words), "{inbox}");
+        assert!(inbox.starts_with("LIVE  ROUTINE  NL/technical"), "{inbox}");
         assert_eq!(md.run(&["show", &kept]).await.unwrap().exit, 0);
     }
     network.stop().await;

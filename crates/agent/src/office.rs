@@ -156,7 +156,7 @@ fn not_shown() -> Refusal {
         "POUCH-AGT-43",
         10,
         "that message was refused",
-        "nothing of it is proved, so nothing of it is shown",
+        "nothing of its content is shown, saved, acknowledged or exported",
         "pouch show ID --why",
     )
 }

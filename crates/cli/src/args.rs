@@ -28,6 +28,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The configuration that a command uses when none is named.
+pub(crate) const CONFIG: &str = "agent.toml";
+
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
@@ -36,7 +39,7 @@ pub(crate) struct Global {
         long,
         global = true,
         value_name = "FILE",
-        default_value = "agent.toml",
+        default_value = CONFIG,
         help_heading = "Global options"
     )]
     pub(crate) config: PathBuf,
@@ -509,7 +512,8 @@ pub(crate) struct Watch {
     /// Begin after this event's number, instead of now
     #[arg(long, value_name = "NUMBER")]
     pub(crate) after: Option<u64>,
-    /// Ring the terminal's bell for flash and immediate notices, until interrupted
+    /// Ring the terminal's bell for alarms, and every 30 s while no officer has acknowledged a flash or
+    /// immediate notice; when the agent stops, wait until it is back
     #[arg(long)]
     pub(crate) bell: bool,
 }

@@ -51,13 +51,21 @@ fn told_apart(number: &str, all: &[&str], envelope: EnvelopeId) -> String {
     }
 }
 
+/// Is it a drill? Of what was refused, not even that is proved.
+fn environment(row: &InboxRow) -> String {
+    match row.environment.as_str() {
+        _ if row.verdict.colour == "red" => "NOT SHOWN".into(),
+        "live" => "LIVE".into(),
+        exercise => format!("EXERCISE {exercise}"),
+    }
+}
+
 fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     let mut lines = Vec::new();
     let number = row.number.clone().unwrap_or_else(|| format!("message {}", row.envelope.short()));
-    let exercise =
-        if row.environment == "live" { String::new() } else { format!("EXERCISE {}  ", row.environment) };
     lines.push(format!(
-        "{exercise}{}  {number}{id}  {}  {}",
+        "{}  {}  {number}{id}  {}  {}",
+        environment(row),
         row.precedence.as_str().to_uppercase(),
         verdict_word(&row.verdict),
         age(row.received_at, now)
@@ -71,11 +79,11 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
         lines.push(format!("    {} ({})", row.verdict.sentence, row.verdict.code));
     }
     let acknowledged = match row.acknowledged_at {
-        Some(at) => format!("acknowledged {}", age(at, now)),
-        None if row.verdict.colour == "red" => "not shown".into(),
-        None => "not acknowledged yet".into(),
+        Some(at) => Some(format!("    acknowledged {} ({})", age(at, now), utc(at))),
+        None if row.verdict.colour == "red" => None,
+        None => Some("    not acknowledged yet".into()),
     };
-    lines.push(format!("    {acknowledged}"));
+    lines.extend(acknowledged);
     lines.join("\n")
 }
 
@@ -102,10 +110,15 @@ pub(crate) fn verdict(verdict: &VerdictView, every_clause: bool) -> String {
 pub(crate) fn notice(view: &NoticeView, every_clause: bool) -> String {
     let mut parts = Vec::new();
     if let Some(row) = &view.row {
-        parts.push(verdict(&row.verdict, every_clause));
+        let place = match row.environment.as_str() {
+            _ if row.verdict.colour == "red" => String::new(),
+            "live" => "LIVE - THIS IS NOT AN EXERCISE\n".into(),
+            exercise => format!("EXERCISE EXERCISE EXERCISE - THIS IS A DRILL: {exercise}\n"),
+        };
+        parts.push(format!("{place}{}", verdict(&row.verdict, every_clause)));
     }
     if view.printed.is_empty() {
-        parts.push("Nothing of it is shown, because nothing of it is proved.".into());
+        parts.push("Nothing of its content is shown.".into());
     } else {
         parts.push(view.printed.clone());
     }
@@ -189,7 +202,8 @@ pub(crate) fn drafts(drafts: &[DraftView]) -> String {
     drafts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-pub(crate) fn event(event: &Event) -> String {
+/// One line; of a notice that came, with what is verified of it.
+pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
     let kind = match event.kind {
         EventKind::Received => "received",
         EventKind::RefusedArrival => "REFUSED",
@@ -201,7 +215,13 @@ pub(crate) fn event(event: &Event) -> String {
         EventKind::Key => "key",
     };
     let code = if event.code.is_empty() { String::new() } else { format!(" ({})", event.code) };
-    format!("{} {kind}: {}{code}", utc(event.at), event.words)
+    let notice = received.filter(|row| row.subject.is_some()).map(|row| {
+        let kind = row.notice_type.map(|t| t.as_str()).unwrap_or_default();
+        let subject = row.subject.as_deref().unwrap_or_default();
+        (format!("{}  ", environment(row)), format!("  {kind}: {subject}"))
+    });
+    let (place, what) = notice.unwrap_or_default();
+    format!("{} {kind}: {place}{}{what}{code}", utc(event.at), event.words)
 }
 
 pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {

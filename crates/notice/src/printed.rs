@@ -205,7 +205,9 @@ fn until(at: Timestamp, now: Option<Timestamp>) -> String {
     }
 }
 
-fn span(from: Timestamp, to: Timestamp) -> String {
+/// How long between two moments, in words: `40 s`, `5 min`, `3 h`, `2 d`.
+#[must_use]
+pub fn span(from: Timestamp, to: Timestamp) -> String {
     let seconds = to.since(from).as_secs();
     match seconds {
         0..=119 => format!("{seconds} s"),

@@ -1,11 +1,10 @@
 //! `inbox`, `show`, `ack`, `outbox`, `watch`, `status`, `evidence export`: reading what the agent
 //! verified, and saying that it was read.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use pouch_control::{Answer, Call, Client, ClientError, Event, EventKind, NoticeView, Selection};
-use pouch_wire::{Precedence, Timestamp};
+use pouch_control::{Answer, Call, Client, ClientError, NoticeView, Selection};
+use pouch_wire::Timestamp;
 
 use crate::args;
 use crate::clock;
@@ -98,46 +97,27 @@ pub(crate) async fn ack(command: &args::Ack, client: &Client, out: &Output) -> R
     let answer_by = command
         .answer_in
         .map(|hours| Timestamp(clock::now().0.saturating_add(hours.saturating_mul(3_600_000))));
-    let call = Call::Acknowledge {
-        id: wanted(&command.id),
-        officer: command.officer.clone(),
-        answer_by,
-        note: command.note.clone(),
+    let id = wanted(&command.id);
+    let before = match client.call(&Call::Show { id: id.clone() }).await? {
+        Answer::Notice(view) => view.row.and_then(|row| row.acknowledged_at),
+        _ => return Err(ClientError::Unexpected.into()),
     };
+    let call =
+        Call::Acknowledge { id, officer: command.officer.clone(), answer_by, note: command.note.clone() };
     match client.call(&call).await? {
         Answer::Acknowledged(row) => {
             let number = row.number.clone().unwrap_or_default();
-            let text = format!("{number} acknowledged by {}: receipt only, no concurrence.", command.officer);
+            let again = before
+                .map(|at| format!(" It was already acknowledged at {}; told again.", clock::utc(at)))
+                .unwrap_or_default();
+            let text =
+                format!("{number} acknowledged by {}: receipt only, no concurrence.{again}", command.officer);
             out.result("acknowledged", &row, &text)?;
             out.next(&format!("answer it: pouch reply '{number}' --text TEXT"));
             Ok(())
         }
         _ => Err(ClientError::Unexpected.into()),
     }
-}
-
-pub(crate) async fn watch(command: &args::Watch, client: &Client, out: &Output) -> Result<(), Problem> {
-    let mut events = client.watch(command.after).await?;
-    out.say("Watching. End with Ctrl-C.");
-    while let Some(event) = events.next().await? {
-        if out.json {
-            out.result("event", &event, "")?;
-        } else {
-            out.line(&render::event(&event));
-        }
-        if command.bell && rings(&event) {
-            drop(std::io::stderr().write_all(b"\x07"));
-        }
-    }
-    Err(Problem::new(Exit::AgentNotRunning, "POUCH-CLI-14", "the agent stopped")
-        .why("nothing is watched now")
-        .next("look why, start it again, and watch again"))
-}
-
-fn rings(event: &Event) -> bool {
-    let urgent = matches!(event.precedence, Some(Precedence::Flash | Precedence::Immediate));
-    matches!(event.kind, EventKind::Alarm | EventKind::Overdue)
-        || (event.kind == EventKind::Received && urgent)
 }
 
 pub(crate) async fn status(client: &Client, out: &Output) -> Result<(), Problem> {

@@ -9,3 +9,4 @@ pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod network;
 pub(crate) mod services;
+pub(crate) mod watch;
