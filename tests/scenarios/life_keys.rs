@@ -50,6 +50,18 @@ async fn key(node: &Node, kind: &str) -> (String, String) {
 }
 
 #[tokio::test]
+async fn another_members_root_key_rotates_nothing() {
+    let network = two().await;
+    let (nl, stage) = (&network.nodes[0], &network.stage);
+    let (dir, passphrase) = (stage.path("md-root"), stage.passphrase("md-root"));
+    let rotate = ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
+    refused(&nl.run(&rotate).await.unwrap(), 23, "POUCH-CLI-21");
+    let keys = nl.json(&["keys", "list"]).await.unwrap();
+    assert!(keys.as_array().unwrap().iter().all(|key| !is(key, "kind", "next signing")), "{keys}");
+    network.stop().await;
+}
+
+#[tokio::test]
 async fn a_key_rotated_while_messages_are_under_way_loses_none_of_them() {
     let mut network = two().await;
     let stage = network.stage.clone();

@@ -65,7 +65,7 @@ async fn a_flash_leaves_when_two_officers_have_approved_this_very_text() {
     let id = word(&draft, "id");
     let early = nl.run(&["release", id]).await.unwrap();
     refused(&early, 24, "POUCH-AGT-38");
-    assert!(early.stderr.contains(&format!("pouch approve {}", &id[..8])), "{}", early.stderr);
+    assert!(early.stderr.contains(&format!("{} --key officer.pem", &id[..8])), "{}", early.stderr);
     for officer in ["officer-1", "officer-2"] {
         assert_eq!(approve(nl, &stage, officer, id).await.exit, 0);
     }

@@ -138,7 +138,7 @@ fn own_entry(desk: &Desk) -> Result<Answer, Failed> {
 
 async fn attachment(id: &str, index: usize, desk: &Desk) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
     let named = verified.value().attachments.get(index);
     let bytes = verified.attachments().get(index);
     match (named, bytes) {
@@ -151,13 +151,13 @@ async fn attachment(id: &str, index: usize, desk: &Desk) -> Result<Answer, Faile
     }
 }
 
-fn not_shown() -> Refusal {
+fn not_shown(id: &str) -> Refusal {
     refusal(
         "POUCH-AGT-43",
         10,
         "that message was refused",
         "nothing of its content is shown, saved, acknowledged or exported",
-        "pouch show ID --why",
+        &format!("pouch show '{id}' --why"),
     )
 }
 
@@ -169,7 +169,7 @@ async fn acknowledge(
     desk: &Arc<Desk>,
 ) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
     let notice = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
     let said = receipts::acknowledged(notice, officer, answer_by, note)?;
     let _turn = desk.outgoing.lock().await;
@@ -198,7 +198,7 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
         }
     };
-    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
     let Some(proof) = row.proof else {
         return Err(refusal(
             "POUCH-AGT-45",

@@ -65,7 +65,7 @@ impl Failed {
                 23,
                 format!("the relay refused: {error}"),
                 "",
-                "pouch explain CODE",
+                &format!("pouch explain {}", request_code(&error)),
             ),
             Self::Agent(error) if error.is_storage() => refusal(
                 error.code(),

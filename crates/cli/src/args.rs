@@ -12,11 +12,11 @@ Examples:
   pouch show MD/technical 2026-0001       one notice, verified again
   pouch explain POUCH-VER-31              what a code means
 
-Exit codes: 0 done or verified, 1 failed, 2 usage, 3 not in time, 4 not found, 10 not authentic,
-11 authentic but not authorised, 12 key unknown, expired or revoked, 13 replay, gap or order,
-14 cannot tell, 15 wrong environment or not for us, 16 logs contradict, 20 queued, 21 agent not
-running, 22 access denied, 23 refused by policy, 24 second officer needed, 25 disk full or store
-damaged, 30 key locked, 31 clock, 70 internal, 74 storage failed.";
+Exit codes: 0 done or verified, 1 failed, 2 usage or configuration, 3 not in time, 4 not found,
+10 not authentic, 11 authentic but not authorised, 12 key unknown, replaced or revoked, 13 expired or out
+of order, 14 cannot tell, 15 another environment or network, 16 logs or copies contradict, 20 queued,
+21 agent not running, 22 access denied, 23 refused by policy or relay, 24 second officer needed, 25 disk
+full or store damaged, 30 key locked, 31 clock, 70 our own fault, 74 storage failed.";
 
 /// Sealed, signed notices between states, verified before they are shown.
 #[derive(Debug, Parser)]

@@ -10,8 +10,8 @@ use pouch_directory::{
     Witness,
 };
 use pouch_wire::{
-    Blob, Canonical, Digest, Environment, List, Member, NetworkId, NoticeType, OutOfBounds, Precedence, Set,
-    Text, Timestamp, Tlp, canonical, limits,
+    Blob, Canonical, ContactPoint, Digest, Environment, List, Member, NetworkId, NoticeType, OutOfBounds,
+    Precedence, Set, Text, Timestamp, Tlp, canonical, limits,
 };
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -168,20 +168,91 @@ fn sign(signing: &Signing, source: &Source, out: &Output) -> Result<(), Problem>
         .why("a charter that names another key for you would let its holder speak for you")
         .next("ask the secretariat for a draft made from your founder.toml"));
     }
+    let signed_with = described(signing)?;
     let signature = charter.sign(founder.member.clone(), &root).map_err(|e| Problem::usage(e.to_string()))?;
     let network = charter.network_id().map_err(|e| Problem::usage(e.to_string()))?;
     let signatures = FounderSignatures {
         network,
         charter: signature,
-        statements: bounded(List::new(first_statements(signing, &founder.member, network, &root)?))?,
+        statements: bounded(List::new(first_statements(signing, &founder.member, network, &root, out)?))?,
     };
     let bytes = signatures.to_bytes().map_err(|e| Problem::usage(e.to_string()))?;
     files::write_new(&signing.output, &bytes)?;
     out.say(&format!("{} signed the charter; its digits are {}.", founder.member, spoken_digits(&network.0)));
+    out.say(&format!("Signed with it, as the member's first {}:", count(signed_with.len(), "statement")));
+    for words in signed_with {
+        out.say(&format!("  {words}"));
+    }
     out.next(&format!(
         "send {} to the secretariat, who runs `pouch network finish`",
         signing.output.display()
     ));
+    Ok(())
+}
+
+/// `1 statement`, `2 statements`.
+fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// What the member's first statements say, in words.
+fn described(signing: &Signing) -> Result<Vec<String>, Problem> {
+    let mut words = Vec::new();
+    for path in &signing.requests {
+        let said = match requests::read(path)? {
+            MemberRequest::ContactPoint(request) => {
+                if let Some(officers) = signing.officers {
+                    words.push(format!(
+                        "{}: immediate and flash notices need {}",
+                        request.contact_point,
+                        count(usize::from(officers), "officer")
+                    ));
+                }
+                format!(
+                    "{}: signing key {}, may say everything to everyone for ten years",
+                    request.contact_point,
+                    request.signing.id().short()
+                )
+            }
+            MemberRequest::Officer(request) => {
+                format!("{} of {}: key {}", request.title, request.contact_point, request.key.id().short())
+            }
+        };
+        words.push(said);
+    }
+    Ok(words)
+}
+
+/// A rule that nobody could meet would silence the office when it matters.
+fn enough(
+    needed: u8,
+    point: &ContactPoint,
+    officers_of: &[(ContactPoint, String)],
+    out: &Output,
+) -> Result<(), Problem> {
+    let mut persons: Vec<&str> =
+        officers_of.iter().filter(|(of, _)| of == point).map(|(_, person)| person.as_str()).collect();
+    persons.sort_unstable();
+    persons.dedup();
+    let have = persons.len();
+    if have < usize::from(needed) {
+        return Err(Problem::new(
+            Exit::RefusedByPolicy,
+            "POUCH-CLI-22",
+            format!(
+                "{point} would need {}, and {have} would be known",
+                count(usize::from(needed), "officer")
+            ),
+        )
+        .why("no immediate or flash notice of this office could ever leave")
+        .next("give the requests of more officers (`pouch init officer`), or a smaller --officers"));
+    }
+    if have == usize::from(needed) && needed > 0 {
+        out.say(&format!(
+            "Warning: {point} has exactly as many officers as must approve. When one is away, no immediate or flash \
+             notice leaves; have one more."
+        ));
+    }
     Ok(())
 }
 
@@ -190,9 +261,11 @@ fn first_statements(
     member: &Member,
     network: NetworkId,
     root: &SigningKey,
+    out: &Output,
 ) -> Result<Vec<Blob<{ limits::STATEMENT_BYTES }>>, Problem> {
     let mut acts = Vec::new();
     let mut points = Vec::new();
+    let mut officers_of = Vec::new();
     for path in &signing.requests {
         match requests::read(path)? {
             MemberRequest::ContactPoint(request) => {
@@ -202,18 +275,22 @@ fn first_statements(
                 points.push(request.contact_point.clone());
                 acts.insert(0, Act::AuthoriseContactPoint(Box::new(contact_point(&request)?)));
             }
-            MemberRequest::Officer(request) => acts.push(Act::AuthoriseOfficer(Box::new(OfficerEntry {
-                contact_point: request.contact_point,
-                environment: Environment::Live,
-                key: request.key,
-                title: text(&request.title)?,
-                person: text(&request.person)?,
-                mandate: full_mandate()?,
-            }))),
+            MemberRequest::Officer(request) => {
+                officers_of.push((request.contact_point.clone(), request.person.clone()));
+                acts.push(Act::AuthoriseOfficer(Box::new(OfficerEntry {
+                    contact_point: request.contact_point,
+                    environment: Environment::Live,
+                    key: request.key,
+                    title: text(&request.title)?,
+                    person: text(&request.person)?,
+                    mandate: full_mandate()?,
+                })));
+            }
         }
     }
     if let Some(officers) = signing.officers {
         for contact_point in points {
+            enough(officers, &contact_point, &officers_of, out)?;
             let rules = bounded(List::new(vec![two_officer_rule(officers)?]))?;
             acts.push(Act::SetReleaseRules { contact_point, rules });
         }
