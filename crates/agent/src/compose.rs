@@ -309,8 +309,9 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
             "POUCH-AGT-38",
             24,
             format!(
-                "{} officers must approve a {} of this kind; {have} did",
-                waiting.release.needed, notice.precedence
+                "{} must approve a {} of this kind; {have} did",
+                crate::views::counted(usize::from(waiting.release.needed), "officer"),
+                notice.precedence
             ),
             "your state published that rule, and every recipient checks it",
             &next,

@@ -81,7 +81,7 @@ pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> InboxRow {
 }
 
 /// `1 officer`, `2 officers`.
-fn counted(count: usize, what: &str) -> String {
+pub(crate) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 

@@ -21,6 +21,11 @@ pub(crate) const fn rung(rung: Rung) -> &'static str {
     }
 }
 
+/// `1 officer`, `2 officers`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// The word that stands for a colour, so that colour is never the only sign.
 pub(crate) fn verdict_word(verdict: &VerdictView) -> &'static str {
     match verdict.colour.as_str() {
@@ -173,9 +178,9 @@ pub(crate) fn draft_state(draft: &DraftView) -> String {
     let mut lines = Vec::new();
     lines.push(format!("draft {} (it will be {})", draft.id.short(), draft.number));
     lines.push(format!(
-        "  approved by {} of {} officers{}",
+        "  approved by {} of {}{}",
         draft.approved_by.len(),
-        draft.officers_needed,
+        counted(usize::from(draft.officers_needed), "officer"),
         if draft.approved_by.is_empty() {
             String::new()
         } else {
@@ -192,11 +197,11 @@ pub(crate) fn drafts(drafts: &[DraftView]) -> String {
     }
     let line = |d: &DraftView| {
         format!(
-            "{}  {}  approved by {} of {} officers",
+            "{}  {}  approved by {} of {}",
             d.id.short(),
             d.number,
             d.approved_by.len(),
-            d.officers_needed
+            counted(usize::from(d.officers_needed), "officer")
         )
     };
     drafts.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -233,7 +238,9 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
         Some(at) => format!("witnessed {}", age(at, now)),
         None => "NOT WITNESSED YET".into(),
     };
-    lines.push(format!("  directory  {} entries, {cosigned}", view.directory_size));
+    let size =
+        if view.directory_size == 1 { "1 entry".into() } else { format!("{} entries", view.directory_size) };
+    lines.push(format!("  directory  {size}, {cosigned}"));
     lines.push(format!("  clock      {}", view.clock));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
@@ -284,9 +291,9 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
             lines.push(format!("    digits {}", point.fingerprint));
             lines.push(format!("    may: {}", point.mandate));
             lines.push(format!(
-                "    collects at {}; {} sealing keys usable now",
+                "    collects at {}; {} usable now",
                 point.home_relays.join(", "),
-                point.live_prekeys
+                counted(point.live_prekeys, "sealing key")
             ));
             if !point.officers.is_empty() {
                 lines.push(format!("    officers: {}", point.officers.join(", ")));

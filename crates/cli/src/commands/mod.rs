@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod compose;
 pub(crate) mod directory;
 pub(crate) mod explain;
+pub(crate) mod founding;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod messages;

@@ -10,20 +10,22 @@ use pouch_directory::{
     Witness,
 };
 use pouch_wire::{
-    Blob, Canonical, ContactPoint, Digest, Environment, List, Member, NetworkId, NoticeType, OutOfBounds,
-    Precedence, Set, Text, Timestamp, Tlp, canonical, limits,
+    Blob, Canonical, Digest, Environment, List, Member, NetworkId, NoticeType, OutOfBounds, Precedence, Set,
+    Text, Timestamp, Tlp, canonical, limits,
 };
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Network;
 use crate::clock;
+use crate::commands::founding::{described, enough};
 use crate::exit::Exit;
 use crate::files;
 use crate::keyring::{KeyRing, name};
 use crate::output::Output;
 use crate::passphrase::Source;
 use crate::problem::Problem;
+use crate::render::counted;
 use crate::requests::{self, FounderRequest, MemberRequest, RelayRequest, WitnessRequest};
 
 /// A founder's signature on the charter and the first statements of its offices.
@@ -140,11 +142,11 @@ fn witness(path: &Path) -> Result<Witness, Problem> {
     Ok(Witness { name: text(&name)?, ed25519, mldsa, transport })
 }
 
-struct Signing {
+pub(crate) struct Signing {
     draft: PathBuf,
     member_dir: PathBuf,
-    requests: Vec<PathBuf>,
-    officers: Option<u8>,
+    pub(crate) requests: Vec<PathBuf>,
+    pub(crate) officers: Option<u8>,
     output: PathBuf,
 }
 
@@ -179,7 +181,7 @@ fn sign(signing: &Signing, source: &Source, out: &Output) -> Result<(), Problem>
     let bytes = signatures.to_bytes().map_err(|e| Problem::usage(e.to_string()))?;
     files::write_new(&signing.output, &bytes)?;
     out.say(&format!("{} signed the charter; its digits are {}.", founder.member, spoken_digits(&network.0)));
-    out.say(&format!("Signed with it, as the member's first {}:", count(signed_with.len(), "statement")));
+    out.say(&format!("Signed with it, as the member's first {}:", counted(signed_with.len(), "statement")));
     for words in signed_with {
         out.say(&format!("  {words}"));
     }
@@ -187,72 +189,6 @@ fn sign(signing: &Signing, source: &Source, out: &Output) -> Result<(), Problem>
         "send {} to the secretariat, who runs `pouch network finish`",
         signing.output.display()
     ));
-    Ok(())
-}
-
-/// `1 statement`, `2 statements`.
-fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
-/// What the member's first statements say, in words.
-fn described(signing: &Signing) -> Result<Vec<String>, Problem> {
-    let mut words = Vec::new();
-    for path in &signing.requests {
-        let said = match requests::read(path)? {
-            MemberRequest::ContactPoint(request) => {
-                if let Some(officers) = signing.officers {
-                    words.push(format!(
-                        "{}: immediate and flash notices need {}",
-                        request.contact_point,
-                        count(usize::from(officers), "officer")
-                    ));
-                }
-                format!(
-                    "{}: signing key {}, may say everything to everyone for ten years",
-                    request.contact_point,
-                    request.signing.id().short()
-                )
-            }
-            MemberRequest::Officer(request) => {
-                format!("{} of {}: key {}", request.title, request.contact_point, request.key.id().short())
-            }
-        };
-        words.push(said);
-    }
-    Ok(words)
-}
-
-/// A rule that nobody could meet would silence the office when it matters.
-fn enough(
-    needed: u8,
-    point: &ContactPoint,
-    officers_of: &[(ContactPoint, String)],
-    out: &Output,
-) -> Result<(), Problem> {
-    let mut persons: Vec<&str> =
-        officers_of.iter().filter(|(of, _)| of == point).map(|(_, person)| person.as_str()).collect();
-    persons.sort_unstable();
-    persons.dedup();
-    let have = persons.len();
-    if have < usize::from(needed) {
-        return Err(Problem::new(
-            Exit::RefusedByPolicy,
-            "POUCH-CLI-22",
-            format!(
-                "{point} would need {}, and {have} would be known",
-                count(usize::from(needed), "officer")
-            ),
-        )
-        .why("no immediate or flash notice of this office could ever leave")
-        .next("give the requests of more officers (`pouch init officer`), or a smaller --officers"));
-    }
-    if have == usize::from(needed) && needed > 0 {
-        out.say(&format!(
-            "Warning: {point} has exactly as many officers as must approve. When one is away, no immediate or flash \
-             notice leaves; have one more."
-        ));
-    }
     Ok(())
 }
 
