@@ -1,9 +1,9 @@
 //! The receipt ladder to its top, notices about notices, and every type of notice, once.
 
-use pouch_testkit::stage::{Node, is, word};
+use pouch_testkit::stage::{Node, Party, is, word};
 use serde_json::Value;
 
-use crate::network::{Network, green, inbox_with, pair, tell};
+use crate::network::{Network, green, inbox_with, pair, refused, tell};
 
 async fn two() -> Network {
     Network::start(pair()).await
@@ -33,12 +33,14 @@ async fn a_notice_climbs_every_rung_of_the_ladder_and_never_down() {
     nl.progress(&sent, "MD/policy", "acknowledged").await.unwrap();
     let (at, detail) = rung(&nl, &sent).await;
     assert_eq!(at, "acknowledged");
-    assert_eq!(detail, "Head of desk, an answer will come: Minister informed");
+    assert!(detail.starts_with("Head of desk, answer by 20"), "{detail}");
+    assert!(detail.ends_with("Z: Minister informed"), "{detail}");
     let answer = md.json(&["reply", &sent, "--text", "We have it too."]).await.unwrap();
     nl.received(word(&answer, "envelope")).await.unwrap();
     nl.progress(&sent, "MD/policy", "answered").await.unwrap();
     // A later acknowledgement does not take an answer back.
-    md.ok(&["ack", &sent, "--officer", "Another"]).await.unwrap();
+    let again = md.ok(&["ack", &sent, "--officer", "Another"]).await.unwrap();
+    assert!(again.contains("already acknowledged at 20"), "{again}");
     let last = tell(&md, "NL/technical", "Behind it").await;
     nl.received(&last).await.unwrap();
     assert_eq!(rung(&nl, &sent).await.0, "answered");
@@ -54,14 +56,55 @@ async fn corrections_and_cancellations_name_the_notice_that_they_concern() {
     let (number, envelope) = (word(&sent, "number"), word(&sent, "envelope"));
     md.received(envelope).await.unwrap();
     for (command, text) in [("correct", "Two, not three."), ("cancel", "A false alarm.")] {
-        let about = nl.json(&[command, number, "--to", "MD/policy", "--text", text]).await.unwrap();
+        let about = nl.json(&[command, number, "--text", text]).await.unwrap();
         md.received(word(&about, "envelope")).await.unwrap();
         let shown = md.ok(&["show", word(&about, "number")]).await.unwrap();
         assert!(shown.contains(&format!("Concerns:       {number}")), "{shown}");
         assert!(shown.contains(text), "{shown}");
     }
+    // Nobody takes back what another state said.
+    let not_ours = md.run(&["cancel", number, "--text", "No."]).await.unwrap();
+    refused(&not_ours, 2, "POUCH-NOT-06");
+    assert!(not_ours.stderr.contains("pouch reply"), "{}", not_ours.stderr);
     let other = md.json(&["reply", number, "--type", "update", "--text", "We see two."]).await.unwrap();
     nl.received(word(&other, "envelope")).await.unwrap();
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_said_about_a_notice_goes_to_whom_that_went_as_urgently_and_under_its_label() {
+    let parties = ["NL/technical", "MD/policy", "BA/technical"].map(Party::simple).to_vec();
+    let mut network = Network::start(parties).await;
+    let [nl, md, ba] = network.nodes.as_mut_slice() else { panic!("three nodes") };
+    let about = ["--precedence", "immediate", "--tlp", "red", "--subject", "S", "--text", "T"];
+    let both = ["send", "--to", "md/policy", "--info", "ba"];
+    let sent = nl.json(&[&both[..], &about].concat()).await.unwrap();
+    let number: Vec<&str> = word(&sent, "number").split(' ').collect();
+    for node in [&mut *md, &mut *ba] {
+        node.received(word(&sent, "envelope")).await.unwrap();
+    }
+    // A number needs no quotes, and its member no capitals.
+    let shown = md.ok(&["show", "nl/technical", number[1]]).await.unwrap();
+    assert!(shown.contains("| T"), "{shown}");
+    let corrected = nl.json(&[&["correct"], &number[..], &["--text", "Two."]].concat()).await.unwrap();
+    for (node, point, role) in [(&mut *md, "MD/policy", "to"), (&mut *ba, "BA/technical", "info")] {
+        node.received(word(&corrected, "envelope")).await.unwrap();
+        let inbox = node.json(&["inbox"]).await.unwrap();
+        let row = inbox.as_array().unwrap().iter().find(|r| is(r, "notice_type", "correction")).unwrap();
+        assert_eq!((word(row, "precedence"), word(row, "tlp")), ("immediate", "TLP:RED"));
+        let ladder = corrected["ladder"].as_array().unwrap();
+        let me = ladder.iter().find(|r| is(r, "recipient", point)).unwrap();
+        assert_eq!(word(me, "role"), role);
+    }
+    // An answer repeats what it answers: its label is not made more open by the way.
+    let reply = [&["reply"], &number[..], &["--text", "We see it too."]].concat();
+    refused(&md.run(&[&reply[..], &["--tlp", "green"]].concat()).await.unwrap(), 23, "POUCH-AGT-47");
+    for (more, label) in [(&[][..], "TLP:RED"), (&["--tlp", "green", "--yes"], "TLP:GREEN")] {
+        let answer = md.json(&[&reply[..], more].concat()).await.unwrap();
+        nl.received(word(&answer, "envelope")).await.unwrap();
+        let shown = nl.json(&["show", word(&answer, "envelope")]).await.unwrap();
+        assert_eq!(word(&shown["row"], "tlp"), label);
+    }
     network.stop().await;
 }
 
@@ -81,10 +124,12 @@ async fn a_notice_that_was_corrected_or_withdrawn_is_never_shown_without_saying_
         md.received(word(&about, "envelope")).await.unwrap();
         let shown = md.run(&["show", &sent]).await.unwrap();
         assert_eq!(shown.exit, 13, "{}", shown.stdout);
-        assert!(shown.stdout.starts_with("VERIFIED, WITH A RESERVATION"), "{}", shown.stdout);
+        let top = "LIVE - THIS IS NOT AN EXERCISE\nVERIFIED, WITH A RESERVATION";
+        assert!(shown.stdout.starts_with(top), "{}", shown.stdout);
         assert!(shown.stdout.contains("RESERVATION:") && shown.stdout.contains("Three substations"));
         let inbox = md.ok(&["inbox"]).await.unwrap();
         assert!(inbox.contains(code) && inbox.contains(words), "{inbox}");
+        assert!(inbox.starts_with("LIVE  ROUTINE  NL/technical"), "{inbox}");
         assert_eq!(md.run(&["show", &kept]).await.unwrap().exit, 0);
     }
     network.stop().await;

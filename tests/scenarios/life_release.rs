@@ -53,7 +53,25 @@ async fn a_flash_leaves_when_two_officers_have_approved_this_very_text() {
         assert!(shown.contains(&format!("Approved by:    Title of {officer}")), "{shown}");
     }
     // It left once, and is no draft any more.
-    refused(&nl.run(&["release", id]).await.unwrap(), 4, "POUCH-AGT-34");
+    refused(&nl.run(&["release", id]).await.unwrap(), 4, "POUCH-AGT-46");
+
+    // What takes it back goes to the same and as urgently, so it needs two officers as well.
+    let number: Vec<&str> = word(&sent, "number").split(' ').collect();
+    let cancel = [&["cancel"], &number[..], &["--text", "A mistake.", "--yes"]].concat();
+    let alone = nl.run(&cancel).await.unwrap();
+    refused(&alone, 24, "POUCH-AGT-38");
+    let drafted = ["--type", "cancellation", "--text", "A mistake.", "--concerns"];
+    let draft = nl.json(&[&["draft"], &drafted[..], &number[..]].concat()).await.unwrap();
+    let id = word(&draft, "id");
+    let early = nl.run(&["release", id]).await.unwrap();
+    refused(&early, 24, "POUCH-AGT-38");
+    assert!(early.stderr.contains(&format!("{} --key officer.pem", &id[..8])), "{}", early.stderr);
+    for officer in ["officer-1", "officer-2"] {
+        assert_eq!(approve(nl, &stage, officer, id).await.exit, 0);
+    }
+    let taken_back = nl.json(&["release", id]).await.unwrap();
+    assert_eq!(taken_back["precedence"], "flash");
+    md.received(word(&taken_back, "envelope")).await.unwrap();
     network.stop().await;
 }
 
@@ -77,7 +95,14 @@ async fn an_officer_of_another_office_and_a_wrong_passphrase_approve_nothing() {
     let locked = ["approve", id, "--yes", "--key", &key, "--passphrase-file", &wrong];
     refused(&nl.run(&locked).await.unwrap(), 30, "POUCH-KEY-");
     let unasked = ["approve", id, "--key", &key, "--passphrase-file", &passphrase];
-    refused(&nl.run(&unasked).await.unwrap(), 23, "POUCH-CLI-11");
+    // However quiet: what somebody is asked to sign is shown; and not before the key is there to sign it.
+    let outcome = nl.run(&[&unasked[..], &["--quiet"]].concat()).await.unwrap();
+    refused(&outcome, 23, "POUCH-CLI-11");
+    assert!(outcome.stderr.contains("| T") && outcome.stderr.contains("MD/policy"), "{}", outcome.stderr);
+    let locked = ["approve", id, "--quiet", "--key", &key, "--passphrase-file", &wrong];
+    let outcome = nl.run(&locked).await.unwrap();
+    refused(&outcome, 30, "POUCH-KEY-");
+    assert!(!outcome.stderr.contains("| T"), "{}", outcome.stderr);
     let shown = nl.json(&["draft", "--show", id]).await.unwrap();
     assert_eq!(shown["approved_by"].as_array().unwrap().len(), 0);
     assert_eq!(approve(nl, &stage, "officer-1", id).await.exit, 0);

@@ -94,10 +94,14 @@ async fn without_the_node_a_command_says_how_to_start_it_and_what_is_not_there_i
         "POUCH-AGT-33",
     );
     refused(&node.run(&["send", "--text", "T", "--subject", "S"]).await.unwrap(), 2, "POUCH-CLI-01");
+    refused(&node.run(&["send", "--to", "MD", "--text", "T"]).await.unwrap(), 2, "POUCH-NOT-15");
     refused(&node.run(&["keys", "fingerprint", "XX/policy"]).await.unwrap(), 4, "POUCH-CLI-17");
     assert_eq!(node.run(&["inbox"]).await.unwrap().exit, 0);
     // A second node on the same folder is refused; the first goes on.
-    refused(&stage.program.run(&["agent", "run", "--config", &config]).await.unwrap(), 74, "POUCH-STO-03");
+    let second = stage.program.run(&["agent", "run", "--config", &config]).await.unwrap();
+    refused(&second, 74, "POUCH-STO-03");
+    let next = format!("pouch status --config {config}");
+    assert!(second.stderr.contains(&next) && !second.stderr.contains("answering on"), "{}", second.stderr);
     assert_eq!(node.run(&["inbox"]).await.unwrap().exit, 0);
     node.stop().await.unwrap();
     relay.stop().await.unwrap();

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use pouch_testkit::stage::{Officer, Party};
+
 use crate::network::{founded, pair, program, refused};
 
 #[tokio::test]
@@ -65,7 +67,7 @@ async fn a_command_line_that_makes_no_sense_is_refused_with_what_would() {
         (&["send", "--precedens", "flash"], "'--precedence'"),
         (&["send", "--precedence", "urgent"], "flash"),
         (&["send", "--tlp", "white-ish"], "--tlp"),
-        (&["send", "--type", "incident"], "--type"),
+        (&["send", "--type", "incident"], "incident-notice, inquiry"),
         (&["init", "member", "--member", "nl", "--name", "N", "--dir", "d"], "--member"),
         (&["init", "node", "--contact-point", "NL"], "--contact-point"),
         (&["inbox", "--limit", "-1"], "'-1'"),
@@ -80,6 +82,27 @@ async fn a_command_line_that_makes_no_sense_is_refused_with_what_would() {
     let explained = program.ok(&["explain", "pouch-ver-31"]).await.unwrap();
     assert!(explained.starts_with("POUCH-VER-31"), "{explained}");
     assert!(program.ok(&["--version"]).await.unwrap().starts_with("pouch "));
+}
+
+#[tokio::test]
+async fn a_release_rule_that_nobody_could_meet_is_not_signed_and_one_without_a_spare_is_warned_of() {
+    let officer = Officer { folder: "officer-1".into(), title: "Head of desk".into() };
+    let nl = Party { officers: vec![officer], ..Party::simple("NL/technical") };
+    let (_dir, stage) = founded(vec![nl, Party::simple("MD/policy")]).await;
+    let (draft, dir, passphrase) =
+        (stage.path("charter-draft.pouch"), stage.path("nl-root"), stage.passphrase("nl-root"));
+    let requests = ["nl/contact-point.toml", "officer-1/officer.toml"].map(|name| stage.path(name));
+    let output = stage.path("again.signature");
+    let sign = ["network", "sign", &draft, "--member-dir", &dir, "--passphrase-file", &passphrase];
+    let more = ["--request", &requests[0], "--request", &requests[1], "--output", &output, "--officers"];
+    let two = stage.program.run(&[&sign[..], &more, &["2"]].concat()).await.unwrap();
+    refused(&two, 23, "POUCH-CLI-22");
+    assert!(!std::path::Path::new(&output).exists());
+    let one = stage.program.run(&[&sign[..], &more, &["1"]].concat()).await.unwrap();
+    assert_eq!(one.exit, 0, "{}", one.stderr);
+    for words in ["exactly as many officers", "Head of desk of NL/technical: key", "notices need 1 officer"] {
+        assert!(one.stderr.contains(words), "{words}: {}", one.stderr);
+    }
 }
 
 #[tokio::test]

@@ -211,7 +211,7 @@ const PROMISED: [(&str, &str); 13] = [
     ("pouch show 'NL/technical 2026-0001' --why", "Approved by 2 officers; its state demands 2."),
     ("pouch ack", "receipt only, no concurrence"),
     ("pouch outbox --config ba", "MD/policy          to   answered"),
-    ("pouch outbox --config nl", "acknowledged by an officer (Duty officer, an answer will come)"),
+    ("pouch outbox --config nl", "acknowledged by an officer (Duty officer, answer by 20"),
     ("pouch audit log", "entries hold"),
     ("pouch audit evidence", "evidence holds"),
 ];

@@ -72,7 +72,8 @@ pub(crate) fn rung_of(said: &Said) -> (Rung, Option<String>) {
     match said {
         Said::Verified { .. } => (Rung::Verified, None),
         Said::Acknowledged { officer, answer_by, note, .. } => {
-            let by = answer_by.map(|_| ", an answer will come").unwrap_or_default();
+            let by =
+                answer_by.map(|at| format!(", answer by {}", pouch_notice::Moment(at))).unwrap_or_default();
             let note =
                 note.as_ref().map(|n| format!(": {}", pouch_notice::visible(n, true))).unwrap_or_default();
             (Rung::Acknowledged, Some(format!("{}{by}{note}", pouch_notice::visible(officer, true))))

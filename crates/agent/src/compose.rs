@@ -7,20 +7,20 @@ use pouch_control::{Compose, Refusal};
 use pouch_crypto::{Signature, sha256, sha256_parts};
 use pouch_directory::View;
 use pouch_notice::{
-    Approval, Attachment, Content, Draft, Notice, NoticeNumber, Reference, Release, Signed, body_from_toml,
+    Approval, Attachment, Content, Draft, Notice, NoticeNumber, Release, Signed, body_from_toml,
     usual_life_ms, within_mandate, year_of,
 };
 use pouch_store::{Draft as DraftRow, Drafts as _, Numbers as _, Outbox as _, StoreError};
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, Fixed, KeyId, List, NoticeId,
-    OutOfBounds, Set, Text, Timestamp, canonical, limits,
+    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Fixed, KeyId, List, OutOfBounds, Set, Text,
+    Timestamp, canonical, limits,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::concerned::{Inherited, inherit, referred};
 use crate::desk::Desk;
-use crate::inbox::{self, Reading};
 use crate::receipts;
-use crate::refusals::{Failed, ambiguous, draft, fields, not_found, refusal};
+use crate::refusals::{Failed, ambiguous, draft, fields, refusal};
 
 /// A draft as it is kept while it waits for approvals.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,22 +53,19 @@ fn bounds(error: OutOfBounds) -> Refusal {
 
 /// Drafts a notice from what a user wrote.
 pub(crate) async fn compose(asked: Compose, desk: &Desk) -> Result<Waiting, Failed> {
-    let environment = environment(asked.exercise.as_deref(), desk)?;
-    let concerns = match &asked.in_reply_to {
+    let concerned = match &asked.in_reply_to {
         Some(wanted) => Some(referred(wanted, desk).await?),
         None => None,
     };
-    let mut to = asked.to;
-    if let (true, Some(reference)) = (to.is_empty(), &concerns) {
-        to.push(reference.sender.clone());
-    }
+    let Inherited { environment, to, info, precedence, tlp } = inherit(&asked, concerned.as_ref(), desk)?;
+    let concerns = concerned.map(|concerned| concerned.reference);
     let subject = match (&concerns, asked.subject.is_empty()) {
         (Some(reference), true) => format!("{} to {reference}", asked.notice_type),
         _ => asked.subject,
     };
     let body = body_from_toml(asked.notice_type, &asked.fields).map_err(|error| fields(&error))?;
     let now = (desk.clock)();
-    let life = asked.valid_seconds.map_or(usual_life_ms(asked.precedence), |s| s.saturating_mul(1000));
+    let life = asked.valid_seconds.map_or(usual_life_ms(precedence), |s| s.saturating_mul(1000));
     let sentences =
         body.sentences().iter().map(|s| Text::new(*s)).collect::<Result<Vec<_>, _>>().map_err(bounds)?;
     let mut named = Vec::new();
@@ -82,7 +79,7 @@ pub(crate) async fn compose(asked: Compose, desk: &Desk) -> Result<Waiting, Fail
         });
         files.push(Blob::new(file.bytes.0).map_err(bounds)?);
     }
-    let (to, info) = (Set::new(to).map_err(bounds)?, Set::new(asked.info).map_err(bounds)?);
+    let (to, info) = (Set::new(to).map_err(bounds)?, Set::new(info).map_err(bounds)?);
     let language = Text::new(asked.language).map_err(bounds)?;
     let subject = Text::new(subject).map_err(bounds)?;
     let named = List::new(named).map_err(bounds)?;
@@ -100,8 +97,8 @@ pub(crate) async fn compose(asked: Compose, desk: &Desk) -> Result<Waiting, Fail
         concerns,
         created: now,
         not_after: Timestamp(now.0.saturating_add(life)),
-        precedence: asked.precedence,
-        tlp: asked.tlp,
+        precedence,
+        tlp,
         language,
         subject,
         body,
@@ -130,6 +127,8 @@ pub(crate) async fn give_back_number(notice: &Notice, desk: &Desk) -> Result<(),
     Ok(desk.store.give_back_number(year, list(&notice.to, &notice.info), n).await?)
 }
 
+const NO_DRAFT: &str = "POUCH-AGT-34";
+
 type Addressees = Set<ContactPoint, { limits::RECIPIENTS }>;
 
 /// Which list of addressees it is.
@@ -148,16 +147,6 @@ async fn number(
 ) -> Result<NoticeNumber, Failed> {
     let year = year_of(now);
     Ok(NoticeNumber { year, n: desk.store.next_number(year, list(to, info)).await? })
-}
-
-fn environment(exercise: Option<&str>, desk: &Desk) -> Result<Environment, Failed> {
-    let Some(name) = exercise else { return Ok(Environment::Live) };
-    let directory = desk.directory();
-    let found = directory.now_view().exercises().find(|e| *e.name == *name).map(|e| e.id);
-    let id = found.ok_or_else(|| {
-        refusal("POUCH-AGT-32", 15, format!("no exercise is called {name:?}"), "", "pouch directory show")
-    })?;
-    Ok(Environment::Exercise(id))
 }
 
 fn everyone_known(drafted: &Draft, desk: &Desk) -> Result<(), Failed> {
@@ -242,14 +231,21 @@ pub(crate) async fn one(beginning: &str, desk: &Desk) -> Result<Waiting, Failed>
             let ids = found.iter().chain([&one]).map(|w| w.draft.id().short());
             Err(ambiguous(&beginning, ids).into())
         }
-        (None, _) => Err(refusal(
-            "POUCH-AGT-34",
-            4,
-            format!("no draft begins with {beginning:?}"),
-            "",
-            "pouch draft --list",
-        )
-        .into()),
+        (None, _) => {
+            Err(refusal(NO_DRAFT, 4, format!("no draft begins with {beginning:?}"), "", "pouch draft --list")
+                .into())
+        }
+    }
+}
+
+/// The draft to be sent; one that was sent is no draft any more, and that is said.
+pub(crate) async fn to_release(beginning: &str, desk: &Desk) -> Result<Waiting, Failed> {
+    match one(beginning, desk).await {
+        Err(Failed::Told(refusal)) if refusal.code == NO_DRAFT => {
+            let sent = crate::views::own_notice(&beginning.to_lowercase(), desk).await?;
+            Err(sent.map_or(*refusal, |_| sent_already()).into())
+        }
+        found => found,
     }
 }
 
@@ -303,15 +299,22 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     }
     if !waiting.release.is_met(notice.break_glass) {
         let have = waiting.release.approved_by.len();
+        let draft = id.short();
+        let next = if desk.store.drafts().await?.iter().any(|row| row.notice == id) {
+            format!("each officer: pouch approve {draft} --key officer.pem; then: pouch release {draft}")
+        } else {
+            drafted_instead(notice)
+        };
         return Err(refusal(
             "POUCH-AGT-38",
             24,
             format!(
-                "{} officers must approve a {} of this kind; {have} did",
-                waiting.release.needed, notice.precedence
+                "{} must approve a {} of this kind; {have} did",
+                crate::views::counted(usize::from(waiting.release.needed), "officer"),
+                notice.precedence
             ),
             "your state published that rule, and every recipient checks it",
-            "pouch draft, then each officer: pouch approve; then pouch release",
+            &next,
         )
         .into());
     }
@@ -348,6 +351,17 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     Ok((envelope, signed))
 }
 
+/// How a notice is written that cannot leave without its officers.
+fn drafted_instead(notice: &Notice) -> String {
+    let about = match &notice.concerns {
+        Some(concerned) => format!(" --type {} --concerns {concerned}", notice.notice_type()),
+        None => String::new(),
+    };
+    format!(
+        "write it with `pouch draft{about}` and the same options; each officer: pouch approve; then: pouch release"
+    )
+}
+
 fn sent_already() -> Refusal {
     refusal("POUCH-AGT-46", 4, "this notice was sent already", "no notice is sent twice", "pouch outbox")
 }
@@ -360,32 +374,4 @@ fn key_does_not_speak(why: &str) -> Refusal {
         "nobody would believe what it signs",
         "look at `pouch keys list`; the holder of the root key authorises a new one with `pouch keys rotate`",
     )
-}
-
-/// The notice that somebody answers, corrects or cancels.
-async fn referred(wanted: &str, desk: &Desk) -> Result<Reference, Failed> {
-    if let Some(row) = crate::views::arrival(wanted, desk).await? {
-        return match inbox::read(&row, desk).await {
-            Reading::Verified(verified) => {
-                let notice = verified.value();
-                let id: NoticeId = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
-                Ok(Reference { sender: notice.sender.clone(), number: notice.number, id })
-            }
-            Reading::Refused(_) => Err(refusal(
-                "POUCH-AGT-41",
-                10,
-                "that message was refused",
-                "nobody answers what was never proved",
-                "use the telephone",
-            )
-            .into()),
-        };
-    }
-    let own = crate::views::own_notice(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
-    let notice = own.notice();
-    Ok(Reference {
-        sender: notice.sender.clone(),
-        number: notice.number,
-        id: Notice::id_of(&own.signed().notice),
-    })
 }

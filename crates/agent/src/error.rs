@@ -96,6 +96,12 @@ impl AgentError {
         matches!(self, Self::Store(StoreError::Fatal(_) | StoreError::Closed))
     }
 
+    /// Whether another agent serves this folder.
+    #[must_use]
+    pub const fn is_running_already(&self) -> bool {
+        matches!(self, Self::Socket(pouch_control::ServerError::InUse(_)) | Self::Store(StoreError::InUse(_)))
+    }
+
     /// Whether storage failed: nothing is acknowledged that is not stored.
     #[must_use]
     pub const fn is_storage(&self) -> bool {

@@ -7,6 +7,7 @@ mod answers;
 mod caught_up;
 mod clocks;
 mod compose;
+mod concerned;
 mod config;
 mod desk;
 mod error;

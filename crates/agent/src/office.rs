@@ -7,7 +7,7 @@ use std::time::Duration;
 use pouch_control::{Answer, Bytes, Call, Compose, Connection, EventKind, Refusal, Server};
 use pouch_crypto::sha256;
 use pouch_net::RequestError;
-use pouch_notice::{EvidenceFile, Notice};
+use pouch_notice::EvidenceFile;
 use pouch_store::{Inbox as _, Mirror as _};
 use pouch_wire::session::{LogName, Proof, ReadProof};
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Timestamp};
@@ -83,7 +83,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             let waiting = compose::approve(&id, officer, &signature.0, desk).await?;
             Answer::Draft(Box::new(views::draft(&waiting)))
         }
-        Call::Release { id } => send(compose::one(&id, desk).await?, desk).await?,
+        Call::Release { id } => send(compose::to_release(&id, desk).await?, desk).await?,
         Call::Inbox(selection) => Answer::Inbox(views::inbox(&selection, desk).await?),
         Call::Outbox(selection) => Answer::Outbox(views::outbox(&selection, desk).await?),
         Call::Show { id } => Answer::Notice(Box::new(views::show(&id, desk).await?)),
@@ -138,7 +138,7 @@ fn own_entry(desk: &Desk) -> Result<Answer, Failed> {
 
 async fn attachment(id: &str, index: usize, desk: &Desk) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
     let named = verified.value().attachments.get(index);
     let bytes = verified.attachments().get(index);
     match (named, bytes) {
@@ -151,13 +151,13 @@ async fn attachment(id: &str, index: usize, desk: &Desk) -> Result<Answer, Faile
     }
 }
 
-fn not_shown() -> Refusal {
+fn not_shown(id: &str) -> Refusal {
     refusal(
         "POUCH-AGT-43",
         10,
         "that message was refused",
-        "nothing of it is proved, so nothing of it is shown",
-        "pouch show ID --why",
+        "nothing of its content is shown, saved, acknowledged or exported",
+        &format!("pouch show '{id}' --why"),
     )
 }
 
@@ -169,8 +169,8 @@ async fn acknowledge(
     desk: &Arc<Desk>,
 ) -> Result<Answer, Failed> {
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
-    let notice = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
+    let notice = verified.notice_id();
     let said = receipts::acknowledged(notice, officer, answer_by, note)?;
     let _turn = desk.outgoing.lock().await;
     let receipt = receipts::seal_receipt(verified.arrived(), said, desk).await?.ok_or_else(|| {
@@ -198,7 +198,7 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
         }
     };
-    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown().into()) };
+    let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
     let Some(proof) = row.proof else {
         return Err(refusal(
             "POUCH-AGT-45",

@@ -66,7 +66,7 @@ impl Failed {
                 // A relay chooses its words.
                 visible(&format!("the relay refused: {error}"), true),
                 "",
-                "pouch explain CODE",
+                &format!("pouch explain {}", request_code(&error)),
             ),
             Self::Agent(error) if error.is_storage() => refusal(
                 error.code(),
@@ -81,7 +81,14 @@ impl Failed {
 }
 
 pub(crate) fn draft(error: &DraftError) -> Refusal {
-    refusal(error.code(), 2, format!("this cannot be a notice: {error}"), "", "change it and try again")
+    let (why, next) = match error {
+        DraftError::NotOurs(_) => (
+            "whoever wrote a notice takes it back; others say what they think of it",
+            "answer it: pouch reply ID --text TEXT",
+        ),
+        _ => ("", "change it and try again"),
+    };
+    refusal(error.code(), 2, format!("this cannot be a notice: {error}"), why, next)
 }
 
 pub(crate) fn fields(error: &FieldsError) -> Refusal {

@@ -9,7 +9,8 @@ use pouch_directory::{
     Act, Audience, Directory, Mandate, Outcome, Revocation, SignedStatement, Statement, View,
 };
 use pouch_notice::{
-    Content, Draft, Notice, Signed, Verdict, Verified, preview, printed, printed_own, spoken_check, visible,
+    Content, Draft, Notice, Signed, Verdict, Verified, preview, printed, printed_own, span, spoken_check,
+    visible,
 };
 use pouch_store::{
     ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Mirror as _, Outbox as _, OutgoingRow, Prekeys as _,
@@ -77,9 +78,20 @@ pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> InboxRow {
             signed_at: row.created,
             received_at: row.arrived_at,
             acknowledged_at: None,
-            verdict: verdict_view(&verdict, format!("Claims to be from {}; not believed.", row.sender)),
+            verdict: verdict_view(&verdict, refused_sentence(row, &verdict)),
         },
     }
+}
+
+/// `1 officer`, `2 officers`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Why it is not believed, in the words of the clause that decides.
+fn refused_sentence(row: &ArrivalRow, verdict: &Verdict) -> String {
+    let why = verdict.decisive().map(|c| format!(" {}", visible(&c.words, true))).unwrap_or_default();
+    format!("Claims to be from {}; not believed.{why}", row.sender)
 }
 
 fn verified_row(row: &ArrivalRow, verified: &Verified<Notice>, desk: &Desk) -> InboxRow {
@@ -107,9 +119,10 @@ fn sentence(verified: &Verified<Notice>, desk: &Desk) -> String {
     let directory = desk.directory();
     let view = directory.now_view();
     let state = view.member(&notice.sender.member).map_or_else(String::new, |m| visible(&m.name, true));
-    let age = (desk.clock)().since(notice.created).as_secs();
+    let age = span(notice.created, (desk.clock)());
     let officers = verified.release().map_or(0, |r| r.approved_by.len());
-    let approved = if officers == 0 { String::new() } else { format!(", approved by {officers} officers") };
+    let approved =
+        if officers == 0 { String::new() } else { format!(", approved by {}", counted(officers, "officer")) };
     let witnesses =
         format!("Directory witnessed by at least {} of {}", view.quorum(), view.witnesses().len());
     let reservation = match verified.verdict().decisive() {
@@ -117,7 +130,7 @@ fn sentence(verified: &Verified<Notice>, desk: &Desk) -> String {
         None => " Nothing missing before it.".to_owned(),
     };
     format!(
-        "{state}, {} contact point. Signed {age} s ago{approved}. {witnesses}.{reservation}",
+        "{state}, {} contact point. Signed {age} ago{approved}. {witnesses}.{reservation}",
         notice.sender.office
     )
 }
@@ -176,7 +189,7 @@ async fn received(row: &ArrivalRow, desk: &Desk) -> NoticeView {
     let view = inbox_row(row, desk).await;
     let (text, check, files) = match inbox::read(row, desk).await {
         Reading::Verified(verified) => {
-            let id = row.notice.unwrap_or_else(|| Notice::id_of(&[]));
+            let id = verified.notice_id();
             let exercise = exercise(verified.value(), desk);
             let text = printed(&verified, exercise.as_deref(), (desk.clock)());
             (text, spoken_check(id), attachments(verified.value()))

@@ -9,14 +9,14 @@ const EXAMPLES: &str = "\
 Examples:
   pouch demo --once                       see everything work on this machine, then end
   pouch inbox --config nl/agent.toml      what arrived
-  pouch show MD/technical\\ 2026-0001       one notice, verified again
+  pouch show MD/technical 2026-0001       one notice, verified again
   pouch explain POUCH-VER-31              what a code means
 
-Exit codes: 0 done or verified, 1 failed, 2 usage, 3 not in time, 4 not found, 10 not authentic,
-11 authentic but not authorised, 12 key unknown, expired or revoked, 13 replay, gap or order,
-14 cannot tell, 15 wrong environment or not for us, 16 logs contradict, 20 queued, 21 agent not
-running, 22 access denied, 23 refused by policy, 24 second officer needed, 25 disk full or store
-damaged, 30 key locked, 31 clock, 70 internal, 74 storage failed.";
+Exit codes: 0 done or verified, 1 failed, 2 usage or configuration, 3 not in time, 4 not found,
+10 not authentic, 11 authentic but not authorised, 12 key unknown, replaced or revoked, 13 expired or out
+of order, 14 cannot tell, 15 another environment or network, 16 logs or copies contradict, 20 queued,
+21 agent not running, 22 access denied, 23 refused by policy or relay, 24 second officer needed, 25 disk
+full or store damaged, 30 key locked, 31 clock, 70 our own fault, 74 storage failed.";
 
 /// Sealed, signed notices between states, verified before they are shown.
 #[derive(Debug, Parser)]
@@ -28,6 +28,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The configuration that a command uses when none is named.
+pub(crate) const CONFIG: &str = "agent.toml";
+
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
@@ -36,7 +39,7 @@ pub(crate) struct Global {
         long,
         global = true,
         value_name = "FILE",
-        default_value = "agent.toml",
+        default_value = CONFIG,
         help_heading = "Global options"
     )]
     pub(crate) config: PathBuf,
@@ -56,7 +59,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// See everything work on this machine: a relay, three states, two witnesses, real keys
+    /// See everything work on this machine: a relay, three states, three witnesses, real keys
     Demo(Demo),
     /// Make a node: its keys, its configuration, and the requests to send to others
     #[command(subcommand)]
@@ -343,7 +346,8 @@ pub(crate) enum DirectoryCommand {
 /// What a notice is made of.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Compose {
-    /// Who must act: contact points, separated by commas; a member alone means all its offices
+    /// Who must act: contact points, separated by commas; a member alone means all its offices. When
+    /// absent: the sender of the notice that it answers, or whom our own notice went to
     #[arg(long, value_delimiter = ',')]
     pub(crate) to: Vec<String>,
     /// Who should know
@@ -352,12 +356,13 @@ pub(crate) struct Compose {
     /// What it is: incident-notice, inquiry, response, update, correction, free-text ...
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) notice_type: Option<NoticeType>,
-    /// flash, immediate, priority or routine
-    #[arg(long, short, default_value = "routine")]
-    pub(crate) precedence: Precedence,
-    /// red, amber+strict, amber, green or clear
-    #[arg(long, default_value = "amber")]
-    pub(crate) tlp: Tlp,
+    /// flash, immediate, priority or routine. When absent: that of our own notice that it concerns, or
+    /// routine
+    #[arg(long, short)]
+    pub(crate) precedence: Option<Precedence>,
+    /// red, amber+strict, amber, green or clear. When absent: that of the notice that it concerns, or amber
+    #[arg(long)]
+    pub(crate) tlp: Option<Tlp>,
     /// The subject line
     #[arg(long)]
     pub(crate) subject: Option<String>,
@@ -382,7 +387,7 @@ pub(crate) struct Compose {
     /// Release alone in an emergency, where the rule allows it; marked at both ends
     #[arg(long)]
     pub(crate) break_glass: bool,
-    /// Send a flash without asking again
+    /// Send a flash, or under a more open label than that of the notice that it concerns, without asking again
     #[arg(long)]
     pub(crate) yes: bool,
 }
@@ -402,6 +407,9 @@ pub(crate) struct Send {
 pub(crate) struct DraftArgs {
     #[command(flatten)]
     pub(crate) compose: Compose,
+    /// The notice that it answers, corrects or cancels: its number or its id's beginning
+    #[arg(long, value_name = "ID", num_args = 1..=2)]
+    pub(crate) concerns: Vec<String>,
     /// List drafts that wait, instead of writing one
     #[arg(long)]
     pub(crate) list: bool,
@@ -413,7 +421,8 @@ pub(crate) struct DraftArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Reply {
     /// The notice: its number or its id's beginning
-    pub(crate) id: String,
+    #[arg(required = true, num_args = 1..=2)]
+    pub(crate) id: Vec<String>,
     #[command(flatten)]
     pub(crate) compose: Compose,
     #[command(flatten)]
@@ -469,7 +478,8 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     /// Its number or its id's beginning
-    pub(crate) id: String,
+    #[arg(required = true, num_args = 1..=2)]
+    pub(crate) id: Vec<String>,
     /// Show every clause of the verdict
     #[arg(long)]
     pub(crate) why: bool,
@@ -484,7 +494,8 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 pub(crate) struct Ack {
     /// Its number or its id's beginning
-    pub(crate) id: String,
+    #[arg(required = true, num_args = 1..=2)]
+    pub(crate) id: Vec<String>,
     /// Your title, as the sender will read it
     #[arg(long)]
     pub(crate) officer: String,
@@ -501,7 +512,8 @@ pub(crate) struct Watch {
     /// Begin after this event's number, instead of now
     #[arg(long, value_name = "NUMBER")]
     pub(crate) after: Option<u64>,
-    /// Ring the terminal's bell for flash and immediate notices, until interrupted
+    /// Ring the terminal's bell for alarms, and every 30 s while no officer has acknowledged a flash or
+    /// immediate notice; when the agent stops, wait until it is back
     #[arg(long)]
     pub(crate) bell: bool,
 }
@@ -578,7 +590,8 @@ pub(crate) enum Evidence {
     /// Write the evidence file of a received notice
     Export {
         /// The notice: its number or its id's beginning
-        id: String,
+        #[arg(required = true, num_args = 1..=2)]
+        id: Vec<String>,
         /// Where to write it
         #[arg(long, short, value_name = "FILE")]
         output: PathBuf,

@@ -20,7 +20,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
-use commands::{audit, compose, directory, explain, init, keys, messages, network, services};
+use commands::{audit, compose, directory, explain, init, keys, messages, network, services, watch};
 use exit::Exit;
 use output::Output;
 use passphrase::Source;
@@ -28,7 +28,7 @@ use problem::Problem;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let out = Output { json: cli.global.json, quiet: cli.global.quiet };
+    let out = Output::new(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -65,7 +65,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Inbox(list) => messages::inbox(&list, &client, out).await,
         Command::Outbox(list) => messages::outbox(&list, &client, out).await,
         Command::Ack(ack) => messages::ack(&ack, &client, out).await,
-        Command::Watch(watch) => messages::watch(&watch, &client, out).await,
+        Command::Watch(watch) => watch::watch(&watch, &client, out).await,
         Command::Status => messages::status(&client, out).await,
         Command::Keys(command) => keys::keys(command, &node, &source, out).await,
         Command::Directory(command) => directory::directory(command, &client, out).await,

@@ -39,12 +39,20 @@ impl Problem {
 
     /// A file could not be read or written.
     pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        let exit = if error.kind() == std::io::ErrorKind::PermissionDenied {
-            Exit::AccessDenied
-        } else {
-            Exit::Failed
+        use std::io::ErrorKind;
+        let shown = path.display();
+        let (exit, next) = match error.kind() {
+            ErrorKind::PermissionDenied => (
+                Exit::AccessDenied,
+                format!("look whose it is: ls -ld {shown}; run the command as that user"),
+            ),
+            ErrorKind::NotFound => (Exit::Failed, "check the path: is every folder of it there?".to_owned()),
+            _ => (
+                Exit::Failed,
+                format!("look at it: ls -ld {shown}; and whether the disk is full: df {shown}"),
+            ),
         };
-        Self::new(exit, "POUCH-CLI-02", format!("{}: {error}", path.display()))
+        Self::new(exit, "POUCH-CLI-02", format!("{shown}: {error}")).next(next)
     }
 
     pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
@@ -95,6 +103,7 @@ impl From<ClientError> for Problem {
             }
             ClientError::Line(_) | ClientError::HungUp | ClientError::Unexpected => {
                 Self::new(Exit::Failed, "POUCH-CLI-05", error.to_string())
+                    .next("pouch status; compare its version with `pouch --version`")
             }
         }
     }

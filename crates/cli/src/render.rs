@@ -28,6 +28,11 @@ pub(crate) const fn rung(rung: Rung) -> &'static str {
     }
 }
 
+/// `1 officer`, `2 officers`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// The word that stands for a colour, so that colour is never the only sign.
 pub(crate) fn verdict_word(verdict: &VerdictView) -> &'static str {
     match verdict.colour.as_str() {
@@ -58,16 +63,21 @@ fn told_apart(number: &str, all: &[&str], envelope: EnvelopeId) -> String {
     }
 }
 
+/// Is it a drill? Of what was refused, not even that is proved.
+fn environment(row: &InboxRow) -> String {
+    match row.environment.as_str() {
+        _ if row.verdict.colour == "red" => "NOT SHOWN".into(),
+        "live" => "LIVE".into(),
+        exercise => format!("EXERCISE {}", safe(exercise)),
+    }
+}
+
 fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     let mut lines = Vec::new();
     let number = row.number.as_deref().map_or_else(|| format!("message {}", row.envelope.short()), safe);
-    let exercise = if row.environment == "live" {
-        String::new()
-    } else {
-        format!("EXERCISE {}  ", safe(&row.environment))
-    };
     lines.push(format!(
-        "{exercise}{}  {number}{id}  {}  {}",
+        "{}  {}  {number}{id}  {}  {}",
+        environment(row),
         row.precedence.as_str().to_uppercase(),
         verdict_word(&row.verdict),
         age(row.received_at, now)
@@ -81,11 +91,11 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
         lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
     }
     let acknowledged = match row.acknowledged_at {
-        Some(at) => format!("acknowledged {}", age(at, now)),
-        None if row.verdict.colour == "red" => "not shown".into(),
-        None => "not acknowledged yet".into(),
+        Some(at) => Some(format!("    acknowledged {} ({})", age(at, now), utc(at))),
+        None if row.verdict.colour == "red" => None,
+        None => Some("    not acknowledged yet".into()),
     };
-    lines.push(format!("    {acknowledged}"));
+    lines.extend(acknowledged);
     lines.join("\n")
 }
 
@@ -113,10 +123,15 @@ pub(crate) fn verdict(verdict: &VerdictView, every_clause: bool) -> String {
 pub(crate) fn notice(view: &NoticeView, every_clause: bool) -> String {
     let mut parts = Vec::new();
     if let Some(row) = &view.row {
-        parts.push(verdict(&row.verdict, every_clause));
+        let place = match row.environment.as_str() {
+            _ if row.verdict.colour == "red" => String::new(),
+            "live" => "LIVE - THIS IS NOT AN EXERCISE\n".into(),
+            exercise => format!("EXERCISE EXERCISE EXERCISE - THIS IS A DRILL: {exercise}\n"),
+        };
+        parts.push(format!("{place}{}", verdict(&row.verdict, every_clause)));
     }
     if view.printed.is_empty() {
-        parts.push("Nothing of it is shown, because nothing of it is proved.".into());
+        parts.push("Nothing of its content is shown.".into());
     } else {
         parts.push(view.printed.clone());
     }
@@ -171,9 +186,9 @@ pub(crate) fn draft_state(draft: &DraftView) -> String {
     let mut lines = Vec::new();
     lines.push(format!("draft {} (it will be {})", draft.id.short(), draft.number));
     lines.push(format!(
-        "  approved by {} of {} officers{}",
+        "  approved by {} of {}{}",
         draft.approved_by.len(),
-        draft.officers_needed,
+        counted(usize::from(draft.officers_needed), "officer"),
         if draft.approved_by.is_empty() {
             String::new()
         } else {
@@ -190,17 +205,18 @@ pub(crate) fn drafts(drafts: &[DraftView]) -> String {
     }
     let line = |d: &DraftView| {
         format!(
-            "{}  {}  approved by {} of {} officers",
+            "{}  {}  approved by {} of {}",
             d.id.short(),
             d.number,
             d.approved_by.len(),
-            d.officers_needed
+            counted(usize::from(d.officers_needed), "officer")
         )
     };
     drafts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-pub(crate) fn event(event: &Event) -> String {
+/// One line; of a notice that came, with what is verified of it.
+pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
     let kind = match event.kind {
         EventKind::Received => "received",
         EventKind::RefusedArrival => "REFUSED",
@@ -212,7 +228,13 @@ pub(crate) fn event(event: &Event) -> String {
         EventKind::Key => "key",
     };
     let code = if event.code.is_empty() { String::new() } else { format!(" ({})", safe(&event.code)) };
-    format!("{} {kind}: {}{code}", utc(event.at), safe(&event.words))
+    let notice = received.filter(|row| row.subject.is_some()).map(|row| {
+        let kind = row.notice_type.map(|t| t.as_str()).unwrap_or_default();
+        let subject = safe(row.subject.as_deref().unwrap_or_default());
+        (format!("{}  ", environment(row)), format!("  {kind}: {subject}"))
+    });
+    let (place, what) = notice.unwrap_or_default();
+    format!("{} {kind}: {place}{}{what}{code}", utc(event.at), safe(&event.words))
 }
 
 pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
@@ -229,7 +251,9 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
         Some(at) => format!("witnessed {}", age(at, now)),
         None => "NOT WITNESSED YET".into(),
     };
-    lines.push(format!("  directory  {} entries, {cosigned}", view.directory_size));
+    let size =
+        if view.directory_size == 1 { "1 entry".into() } else { format!("{} entries", view.directory_size) };
+    lines.push(format!("  directory  {size}, {cosigned}"));
     lines.push(format!("  clock      {}", safe(&view.clock)));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
@@ -290,9 +314,9 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
             lines.push(format!("    digits {}", point.fingerprint));
             lines.push(format!("    may: {}", safe(&point.mandate)));
             lines.push(format!(
-                "    collects at {}; {} sealing keys usable now",
+                "    collects at {}; {} usable now",
                 safe(&point.home_relays.join(", ")),
-                point.live_prekeys
+                counted(point.live_prekeys, "sealing key")
             ));
             if !point.officers.is_empty() {
                 lines.push(format!("    officers: {}", safe(&point.officers.join(", "))));
@@ -339,7 +363,7 @@ mod tests {
             number_of_notice: None,
             precedence: None,
         };
-        let line = super::event(&event);
+        let line = super::event(&event, None);
         assert!(line.ends_with("link: gone ALARM (X[U+000D])"), "{line}");
     }
 }

@@ -29,10 +29,13 @@ pub struct Compose {
     pub to: Vec<ContactPoint>,
     /// Who should know.
     pub info: Vec<ContactPoint>,
-    /// How urgent.
-    pub precedence: Precedence,
-    /// With whom it may be shared.
-    pub tlp: Tlp,
+    /// How urgent; when absent, as urgent as our own notice that it concerns, or else routine.
+    pub precedence: Option<Precedence>,
+    /// With whom it may be shared; when absent, as the notice that it concerns, or else amber.
+    pub tlp: Option<Tlp>,
+    /// Whether the label may be more open than that of the notice that it concerns.
+    #[serde(default)]
+    pub widen: bool,
     /// The subject line.
     pub subject: String,
     /// BCP 47 language of the text.
@@ -45,7 +48,7 @@ pub struct Compose {
     pub in_reply_to: Option<String>,
     /// Files.
     pub attachments: Vec<AttachmentFile>,
-    /// The exercise that it belongs to, by name; live when absent.
+    /// The exercise that it belongs to, by name; when absent, that of the notice that it concerns, or live.
     pub exercise: Option<String>,
     /// Released by one officer in an emergency, where the rule allows it; marked at both ends.
     pub break_glass: bool,

@@ -59,8 +59,8 @@ pub enum DraftError {
     /// The language is no BCP 47 tag.
     #[error("the language is not a tag like en or pt-BR")]
     Language,
-    /// The subject is more than one line.
-    #[error("the subject is more than one line")]
+    /// The subject is no line, or more than one.
+    #[error("the subject must be one line, and say something")]
     Subject,
     /// The fields say nothing or contradict each other.
     #[error(transparent)]
@@ -111,7 +111,9 @@ pub fn check_form(notice: &Notice) -> Result<(), DraftError> {
     if !is_language(&notice.language) {
         return Err(DraftError::Language);
     }
-    if notice.subject.contains(['\n', '\t', '\u{2028}', '\u{2029}']) {
+    // A communication check is answered by its type alone; everything else has a reader who must choose.
+    let says_nothing = notice.subject.trim().is_empty() && notice.notice_type() != NoticeType::CommCheck;
+    if says_nothing || notice.subject.contains(['\n', '\t', '\u{2028}', '\u{2029}']) {
         return Err(DraftError::Subject);
     }
     concerns(notice)?;

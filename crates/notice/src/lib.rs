@@ -32,7 +32,7 @@ mod verdict;
 mod verify;
 
 pub use approval::Approval;
-pub use body::Body;
+pub use body::{Body, Moment};
 pub use content::Content;
 pub use draft::{Approved, Draft, Signed, SignedNotice, usual_life_ms, year_of};
 pub use evidence::{Answer, EvidenceFile, EvidenceRefused, Proven};
@@ -41,7 +41,7 @@ pub use lines::SenderLines;
 pub use notice::{Attachment, NotANumber, Notice, NoticeNumber, Reference};
 pub use open::{OpenError, Opened, open, reopen};
 pub use order::Order;
-pub use printed::{Preview, preview, printed, printed_own};
+pub use printed::{Preview, preview, printed, printed_own, span};
 pub use receipt::{RecipientReceipt, Said};
 pub use release::{OutOfMandate, Release, within_mandate};
 pub use safe_text::visible;

@@ -103,7 +103,10 @@ impl Form {
             self.line("Verified", "every clause holds");
         }
         for clause in verdict.clauses.iter().filter(|clause| clause.state != State::Holds) {
-            self.line("RESERVATION", &format!("{} {} ({})", clause.words, clause.next, clause.code));
+            self.line(
+                "RESERVATION",
+                &format!("{} {} ({})", clause.words, capital(&clause.next), clause.code),
+            );
         }
     }
 
@@ -190,6 +193,12 @@ fn joined<T: ToString>(points: impl Iterator<Item = T>) -> String {
     points.map(|point| point.to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// A sentence after a sentence begins with a capital.
+fn capital(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
+}
+
 fn moment(at: Timestamp, now: Option<Timestamp>) -> String {
     match now {
         None => Moment(at).to_string(),
@@ -205,7 +214,9 @@ fn until(at: Timestamp, now: Option<Timestamp>) -> String {
     }
 }
 
-fn span(from: Timestamp, to: Timestamp) -> String {
+/// How long between two moments, in words: `40 s`, `5 min`, `3 h`, `2 d`.
+#[must_use]
+pub fn span(from: Timestamp, to: Timestamp) -> String {
     let seconds = to.since(from).as_secs();
     match seconds {
         0..=119 => format!("{seconds} s"),
@@ -243,8 +254,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "RESERVATION:    One officer. ask the other office (POUCH-VER-41)",
-                "RESERVATION:    Clock Verified: yes[U+202E] check it (POUCH-VER-73)",
+                "RESERVATION:    One officer. Ask the other office (POUCH-VER-41)",
+                "RESERVATION:    Clock Verified: yes[U+202E] Check it (POUCH-VER-73)",
             ]
         );
     }

@@ -18,6 +18,9 @@ macro_rules! notice_types {
             /// All types, in the order of their numbers on the wire.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
+            /// All words, for a person who used another.
+            const WORDS: &'static [&'static str] = &[$($word),+];
+
             /// The word, as used on every surface.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -66,7 +69,7 @@ impl fmt::Display for NoticeType {
 
 /// A word that names no notice type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown notice type")]
+#[error("unknown notice type; there are {}", NoticeType::WORDS.join(", "))]
 pub struct UnknownNoticeType;
 
 impl FromStr for NoticeType {

@@ -30,6 +30,7 @@ pub(crate) fn template(kind: Option<NoticeType>, out: &Output) {
 }
 
 pub(crate) async fn send(command: args::Send, client: &Client, out: &Output) -> Result<u8, Problem> {
+    flash_confirmed(&command.compose)?;
     let compose = gather(command.compose, None, client).await?;
     dispatch(compose, command.wait, client, out).await
 }
@@ -54,7 +55,12 @@ pub(crate) async fn reply(
         ReplyKind::Cancel => NoticeType::Cancellation,
     };
     command.compose.notice_type.get_or_insert(fallback);
-    let compose = gather(command.compose, Some(command.id), client).await?;
+    let id = wanted(&command.id);
+    if command.compose.precedence.is_none() && concerns_own_flash(&id, client).await? {
+        command.compose.precedence = Some(Precedence::Flash);
+    }
+    flash_confirmed(&command.compose)?;
+    let compose = gather(command.compose, Some(id), client).await?;
     dispatch(compose, command.wait, client, out).await
 }
 
@@ -148,13 +154,39 @@ async fn wait_for(
 }
 
 async fn current(row: &OutboxRow, client: &Client) -> Result<OutboxRow, Problem> {
+    let rows = outbox_rows(client).await?;
+    Ok(rows.into_iter().find(|r| r.envelope == row.envelope).unwrap_or_else(|| row.clone()))
+}
+
+async fn outbox_rows(client: &Client) -> Result<Vec<OutboxRow>, Problem> {
     let selection = pouch_control::Selection { unacknowledged: false, limit: 1000 };
     match client.call(&Call::Outbox(selection)).await? {
-        Answer::Outbox(rows) => {
-            Ok(rows.into_iter().find(|r| r.envelope == row.envelope).unwrap_or_else(|| row.clone()))
-        }
+        Answer::Outbox(rows) => Ok(rows),
         _ => Err(ClientError::Unexpected.into()),
     }
+}
+
+/// A flash is asked about once more before it is sent; drafts are read and approved anyway.
+fn flash_confirmed(arguments: &args::Compose) -> Result<(), Problem> {
+    if arguments.precedence != Some(Precedence::Flash)
+        || arguments.yes
+        || confirm("A flash goes ahead of everything and wakes people everywhere. Send it?")
+    {
+        return Ok(());
+    }
+    Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-09", "a flash is not sent without a yes")
+        .next("confirm on a terminal, or give --yes"))
+}
+
+/// What is said about a flash of ours goes as a flash.
+async fn concerns_own_flash(id: &str, client: &Client) -> Result<bool, Problem> {
+    let beginning = id.to_lowercase();
+    let is_it = |row: &OutboxRow| {
+        row.number == id
+            || [row.envelope.to_string(), row.notice.to_string()].iter().any(|i| i.starts_with(&beginning))
+    };
+    let rows = outbox_rows(client).await?;
+    Ok(rows.iter().any(|row| row.precedence == Precedence::Flash && is_it(row)))
 }
 
 async fn gather(
@@ -163,13 +195,6 @@ async fn gather(
     client: &Client,
 ) -> Result<Compose, Problem> {
     let notice_type = arguments.notice_type.unwrap_or(NoticeType::FreeText);
-    if arguments.precedence == Precedence::Flash
-        && !arguments.yes
-        && !confirm("A flash goes ahead of everything and wakes people everywhere. Send it?")
-    {
-        return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-09", "a flash is not sent without a yes")
-            .next("confirm on a terminal, or give --yes"));
-    }
     let mut to = Vec::new();
     let mut info = Vec::new();
     if !(arguments.to.is_empty() && arguments.info.is_empty()) {
@@ -186,6 +211,7 @@ async fn gather(
         info,
         precedence: arguments.precedence,
         tlp: arguments.tlp,
+        widen: arguments.yes,
         subject: arguments.subject.unwrap_or_default(),
         language: arguments.language,
         fields: fields(notice_type, arguments.file.as_deref(), arguments.text.as_deref())?,
@@ -204,15 +230,34 @@ async fn directory(client: &Client) -> Result<DirectoryView, Problem> {
     }
 }
 
+/// What a person calls a notice: a number needs no quotes, and its member no capitals.
+pub(crate) fn wanted(words: &[String]) -> String {
+    let id = words.join(" ");
+    if id.contains('/') { in_capitals(&id) } else { id }
+}
+
+/// `md/policy` is `MD/policy`, and `md` is `MD`.
+pub(crate) fn in_capitals(word: &str) -> String {
+    match word.split_once('/') {
+        Some((member, office)) => format!("{}/{office}", member.to_uppercase()),
+        None => word.to_uppercase(),
+    }
+}
+
 /// `MD/policy` is one office; `BA` alone is every office of BA.
 fn addressees(words: &[String], directory: &DirectoryView) -> Result<Vec<ContactPoint>, Problem> {
     let mut points = Vec::new();
     for word in words {
         if word.contains('/') {
-            points.push(word.parse::<ContactPoint>().map_err(|e| Problem::usage(format!("{word:?}: {e}")))?);
+            points.push(
+                in_capitals(word)
+                    .parse::<ContactPoint>()
+                    .map_err(|e| Problem::usage(format!("{word:?}: {e}")))?,
+            );
             continue;
         }
-        let member: Member = word.parse().map_err(|e| Problem::usage(format!("{word:?}: {e}")))?;
+        let member: Member =
+            in_capitals(word).parse().map_err(|e| Problem::usage(format!("{word:?}: {e}")))?;
         let found = directory.members.iter().find(|m| m.member == member).ok_or_else(|| {
             Problem::new(Exit::NotFound, "POUCH-CLI-10", format!("no member {member}"))
                 .next("pouch directory show")
@@ -285,7 +330,10 @@ pub(crate) async fn draft(command: args::DraftArgs, client: &Client, out: &Outpu
     }
     let call = match command.show {
         Some(id) => Call::ShowDraft { id },
-        None => Call::Draft(Box::new(gather(command.compose, None, client).await?)),
+        None => {
+            let concerns = (!command.concerns.is_empty()).then(|| wanted(&command.concerns));
+            Call::Draft(Box::new(gather(command.compose, concerns, client).await?))
+        }
     };
     let draft = ask_draft(&call, client).await?;
     show_draft(&draft, &render::draft(&draft), out)
@@ -317,16 +365,11 @@ pub(crate) async fn approve(
     out: &Output,
 ) -> Result<(), Problem> {
     let draft = ask_draft(&Call::ShowDraft { id: command.id }, client).await?;
-    out.say(&draft.preview);
-    if !command.yes && !confirm("This is what will be signed. Approve it?") {
-        return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-11", "not approved")
-            .next("approve on a terminal, or give --yes"));
-    }
     let folder = command.key.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = command.key.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     let key = KeyRing::open(folder, source.existing("the officer's key")?).signing(file)?;
     let bytes = hex_bytes(&draft.notice_bytes)?;
-    // What is signed is what was shown: the officer's program renders the bytes itself.
+    // What is signed is what is shown: the officer's program renders the bytes itself.
     let notice = pouch_notice::preview(&bytes)
         .map_err(|e| Problem::new(Exit::Failed, "POUCH-CLI-12", e.to_string()))?;
     if notice.text != draft.preview || notice.id != draft.id {
@@ -337,6 +380,16 @@ pub(crate) async fn approve(
         )
         .why("an approval must be for what the officer read")
         .next("do not approve; tell the node's operator"));
+    }
+    if command.yes {
+        out.say(&notice.text);
+    } else {
+        // Whoever is asked to sign is shown what, however little else is said.
+        out.show(&notice.text);
+        if !confirm("This is what will be signed. Approve it?") {
+            return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-11", "not approved")
+                .next("approve on a terminal, or give --yes"));
+        }
     }
     let context = Context::of(notice.network, notice.environment);
     let signature = key.sign(Domain::Approval, &context, &bytes);

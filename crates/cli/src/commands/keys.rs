@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use pouch_control::{Answer, Bytes, Call, Client, ClientError, DirectoryView, KeyView};
-use pouch_crypto::KeyFingerprint;
+use pouch_crypto::{KeyFingerprint, SigningKey};
 use pouch_directory::{Act, ContactPointEntry, RevocationReason};
 use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, NetworkId, Timestamp};
 
@@ -62,6 +62,8 @@ async fn rotate(
     out: &Output,
 ) -> Result<(), Problem> {
     let client = node.client();
+    let view = directory(&client).await?;
+    let root = root_of(&view, &node.config.contact_point, member_dir, source)?;
     let own = Source::choose(None, node.config.passphrase_file.as_deref())?.existing("this node's keys")?;
     let ring = KeyRing::create(&node.config.keys, own, cost(throw_away))?;
     let next = if ring.has(name::NEXT_SIGNING) {
@@ -75,8 +77,6 @@ async fn rotate(
     }
     let (network, entry) = own_entry(&client, &node.config.contact_point).await?;
     let act = Act::AuthoriseContactPoint(Box::new(ContactPointEntry { signing: next.public(), ..entry }));
-    let root =
-        KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
     let index = publish(&client, act, network, &root).await?;
     out.say(&format!(
         "The directory's entry {index} authorises the new signing key {} of {}.",
@@ -90,12 +90,30 @@ async fn rotate(
     Ok(())
 }
 
-async fn publish(
-    client: &Client,
-    act: Act,
-    network: NetworkId,
-    root: &pouch_crypto::SigningKey,
-) -> Result<u64, Problem> {
+/// The member's root key, when it is the one that the directory names: nothing is made or published with
+/// another's.
+fn root_of(
+    view: &DirectoryView,
+    point: &ContactPoint,
+    member_dir: &Path,
+    source: &Source,
+) -> Result<SigningKey, Problem> {
+    let root =
+        KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
+    let member = &point.member;
+    if view.members.iter().any(|m| m.member == *member && m.root == root.public().id()) {
+        return Ok(root);
+    }
+    Err(Problem::new(
+        Exit::RefusedByPolicy,
+        "POUCH-CLI-21",
+        format!("{}: holds another root key than {member}'s in the directory", member_dir.display()),
+    )
+    .why(format!("only {member}'s root key speaks for {point}; nothing was changed"))
+    .next(format!("give the folder that `pouch init member` made for {member}")))
+}
+
+async fn publish(client: &Client, act: Act, network: NetworkId, root: &SigningKey) -> Result<u64, Problem> {
     let statement = signed(act, network, &[root])?;
     match client.call(&Call::Publish { statement: Bytes(statement.into_vec()) }).await? {
         Answer::Published(index) => Ok(index),

@@ -1,15 +1,14 @@
 //! `inbox`, `show`, `ack`, `outbox`, `watch`, `status`, `evidence export`: reading what the agent
 //! verified, and saying that it was read.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use pouch_control::{Answer, Call, Client, ClientError, Event, EventKind, NoticeView, Selection};
-use pouch_wire::{Precedence, Timestamp};
+use pouch_control::{Answer, Call, Client, ClientError, NoticeView, Selection};
+use pouch_wire::Timestamp;
 
 use crate::args;
 use crate::clock;
-use crate::commands::compose::spoken;
+use crate::commands::compose::{spoken, wanted};
 use crate::exit::Exit;
 use crate::files;
 use crate::output::Output;
@@ -36,7 +35,8 @@ pub(crate) async fn outbox(list: &args::List, client: &Client, out: &Output) -> 
 
 /// Shows a notice; the exit code says what is to be believed.
 pub(crate) async fn show(command: &args::Show, client: &Client, out: &Output) -> Result<u8, Problem> {
-    let view = match client.call(&Call::Show { id: command.id.clone() }).await? {
+    let id = wanted(&command.id);
+    let view = match client.call(&Call::Show { id: id.clone() }).await? {
         Answer::Notice(view) => *view,
         _ => return Err(ClientError::Unexpected.into()),
     };
@@ -45,7 +45,7 @@ pub(crate) async fn show(command: &args::Show, client: &Client, out: &Output) ->
         compare(&view, read_aloud, out)?;
     }
     if let Some(folder) = &command.save {
-        save(&view, &command.id, folder, client, out).await?;
+        save(&view, &id, folder, client, out).await?;
     }
     let verdict = view.row.as_ref().map(|row| &row.verdict);
     if let Some(row) = view.row.as_ref().filter(|r| r.acknowledged_at.is_none() && r.verdict.colour != "red")
@@ -97,46 +97,27 @@ pub(crate) async fn ack(command: &args::Ack, client: &Client, out: &Output) -> R
     let answer_by = command
         .answer_in
         .map(|hours| Timestamp(clock::now().0.saturating_add(hours.saturating_mul(3_600_000))));
-    let call = Call::Acknowledge {
-        id: command.id.clone(),
-        officer: command.officer.clone(),
-        answer_by,
-        note: command.note.clone(),
+    let id = wanted(&command.id);
+    let before = match client.call(&Call::Show { id: id.clone() }).await? {
+        Answer::Notice(view) => view.row.and_then(|row| row.acknowledged_at),
+        _ => return Err(ClientError::Unexpected.into()),
     };
+    let call =
+        Call::Acknowledge { id, officer: command.officer.clone(), answer_by, note: command.note.clone() };
     match client.call(&call).await? {
         Answer::Acknowledged(row) => {
             let number = row.number.clone().unwrap_or_default();
-            let text = format!("{number} acknowledged by {}: receipt only, no concurrence.", command.officer);
+            let again = before
+                .map(|at| format!(" It was already acknowledged at {}; told again.", clock::utc(at)))
+                .unwrap_or_default();
+            let text =
+                format!("{number} acknowledged by {}: receipt only, no concurrence.{again}", command.officer);
             out.result("acknowledged", &row, &text)?;
             out.next(&format!("answer it: pouch reply '{number}' --text TEXT"));
             Ok(())
         }
         _ => Err(ClientError::Unexpected.into()),
     }
-}
-
-pub(crate) async fn watch(command: &args::Watch, client: &Client, out: &Output) -> Result<(), Problem> {
-    let mut events = client.watch(command.after).await?;
-    out.say("Watching. End with Ctrl-C.");
-    while let Some(event) = events.next().await? {
-        if out.json {
-            out.result("event", &event, "")?;
-        } else {
-            out.line(&render::event(&event));
-        }
-        if command.bell && rings(&event) {
-            drop(std::io::stderr().write_all(b"\x07"));
-        }
-    }
-    Err(Problem::new(Exit::AgentNotRunning, "POUCH-CLI-14", "the agent stopped")
-        .why("nothing is watched now")
-        .next("look why, start it again, and watch again"))
-}
-
-fn rings(event: &Event) -> bool {
-    let urgent = matches!(event.precedence, Some(Precedence::Flash | Precedence::Immediate));
-    matches!(event.kind, EventKind::Alarm | EventKind::Overdue)
-        || (event.kind == EventKind::Received && urgent)
 }
 
 pub(crate) async fn status(client: &Client, out: &Output) -> Result<(), Problem> {
@@ -146,8 +127,13 @@ pub(crate) async fn status(client: &Client, out: &Output) -> Result<(), Problem>
     }
 }
 
-pub(crate) async fn export(id: &str, output: &Path, client: &Client, out: &Output) -> Result<(), Problem> {
-    match client.call(&Call::Evidence { id: id.to_owned() }).await? {
+pub(crate) async fn export(
+    id: &[String],
+    output: &Path,
+    client: &Client,
+    out: &Output,
+) -> Result<(), Problem> {
+    match client.call(&Call::Evidence { id: wanted(id) }).await? {
         Answer::File { digest, bytes, .. } => {
             files::write_new(output, &bytes.0)?;
             out.say(&format!("Evidence of one notice is in {} (SHA-256 {digest}).", output.display()));

@@ -18,12 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::Network;
 use crate::clock;
+use crate::commands::founding::{described, enough};
 use crate::exit::Exit;
 use crate::files;
 use crate::keyring::{KeyRing, name};
 use crate::output::Output;
 use crate::passphrase::Source;
 use crate::problem::Problem;
+use crate::render::counted;
 use crate::requests::{self, FounderRequest, MemberRequest, RelayRequest, WitnessRequest};
 
 /// A founder's signature on the charter and the first statements of its offices.
@@ -140,11 +142,11 @@ fn witness(path: &Path) -> Result<Witness, Problem> {
     Ok(Witness { name: text(&name)?, ed25519, mldsa, transport })
 }
 
-struct Signing {
+pub(crate) struct Signing {
     draft: PathBuf,
     member_dir: PathBuf,
-    requests: Vec<PathBuf>,
-    officers: Option<u8>,
+    pub(crate) requests: Vec<PathBuf>,
+    pub(crate) officers: Option<u8>,
     output: PathBuf,
 }
 
@@ -168,16 +170,21 @@ fn sign(signing: &Signing, source: &Source, out: &Output) -> Result<(), Problem>
         .why("a charter that names another key for you would let its holder speak for you")
         .next("ask the secretariat for a draft made from your founder.toml"));
     }
+    let signed_with = described(signing)?;
     let signature = charter.sign(founder.member.clone(), &root).map_err(|e| Problem::usage(e.to_string()))?;
     let network = charter.network_id().map_err(|e| Problem::usage(e.to_string()))?;
     let signatures = FounderSignatures {
         network,
         charter: signature,
-        statements: bounded(List::new(first_statements(signing, &founder.member, network, &root)?))?,
+        statements: bounded(List::new(first_statements(signing, &founder.member, network, &root, out)?))?,
     };
     let bytes = signatures.to_bytes().map_err(|e| Problem::usage(e.to_string()))?;
     files::write_new(&signing.output, &bytes)?;
     out.say(&format!("{} signed the charter; its digits are {}.", founder.member, spoken_digits(&network.0)));
+    out.say(&format!("Signed with it, as the member's first {}:", counted(signed_with.len(), "statement")));
+    for words in signed_with {
+        out.say(&format!("  {words}"));
+    }
     out.next(&format!(
         "send {} to the secretariat, who runs `pouch network finish`",
         signing.output.display()
@@ -190,9 +197,11 @@ fn first_statements(
     member: &Member,
     network: NetworkId,
     root: &SigningKey,
+    out: &Output,
 ) -> Result<Vec<Blob<{ limits::STATEMENT_BYTES }>>, Problem> {
     let mut acts = Vec::new();
     let mut points = Vec::new();
+    let mut officers_of = Vec::new();
     for path in &signing.requests {
         match requests::read(path)? {
             MemberRequest::ContactPoint(request) => {
@@ -202,18 +211,22 @@ fn first_statements(
                 points.push(request.contact_point.clone());
                 acts.insert(0, Act::AuthoriseContactPoint(Box::new(contact_point(&request)?)));
             }
-            MemberRequest::Officer(request) => acts.push(Act::AuthoriseOfficer(Box::new(OfficerEntry {
-                contact_point: request.contact_point,
-                environment: Environment::Live,
-                key: request.key,
-                title: text(&request.title)?,
-                person: text(&request.person)?,
-                mandate: full_mandate()?,
-            }))),
+            MemberRequest::Officer(request) => {
+                officers_of.push((request.contact_point.clone(), request.person.clone()));
+                acts.push(Act::AuthoriseOfficer(Box::new(OfficerEntry {
+                    contact_point: request.contact_point,
+                    environment: Environment::Live,
+                    key: request.key,
+                    title: text(&request.title)?,
+                    person: text(&request.person)?,
+                    mandate: full_mandate()?,
+                })));
+            }
         }
     }
     if let Some(officers) = signing.officers {
         for contact_point in points {
+            enough(officers, &contact_point, &officers_of, out)?;
             let rules = bounded(List::new(vec![two_officer_rule(officers)?]))?;
             acts.push(Act::SetReleaseRules { contact_point, rules });
         }

@@ -87,8 +87,12 @@ pub(crate) async fn relay(global: &Global, out: &Output) -> Result<(), Problem> 
         files::make_folder(folder)?;
     }
     let shutdown = until_told()?;
-    out.say(&format!("relay {}: listening on {}", config.name, config.listen));
-    pouch_relay::run(config, keys, charter, clock::now, || ready("relay"), shutdown).await.map_err(|error| {
+    let serves = format!("relay {}: listening on {}", config.name, config.listen);
+    let ready = || {
+        out.say(&serves);
+        ready("relay");
+    };
+    pouch_relay::run(config, keys, charter, clock::now, ready, shutdown).await.map_err(|error| {
         let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
         Problem::new(exit, error.code(), error.to_string())
     })
@@ -113,11 +117,22 @@ pub(crate) async fn agent(global: &Global, out: &Output) -> Result<(), Problem> 
     let charter = read_charter(&config.charter)?;
     files::make_folder(&config.data)?;
     let shutdown = until_told()?;
-    out.say(&format!("node {}: answering on {}", config.contact_point, config.socket.display()));
+    let serves = format!("node {}: answering on {}", config.contact_point, config.socket.display());
+    let ready = || {
+        out.say(&serves);
+        ready("agent");
+    };
     let node = Node { config, keys, charter, clock: clock::now, version: env!("CARGO_PKG_VERSION") };
-    pouch_agent::run(node, Box::new(Keeper(ring)), || ready("agent"), shutdown).await.map_err(|error| {
+    pouch_agent::run(node, Box::new(Keeper(ring)), ready, shutdown).await.map_err(|error| {
         let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
-        Problem::new(exit, error.code(), error.to_string())
+        let problem = Problem::new(exit, error.code(), error.to_string());
+        if error.is_running_already() {
+            problem
+                .why("one folder has one node: two would tell different things of the same messages")
+                .next("use the one that runs: pouch status; or stop it before starting another")
+        } else {
+            problem.next("pouch check-config; pouch explain ".to_owned() + error.code())
+        }
     })
 }
 
@@ -131,13 +146,17 @@ pub(crate) async fn witness(global: &Global, out: &Output) -> Result<(), Problem
     let charter = read_charter(&config.charter)?;
     files::make_folder(&config.data)?;
     let shutdown = until_told()?;
-    out.say(&format!("witness {}: attached to every relay of the charter", config.name));
-    pouch_agent::run_witness(config, keys, transport, charter, clock::now, || ready("witness"), shutdown)
-        .await
-        .map_err(|error| {
+    let serves = format!("witness {}: waits for the charter's relays", config.name);
+    let ready = || {
+        out.say(&serves);
+        ready("witness");
+    };
+    pouch_agent::run_witness(config, keys, transport, charter, clock::now, ready, shutdown).await.map_err(
+        |error| {
             let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
             Problem::new(exit, error.code(), error.to_string())
-        })
+        },
+    )
 }
 
 fn witness_keys(witness: &str, ring: &KeyRing) -> Result<WitnessKeys, Problem> {
@@ -189,6 +208,9 @@ pub(crate) fn check_config(path: &Path, out: &Output) -> Result<(), Problem> {
             Exit::Usage,
             "POUCH-CFG-03",
             format!("{}: no folder of keys", keys.display()),
+        )
+        .next(
+            "correct `keys` in the configuration, or make them: pouch init node, relay init, witness init",
         ));
     }
     let value = serde_json::json!({ "kind": kind, "charter": charter, "keys": keys });

@@ -52,7 +52,7 @@ pub(crate) async fn demo(command: Demo, out: &Output) -> Result<(), Problem> {
     let program =
         Program::current().map_err(|error| Problem::new(Exit::Internal, "POUCH-CLI-20", error.0))?;
     let stage = Stage::new(program, &dir, story::parties(), 2);
-    let mut summary = Summary::new(*out);
+    let mut summary = Summary::new(out.clone());
     let interrupted = tokio::signal::ctrl_c();
     let told = tokio::select! {
         told = story::tell(&stage, &mut summary) => told,

@@ -1,0 +1,116 @@
+//! A notice about a notice: what it takes over from the one that it answers, corrects or cancels, where
+//! its writer says nothing else.
+
+use pouch_control::{Compose, Refusal};
+use pouch_notice::{Notice, Reference};
+use pouch_wire::{ContactPoint, Environment, Precedence, Tlp};
+
+use crate::desk::Desk;
+use crate::inbox::{self, Reading};
+use crate::refusals::{Failed, not_found, refusal};
+
+/// The notice that another one is about.
+#[derive(Debug)]
+pub(crate) struct Concerned {
+    pub(crate) reference: Reference,
+    notice: Notice,
+}
+
+/// What was asked, completed.
+#[derive(Debug)]
+pub(crate) struct Inherited {
+    pub(crate) environment: Environment,
+    pub(crate) to: Vec<ContactPoint>,
+    pub(crate) info: Vec<ContactPoint>,
+    pub(crate) precedence: Precedence,
+    pub(crate) tlp: Tlp,
+}
+
+/// Completes what was asked. What is said about a notice of ours goes to whom that went, as urgently:
+/// a correction that comes later than the error, or to fewer, corrects little. Nothing becomes more
+/// public, and no exercise becomes real, by being talked about.
+pub(crate) fn inherit(
+    asked: &Compose,
+    concerned: Option<&Concerned>,
+    desk: &Desk,
+) -> Result<Inherited, Failed> {
+    let about = concerned.map(|concerned| &concerned.notice);
+    let environment = match (&asked.exercise, about) {
+        (Some(name), _) => exercise(name, desk)?,
+        (None, about) => about.map_or(Environment::Live, |notice| notice.environment),
+    };
+    let (mut to, mut info) = (asked.to.clone(), asked.info.clone());
+    let ours = about.filter(|notice| notice.sender == desk.me);
+    if to.is_empty() {
+        match (ours, about) {
+            (Some(notice), _) => {
+                to = notice.to.iter().filter(|point| !info.contains(point)).cloned().collect();
+                let more = notice.info.iter().filter(|point| !info.contains(point)).cloned();
+                info.extend(more.collect::<Vec<_>>());
+            }
+            (None, Some(notice)) => to.push(notice.sender.clone()),
+            (None, None) => {}
+        }
+    }
+    let precedence = asked.precedence.or(ours.map(|notice| notice.precedence));
+    Ok(Inherited {
+        environment,
+        to,
+        info,
+        precedence: precedence.unwrap_or(Precedence::Routine),
+        tlp: label(asked, about)?,
+    })
+}
+
+/// Labels sort strictest first: a greater one is more open.
+fn label(asked: &Compose, about: Option<&Notice>) -> Result<Tlp, Refusal> {
+    match (asked.tlp, about.map(|notice| notice.tlp)) {
+        (Some(label), Some(original)) if label > original && !asked.widen => Err(refusal(
+            "POUCH-AGT-47",
+            23,
+            format!(
+                "{} is more open than {}, the label of the notice that this one concerns",
+                label.label(),
+                original.label()
+            ),
+            "an answer often repeats what it answers; the label is its sender's to widen",
+            "leave --tlp away to take over the label, or give --yes when the text discloses nothing of the other",
+        )),
+        (Some(label), _) => Ok(label),
+        (None, original) => Ok(original.unwrap_or(Tlp::Amber)),
+    }
+}
+
+fn exercise(name: &str, desk: &Desk) -> Result<Environment, Refusal> {
+    let directory = desk.directory();
+    let found = directory.now_view().exercises().find(|e| *e.name == *name).map(|e| e.id);
+    found.map(Environment::Exercise).ok_or_else(|| {
+        refusal("POUCH-AGT-32", 15, format!("no exercise is called {name:?}"), "", "pouch directory show")
+    })
+}
+
+/// The notice that somebody answers, corrects or cancels.
+pub(crate) async fn referred(wanted: &str, desk: &Desk) -> Result<Concerned, Failed> {
+    if let Some(row) = crate::views::arrival(wanted, desk).await? {
+        return match inbox::read(&row, desk).await {
+            Reading::Verified(verified) => {
+                let (notice, id) = (verified.value().clone(), verified.notice_id());
+                let reference = Reference { sender: notice.sender.clone(), number: notice.number, id };
+                Ok(Concerned { reference, notice })
+            }
+            Reading::Refused(_) => Err(refusal(
+                "POUCH-AGT-41",
+                10,
+                "that message was refused",
+                "nobody answers what was never proved",
+                "use the telephone",
+            )
+            .into()),
+        };
+    }
+    let own = crate::views::own_notice(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
+    let notice = own.notice().clone();
+    let id = Notice::id_of(&own.signed().notice);
+    let reference = Reference { sender: notice.sender.clone(), number: notice.number, id };
+    Ok(Concerned { reference, notice })
+}
