@@ -137,6 +137,22 @@ async fn a_revoked_key_speaks_no_more_until_the_root_authorises_another() {
 }
 
 #[tokio::test]
+async fn revoking_a_former_key_leaves_its_office_in_reach() {
+    // The former key published the sealing keys in use; with its revocation nobody may seal to them.
+    let mut network = two().await;
+    let [nl, md] = network.nodes.as_mut_slice() else { panic!("two nodes") };
+    rotate(nl, &network.stage, "nl").await;
+    let (former, _) = key(nl, "former signing").await;
+    let said = revoke(nl, &network.stage, "nl", &[&former, "--reason", "superseded"]).await;
+    // The revocation, and after it the sealing keys that the node made anew.
+    directory_of(md, entry(&said) + 2).await;
+    md.everyone_can_be_sealed_to().await.unwrap();
+    let sent = tell(md, "NL/technical", "Can you still hear us?").await;
+    nl.received(&sent).await.unwrap();
+    network.stop().await;
+}
+
+#[tokio::test]
 async fn a_key_that_was_in_other_hands_makes_what_it_signed_since_doubtful() {
     let mut network = two().await;
     let stage = network.stage.clone();
