@@ -1,21 +1,18 @@
 //! What users see: plain values, made from what was verified and from what this node itself signed.
 
+mod directory;
+mod keys;
+
 use pouch_control::{
-    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, InboxRow, KeyView,
-    LadderRow, MemberView, NoticeView, OutboxRow, Rung, Selection, StatusView, VerdictView, WitnessView,
-};
-use pouch_crypto::KeyFingerprint;
-use pouch_directory::{
-    Act, Audience, Directory, Mandate, Outcome, Revocation, SignedStatement, Statement, View,
+    AttachmentView, CheckView, DraftView, InboxRow, LadderRow, NoticeView, OutboxRow, Rung, Selection,
+    StatusView, VerdictView,
 };
 use pouch_notice::{
     Content, Draft, Notice, Signed, Verdict, Verified, preview, printed, printed_own, span, spoken_check,
     visible,
 };
-use pouch_store::{
-    ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Mirror as _, Outbox as _, OutgoingRow, Prekeys as _,
-};
-use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, Timestamp, encode_hex};
+use pouch_store::{ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Mirror as _, Outbox as _, OutgoingRow};
+use pouch_wire::{Canonical as _, EnvelopeId, Environment, encode_hex};
 use tracing::error;
 
 use crate::compose::Waiting;
@@ -23,6 +20,9 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::inbox::{self, Reading};
 use crate::refusals::{Failed, ambiguous, not_found};
+
+pub(crate) use directory::{directory, entries};
+pub(crate) use keys::keys;
 
 const LIST_DEFAULT: u32 = 50;
 
@@ -339,203 +339,6 @@ pub(crate) fn draft(waiting: &Waiting) -> DraftView {
         context: encode_hex(context.as_bytes()),
         problems: waiting.problems.clone(),
     }
-}
-
-pub(crate) fn directory(desk: &Desk) -> DirectoryView {
-    let believed = desk.believed.borrow().clone();
-    let directory = believed.directory.clone();
-    let view = directory.now_view();
-    let now = (desk.clock)();
-    DirectoryView {
-        network: desk.network,
-        name: desk.network_name.clone(),
-        size: believed.size.max(directory.size()),
-        cosigned_at: believed.cosigned_at,
-        members: view.members().map(|m| member(m, &view, now)).collect(),
-        relays: view.relays().iter().map(|r| format!("{} at {}", &*r.name, &*r.address)).collect(),
-        witnesses: view.witnesses().iter().map(|w| WitnessView { name: w.name.to_string() }).collect(),
-        quorum: view.quorum(),
-    }
-}
-
-fn member(record: &pouch_directory::MemberRecord, view: &View<'_>, now: Timestamp) -> MemberView {
-    let points = view.contact_points(Environment::Live).filter(|e| e.contact_point.member == record.member);
-    MemberView {
-        member: record.member.clone(),
-        name: visible(&record.name, true),
-        suspended: record.suspended,
-        root: record.root.id(),
-        contact_points: points.map(|e| point(&e.contact_point, view, now)).collect(),
-    }
-}
-
-fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> ContactPointView {
-    let entry = view.contact_point(contact_point, Environment::Live);
-    let history = view.key_history(contact_point, Environment::Live);
-    let since = history.last();
-    let names = entry.map(|e| &*e.display_names).unwrap_or_default();
-    let name = names.iter().find(|n| &*n.language == "en").or_else(|| names.first());
-    let signing_key =
-        entry.map(|e| e.signing.id()).unwrap_or(pouch_wire::KeyId(pouch_wire::Digest::new([0; 32])));
-    ContactPointView {
-        contact_point: contact_point.clone(),
-        name: name.map(|n| visible(&n.name, true)).unwrap_or_default(),
-        signing_key,
-        fingerprint: KeyFingerprint::of(&signing_key).to_string(),
-        since_index: since.map_or(0, |p| p.from_index),
-        since: since.map_or(Timestamp(0), |p| p.from),
-        telephone: entry.map(|e| visible(&e.telephone, true)).unwrap_or_default(),
-        home_relays: entry.map(|e| e.home_relays.iter().map(|r| r.to_string()).collect()).unwrap_or_default(),
-        mandate: entry.map(|e| mandate(&e.mandate)).unwrap_or_default(),
-        live_prekeys: view.prekeys(contact_point, Environment::Live, now).len(),
-        officers: view
-            .officers(contact_point, Environment::Live)
-            .iter()
-            .map(|o| visible(&o.title, true))
-            .collect(),
-    }
-}
-
-fn mandate(mandate: &Mandate) -> String {
-    let all = mandate.types.len() == pouch_wire::NoticeType::ALL.len();
-    let types = if all {
-        "every type of notice".to_owned()
-    } else {
-        mandate.types.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let audience = match &mandate.audience {
-        Audience::Everyone => "everyone".to_owned(),
-        Audience::Members(members) => members.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", "),
-    };
-    format!(
-        "{types}, up to {}, {} to {}, to {audience}",
-        mandate.highest_precedence,
-        mandate.strictest_tlp.label(),
-        mandate.most_open_tlp.label()
-    )
-}
-
-pub(crate) async fn entries(from: u64, count: u32, desk: &Desk) -> Result<Vec<EntryView>, Failed> {
-    let all = desk.store.entries(0, u32::MAX).await?;
-    let mut folded: Option<Directory> = None;
-    let mut views = Vec::new();
-    for (index, bytes) in (0_u64..).zip(all) {
-        let view = match &mut folded {
-            None => {
-                let charter = pouch_directory::SignedCharter::from_bytes(&bytes)?;
-                let directory = Directory::found(&charter).map_err(|e| AgentError::Charter(e.to_string()))?;
-                let words = format!(
-                    "charter of {:?}, signed by {} founders",
-                    &*directory.charter().name,
-                    charter.signatures.len()
-                );
-                let created = Some(directory.charter().created);
-                folded = Some(directory);
-                EntryView { index, words, created, no_effect: None }
-            }
-            Some(directory) => entry(index, &bytes, directory),
-        };
-        if index >= from && views.len() < usize::try_from(count).unwrap_or(usize::MAX) {
-            views.push(view);
-        }
-    }
-    Ok(views)
-}
-
-fn entry(index: u64, bytes: &[u8], directory: &mut Directory) -> EntryView {
-    let statement = SignedStatement::from_bytes(bytes)
-        .ok()
-        .and_then(|signed| Statement::from_bytes(&signed.statement).ok());
-    let no_effect = match directory.apply(index, bytes) {
-        Outcome::Applied => None,
-        Outcome::NoEffect(refused) => Some(format!("{refused} ({})", refused.code())),
-    };
-    let words =
-        statement.as_ref().map_or_else(|| "not a statement".to_owned(), |s| visible(&act(&s.act), true));
-    EntryView { index, words, created: statement.map(|s| s.created), no_effect }
-}
-
-fn act(act: &Act) -> String {
-    match act {
-        Act::AdmitMember { member, name, .. } => format!("admits {member} ({name})"),
-        Act::AuthoriseContactPoint(entry) => {
-            format!("authorises {} with signing key {}", entry.contact_point, entry.signing.id().short())
-        }
-        Act::AuthoriseOfficer(entry) => {
-            format!("authorises an officer of {}: {}", entry.contact_point, &*entry.title)
-        }
-        Act::SetReleaseRules { contact_point, rules } => {
-            format!("sets {} release rules of {contact_point}", rules.len())
-        }
-        Act::PublishPrekeys { contact_point, prekeys, .. } => {
-            format!("publishes {} sealing keys of {contact_point}", prekeys.len())
-        }
-        Act::RotateRoot { member, .. } => format!("rotates the root key of {member}"),
-        Act::RecoverRoot { member, .. } => format!("begins a recovery of the root key of {member}"),
-        Act::VetoRecovery { member, .. } => format!("vetoes the recovery of {member}"),
-        Act::RevokeKey { key, reason, .. } => format!("revokes key {} ({reason:?})", key.short()),
-        Act::OpenExercise { name, .. } => format!("opens exercise {:?}", &**name),
-        Act::CloseExercise { .. } => "closes an exercise".to_owned(),
-        Act::SuspendMember { member, .. } => format!("suspends {member}"),
-        Act::ReinstateMember { member } => format!("reinstates {member}"),
-        Act::ChangeNetwork { relays, witnesses, quorum, .. } => {
-            format!("changes the network: {} relays, {quorum} of {} witnesses", relays.len(), witnesses.len())
-        }
-    }
-}
-
-pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
-    let directory = desk.directory();
-    let view = directory.now_view();
-    let now = (desk.clock)();
-    let history = view.key_history(&desk.me, Environment::Live);
-    let mut keys = Vec::new();
-    let (current, next) = desk.signing_publics();
-    let since = history.iter().rev().find(|p| p.key == current).map(|p| p.from);
-    let named = view.contact_point(&desk.me, Environment::Live).is_some_and(|e| e.signing == current);
-    let state = match view.revocation(current.id()) {
-        Some(revocation) => revoked(revocation),
-        None if named => "current".to_owned(),
-        None => "not named by the directory".to_owned(),
-    };
-    keys.push(key_view("signing", current.id(), &state, since, None));
-    if let Some(next) = next {
-        keys.push(key_view("next signing", next.id(), "waiting for the directory", None, None));
-    }
-    let mut until = None;
-    for period in history.iter().rev() {
-        // The directory may name the next key a moment before it is in use.
-        if period.key != current && Some(period.key) != next {
-            let state = period.revoked.as_ref().map_or_else(|| "no longer used".to_owned(), revoked);
-            keys.push(key_view("former signing", period.key.id(), &state, Some(period.from), until));
-        }
-        until = Some(period.from);
-    }
-    for row in desk.store.prekeys().await? {
-        let published = view.prekey_stands(row.id);
-        let state = match (row.usable_until <= now, published) {
-            (true, _) => "over; destroyed soon",
-            (false, true) => "published",
-            (false, false) => "not published yet",
-        };
-        keys.push(key_view("sealing", row.id, state, Some(row.usable_from), Some(row.usable_until)));
-    }
-    Ok(keys)
-}
-
-fn revoked(revocation: &Revocation) -> String {
-    format!("revoked by entry {} ({})", revocation.index, revocation.reason.as_str())
-}
-
-fn key_view(
-    kind: &str,
-    id: pouch_wire::KeyId,
-    state: &str,
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
-) -> KeyView {
-    let fingerprint = KeyFingerprint::of(&id).to_string();
-    KeyView { kind: kind.to_owned(), id, state: state.to_owned(), from, until, fingerprint }
 }
 
 pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
