@@ -47,9 +47,11 @@ async fn a_flash_does_not_wait_behind_what_a_relay_does_not_answer() {
     let world = network(&[&relay]);
     let node = Running::start(&world).await;
     let mut stuck = Vec::new();
-    for _ in 0..4 {
-        node.send(Precedence::Routine).await;
+    // Of one precedence, one after the other; of the next one, none waits.
+    for precedence in [Precedence::Routine, Precedence::Priority, Precedence::Immediate] {
+        node.send(precedence).await;
         stuck.push(relay.submitted().await);
+        node.send(precedence).await;
     }
     let flash = node.send(Precedence::Flash).await;
     let next = relay.submitted().await;
