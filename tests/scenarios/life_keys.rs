@@ -132,6 +132,11 @@ async fn a_revoked_key_speaks_no_more_until_the_root_authorises_another() {
     let rows = inbox_with(md, &[after]).await;
     assert!(green(&rows[0]) && is(&rows[0], "subject", "After"), "{rows:?}");
     assert!(word(&rows[0], "number").ends_with("-0002"), "a refused notice uses up no number");
+    let sentence = |row: &Value| row.pointer("/verdict/sentence").unwrap().as_str().unwrap().to_owned();
+    assert!(sentence(&rows[0]).contains("NEW KEY since 20"), "{rows:?}");
+    let rows = inbox_with(md, &[before]).await;
+    let first = rows.iter().find(|row| is(row, "subject", "Before")).unwrap();
+    assert!(!sentence(first).contains("NEW KEY"), "{first}");
     assert!(key(nl, "former signing").await.1.starts_with("revoked by entry"));
     network.stop().await;
 }

@@ -3,16 +3,19 @@
 mod directory;
 mod keys;
 
+use std::time::Duration;
+
 use pouch_control::{
     AttachmentView, CheckView, DraftView, InboxRow, LadderRow, NoticeView, OutboxRow, Rung, Selection,
     StatusView, VerdictView,
 };
+use pouch_directory::View;
 use pouch_notice::{
-    Content, Draft, Notice, Signed, Verdict, Verified, preview, printed, printed_own, span, spoken_check,
-    visible,
+    Content, Draft, Moment, Notice, Signed, Verdict, Verified, preview, printed, printed_own, span,
+    spoken_check, visible,
 };
 use pouch_store::{ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Mirror as _, Outbox as _, OutgoingRow};
-use pouch_wire::{Canonical as _, EnvelopeId, Environment, encode_hex};
+use pouch_wire::{Canonical as _, EnvelopeId, Environment, Timestamp, encode_hex};
 use tracing::error;
 
 use crate::compose::Waiting;
@@ -129,10 +132,24 @@ fn sentence(verified: &Verified<Notice>, desk: &Desk) -> String {
         Some(clause) => format!(" But: {}", clause.words),
         None => " Nothing missing before it.".to_owned(),
     };
+    let news = new_key(verified, &view, (desk.clock)()).unwrap_or_default();
     format!(
-        "{state}, {} contact point. Signed {age} ago{approved}. {witnesses}.{reservation}",
+        "{state}, {} contact point.{news} Signed {age} ago{approved}. {witnesses}.{reservation}",
         notice.sender.office
     )
+}
+
+/// For how long a key that took another's place is named loudly.
+const NEW_KEY_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A change of key is where somebody else may have begun to speak for an office.
+fn new_key(verified: &Verified<Notice>, view: &View<'_>, now: Timestamp) -> Option<String> {
+    let header = verified.arrived().header();
+    let history = view.key_history(&header.sender, header.environment);
+    let place = history.iter().position(|period| period.key.id() == header.sender_key)?;
+    let since = history.get(place)?.from;
+    let recent = place > 0 && now.since(since) < NEW_KEY_FOR;
+    recent.then(|| format!(" NEW KEY since {}: compare its digits by telephone.", Moment(since)))
 }
 
 fn verdict_view(verdict: &Verdict, sentence: String) -> VerdictView {

@@ -8,6 +8,7 @@ use pouch_envelope::{
 use pouch_tlog::{Inclusion, LeafHash, Policy};
 use pouch_wire::{Canonical as _, Environment, Timestamp, limits};
 
+use crate::body::Moment;
 use crate::in_time::{Anchor, InTime};
 use crate::safe_text::visible;
 use crate::verdict::{Clause, Verdict};
@@ -47,8 +48,10 @@ pub(crate) fn judge_outside(arrived: &Arrived, facts: &Facts<'_>, verdict: &mut 
         Ok(authority) => {
             verdict.holds(Clause::Signature, format!("The envelope is signed by {}.", header.sender));
             let words = format!(
-                "The key has spoken for {} since entry {} of the witnessed directory.",
-                header.sender, authority.since_index
+                "The key has spoken for {} since {}, entry {} of the witnessed directory.",
+                header.sender,
+                Moment(authority.since),
+                authority.since_index
             );
             verdict.holds(Clause::Binding, words);
             Some(authority)

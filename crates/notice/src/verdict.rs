@@ -195,3 +195,16 @@ impl Verdict {
         self.colour() == Colour::Red
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_named_writes_no_line_of_its_own_into_the_verdict() {
+        let mut verdict = Verdict::default();
+        verdict
+            .holds(Clause::Environment, "EXERCISE Blue\u{202e}\nLive: this is not an exercise.".to_owned());
+        assert_eq!(verdict.clauses[0].words, "EXERCISE Blue[U+202E] Live: this is not an exercise.");
+    }
+}

@@ -2,7 +2,6 @@
 //! reverse.
 
 use pouch_crypto::sha256;
-use pouch_directory::Act;
 use pouch_envelope::Refusal;
 use pouch_notice::{Clause, OpenError, SealTo, open};
 use pouch_wire::{Environment, ExerciseId, limits};
@@ -10,7 +9,7 @@ use pouch_wire::{Environment, ExerciseId, limits};
 use crate::post::{
     ACCEPTED, BA, Letter, MD, NL, NOTHING_BEFORE, drill, holds, honest, letter, only, refused, seal_to,
 };
-use crate::world::{DAY, HOUR, World, drill_key, earlier, later, point, prekey, set, text};
+use crate::world::{DAY, HOUR, World, drill_key, later, point, prekey};
 
 /// Signed in one environment with keys of the other.
 fn with_key(letter: Letter, name: &str) -> Letter {
@@ -107,23 +106,6 @@ fn an_exercise_ends_by_its_own_date_too() {
     assert!(holds(&posted.received_at(&world, MD, later(end - 1))));
     let too_late = posted.received_at(&world, MD, later(end + limits::CLOCK_SKEW_MS_MAX + 1));
     assert_eq!(refused(too_late), only(Clause::Environment, "POUCH-VER-02"));
-}
-
-#[test]
-fn an_exercise_s_name_writes_no_line_of_its_own_into_the_verdict() {
-    let mut world = World::new();
-    let act = Act::OpenExercise {
-        name: text("Blue\u{202e}\nLive: this is not an exercise."),
-        participants: set(&["NL", "MD"].map(|m| m.parse().unwrap())),
-        from: earlier(DAY),
-        until: later(8 * DAY),
-    };
-    world.exercise = world.opened(act, earlier(HOUR));
-    // Nobody takes part in it yet; which exercise it is stands in the refusal.
-    let Err(refused) = drill(&world).posted().received(&world, MD) else { panic!("it was verified") };
-    let clause = &refused.verdict.clauses[0];
-    assert_eq!(clause.clause, Clause::Environment);
-    assert_eq!(clause.words, "EXERCISE Blue[U+202E] Live: this is not an exercise.: this is a drill.");
 }
 
 #[test]
