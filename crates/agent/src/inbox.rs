@@ -4,6 +4,8 @@
 //! transaction; the relay is told that the message was taken after that. Whatever is refused is kept
 //! as a refusal with its reason, never shown, and does not keep the next message from being read.
 
+mod reading;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +13,10 @@ use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
 use pouch_notice::{
-    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Reference, Refused,
-    SenderLines, StanzaSecret, State, Verdict, Verified, open, reopen, standing,
+    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, SenderLines,
+    StanzaSecret, State, Verdict, Verified, open,
 };
-use pouch_store::{Arrival, ArrivalRow, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
-use pouch_tlog::{Inclusion, LeafHash, ProofFile};
+use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
 use pouch_wire::{Canonical as _, ContactPoint, NoticeType, limits};
 use tokio::time::timeout;
@@ -26,6 +27,8 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
 use crate::receipts;
+
+pub(crate) use reading::{Reading, check_proof, read};
 
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
@@ -399,122 +402,4 @@ fn evidence_of(arrived: &Arrived, desk: &Desk) -> Result<Vec<u8>, AgentError> {
     let mut outside = arrived.header_bytes().to_vec();
     outside.extend_from_slice(&arrived.signature().0.0);
     Ok(outside)
-}
-
-/// A kept arrival, opened and verified again as of now.
-pub(crate) enum Reading {
-    /// It holds.
-    Verified(Box<Verified<Notice>>),
-    /// It does not; the reason.
-    Refused(Verdict),
-}
-
-/// Verifies a kept arrival again, with what its sender said of it later. A row that cannot be read any
-/// more is refused by name, so that it keeps no other from being shown.
-pub(crate) async fn read(row: &ArrivalRow, desk: &Desk) -> Reading {
-    reading(row, desk).await.unwrap_or_else(|error| {
-        warn!(envelope = %row.envelope.short(), code = error.code(), "a kept message cannot be read");
-        let next = "ask the office to send it again";
-        Reading::Refused(one_clause(
-            error.code(),
-            format!("This node's copy cannot be read: {error}."),
-            next,
-            25,
-        ))
-    })
-}
-
-async fn reading(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
-    let reading = read_alone(row, desk).await?;
-    let Reading::Verified(verified) = reading else { return Ok(reading) };
-    let id = verified.notice_id();
-    let member = &verified.value().sender.member;
-    let mut amending = desk.store.amending(id, member, AMENDING_MAX.saturating_add(1)).await?;
-    let left_out = u32::try_from(amending.len()).unwrap_or(u32::MAX) > AMENDING_MAX;
-    let mut later = Vec::new();
-    // Oldest first: the first withdrawal is the one that is named.
-    amending.reverse();
-    for entry in amending {
-        let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
-        // One that cannot be read is told of where it stands itself.
-        if let Ok(Reading::Verified(verified)) = read_alone(&row, desk).await {
-            later.push(*verified);
-        }
-    }
-    let mut standing = standing(verified.value(), id, &later);
-    if left_out {
-        not_all_read(&mut standing, &later);
-    }
-    Ok(Reading::Verified(Box::new(verified.with_standing(&standing))))
-}
-
-/// How many corrections and withdrawals of one notice are looked at; nobody corrects so often.
-const AMENDING_MAX: u32 = 64;
-
-/// What was not looked at may withdraw it. So it does not stand unchanged, whatever the others say.
-fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>]) {
-    if standing.cancelled_by.is_none() && standing.corrected_by.is_empty() {
-        standing.corrected_by.extend(later.last().map(|verified| Reference {
-            sender: verified.value().sender.clone(),
-            number: verified.value().number,
-            id: verified.notice_id(),
-        }));
-    }
-}
-
-/// Verifies a kept arrival again, with the proof that it is logged when there is one.
-async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
-    if let Some(kept) = &row.refused {
-        return Ok(Reading::Refused(serde_json::from_str(kept).unwrap_or_default()));
-    }
-    let damaged = |error: String| AgentError::Damaged(error);
-    let arrived = Arrived::from_bytes(&row.stored).map_err(|e| damaged(e.to_string()))?;
-    let secret = desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?;
-    let secret = StanzaSecret::from_bytes(&secret)?;
-    let opened = reopen(arrived, secret).map_err(|e| damaged(e.to_string()))?;
-    let believed = desk.believed.borrow().clone();
-    let inclusion = row.proof.as_ref().and_then(|proof| inclusion(proof, &opened, desk));
-    let facts = Facts {
-        directory: &believed.directory,
-        cosigned_at: believed.cosigned_at,
-        time_is_sure: desk.time_is_sure(),
-        inclusion: inclusion.as_ref(),
-        now: (desk.clock)(),
-    };
-    match opened.verify(&facts) {
-        Ok(verified) => {
-            let kept: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);
-            let order = order_now(kept, &verified, desk).await?;
-            Ok(Reading::Verified(Box::new(verified.with_order(&order))))
-        }
-        Err(refused) => Ok(Reading::Refused(refused.verdict)),
-    }
-}
-
-/// What was missing before a message may have come since.
-async fn order_now(kept: Order, verified: &Verified<Notice>, desk: &Desk) -> Result<Order, AgentError> {
-    let Order::Gap { from, to } = kept else { return Ok(kept) };
-    let header = verified.arrived().header();
-    let Some(bytes) = desk.store.sequence_in(&header.sender).await? else { return Ok(kept) };
-    let lines = SenderLines::from_bytes(&bytes)?;
-    Ok(lines.gap_now(header.sender_key, verified.secret().epoch, from, to))
-}
-
-/// Whether a proof proves that a kept arrival is logged where its relay promised.
-pub(crate) fn check_proof(row: &ArrivalRow, proof: &[u8], desk: &Desk) -> Result<bool, AgentError> {
-    let arrived = Arrived::from_bytes(&row.stored).map_err(|e| AgentError::Damaged(e.to_string()))?;
-    let secret = StanzaSecret::from_bytes(&desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?)?;
-    let opened = reopen(arrived, secret).map_err(|e| AgentError::Damaged(e.to_string()))?;
-    Ok(inclusion(proof, &opened, desk).is_some())
-}
-
-fn inclusion(proof: &[u8], opened: &Opened, desk: &Desk) -> Option<Inclusion> {
-    let proof = ProofFile::parse(proof).ok()?;
-    let directory = desk.directory();
-    let receipt = opened.accepted(&directory)?;
-    let view = directory.now_view();
-    let leaf = pouch_envelope::MessageLeaf { envelope: receipt.envelope, accepted_at: receipt.at };
-    let policy = view.message_policy(view.relay(&receipt.relay)?);
-    let inclusion = proof.verify(LeafHash::of(&leaf.to_bytes().ok()?), &policy).ok()?;
-    (inclusion.index() == receipt.index).then_some(inclusion)
 }
