@@ -74,6 +74,16 @@ CREATE INDEX inbox_amends ON inbox (concerns, arrived_at) WHERE amends = 1 AND c
 ALTER TABLE event ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0;
 UPDATE event SET alarm = 1 WHERE detail LIKE '%\"kind\":\"alarm\"%';
 CREATE INDEX event_alarm ON event (number) WHERE alarm = 1;
+", "
+ALTER TABLE inbox ADD COLUMN exercise BLOB;
+CREATE INDEX inbox_exercise ON inbox (exercise, arrived_at) WHERE exercise IS NOT NULL;
+ALTER TABLE outbox ADD COLUMN exercise BLOB;
+CREATE INDEX outbox_exercise ON outbox (exercise, created) WHERE exercise IS NOT NULL;
+ALTER TABLE prekey ADD COLUMN exercise BLOB;
+CREATE TABLE exercise_sequence_out (exercise BLOB NOT NULL, recipient TEXT NOT NULL, epoch INTEGER NOT NULL,
+    n INTEGER NOT NULL, previous BLOB NOT NULL, PRIMARY KEY (exercise, recipient)) STRICT, WITHOUT ROWID;
+CREATE TABLE exercise_sequence_in (exercise BLOB NOT NULL, sender TEXT NOT NULL, state BLOB NOT NULL,
+    PRIMARY KEY (exercise, sender)) STRICT, WITHOUT ROWID;
 "],
 };
 

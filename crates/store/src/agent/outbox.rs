@@ -4,18 +4,24 @@
 //! a message: a relay's receipt is no reason to forget one.
 
 use pouch_crypto::sha256;
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, NoticeId, Timestamp};
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
 use crate::contracts::Outbox;
-use crate::db::{int, kept, point, precedence, uint};
+use crate::db::{environment, exercise, int, kept, point, precedence, uint};
 use crate::error::StoreError;
 use crate::rows::{Carriage, Outgoing, OutgoingRow, Sequence, UncarriedRow};
 
 impl Outbox for AgentStore {
-    async fn reserve(&self, recipients: Vec<ContactPoint>) -> Result<Vec<Sequence>, StoreError> {
-        self.0.call(move |db| recipients.iter().map(|recipient| next_place(db, recipient)).collect()).await
+    async fn reserve(
+        &self,
+        recipients: Vec<ContactPoint>,
+        environment: Environment,
+    ) -> Result<Vec<Sequence>, StoreError> {
+        self.0
+            .call(move |db| recipients.iter().map(|to| next_place(db, to, environment)).collect())
+            .await
     }
 
     async fn raise_epoch(&self, at_least: u64) -> Result<u64, StoreError> {
@@ -84,10 +90,20 @@ impl Outbox for AgentStore {
     }
 
     async fn outbox(&self, limit: u32) -> Result<Vec<OutgoingRow>, StoreError> {
-        let sql = format!(
-            "SELECT {OUTGOING} FROM outbox WHERE notice IS NOT NULL ORDER BY created DESC, rowid DESC LIMIT ?1"
-        );
-        self.0.call(move |db| outgoing_rows(db, &sql, params![limit])).await
+        let listed = |only: &str| {
+            format!(
+                "SELECT {OUTGOING} FROM outbox WHERE notice IS NOT NULL AND {only}
+                ORDER BY created DESC, rowid DESC LIMIT ?1"
+            )
+        };
+        let (live, exercises) = (listed("exercise IS NULL"), listed("exercise IS NOT NULL"));
+        self.0
+            .call(move |db| {
+                let mut found = outgoing_rows(db, &live, params![limit])?;
+                found.extend(outgoing_rows(db, &exercises, params![limit])?);
+                Ok(found)
+            })
+            .await
     }
 
     async fn outgoing(&self, envelope: EnvelopeId) -> Result<Option<OutgoingRow>, StoreError> {
@@ -106,17 +122,30 @@ impl Outbox for AgentStore {
     }
 }
 
-const OUTGOING: &str = "envelope, notice, sealed, digest, precedence, created, not_after, wrapped";
+pub(super) const OUTGOING: &str =
+    "envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise";
 
-fn next_place(db: &Connection, recipient: &ContactPoint) -> Result<Sequence, StoreError> {
+fn next_place(
+    db: &Connection,
+    recipient: &ContactPoint,
+    environment: Environment,
+) -> Result<Sequence, StoreError> {
     let epoch = uint(db.prepare_cached("SELECT epoch FROM epoch")?.query_row([], |row| row.get(0))?);
     // What was sent in an epoch that is over does not count.
-    let known = db
-        .prepare_cached("SELECT n, previous FROM sequence_out WHERE recipient = ?1 AND epoch = ?2")?
-        .query_row(params![recipient.to_string(), int(epoch)], |row| {
-            Ok((uint(row.get(0)?), row.get::<_, [u8; 32]>(1)?))
-        })
-        .optional()?;
+    let known = |row: &Row<'_>| Ok((uint(row.get(0)?), row.get::<_, [u8; 32]>(1)?));
+    let (to, epoch_of) = (recipient.to_string(), int(epoch));
+    let known = match exercise(environment) {
+        None => db
+            .prepare_cached("SELECT n, previous FROM sequence_out WHERE recipient = ?1 AND epoch = ?2")?
+            .query_row(params![to, epoch_of], known),
+        Some(id) => db
+            .prepare_cached(
+                "SELECT n, previous FROM exercise_sequence_out
+                WHERE recipient = ?1 AND epoch = ?2 AND exercise = ?3",
+            )?
+            .query_row(params![to, epoch_of, id], known),
+    }
+    .optional()?;
     let (n, previous) = known.unwrap_or((0, [0; 32]));
     Ok(Sequence {
         recipient: recipient.clone(),
@@ -128,13 +157,13 @@ fn next_place(db: &Connection, recipient: &ContactPoint) -> Result<Sequence, Sto
 
 pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreError> {
     for place in &outgoing.sequence {
-        if next_place(db, &place.recipient)? != *place {
+        if next_place(db, &place.recipient, outgoing.environment)? != *place {
             return Err(StoreError::Conflict("the place in the sequence was taken meanwhile"));
         }
     }
     db.prepare_cached(
-        "INSERT INTO outbox (envelope, notice, sealed, digest, precedence, created, not_after, wrapped)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO outbox (envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         outgoing.envelope.as_bytes(),
@@ -144,10 +173,11 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreE
         outgoing.precedence.rank(),
         int(outgoing.created.0),
         int(outgoing.not_after.0),
-        outgoing.wrapped
+        outgoing.wrapped,
+        exercise(outgoing.environment)
     ])?;
     for place in &outgoing.sequence {
-        take_place(db, outgoing.envelope, place)?;
+        take_place(db, outgoing.envelope, place, outgoing.environment)?;
     }
     if let Some(notice) = &outgoing.notice {
         db.prepare_cached("DELETE FROM draft WHERE notice = ?1")?.execute([notice.as_bytes()])?;
@@ -180,13 +210,29 @@ fn uncarried_row(row: &Row<'_>) -> Result<(UncarriedRow, ContactPoint), StoreErr
     Ok((message, point(&row.get::<_, String>(2)?)?))
 }
 
-fn take_place(db: &Connection, envelope: EnvelopeId, place: &Sequence) -> Result<(), StoreError> {
+fn take_place(
+    db: &Connection,
+    envelope: EnvelopeId,
+    place: &Sequence,
+    environment: Environment,
+) -> Result<(), StoreError> {
     let recipient = place.recipient.to_string();
-    db.prepare_cached(
-        "INSERT INTO sequence_out (recipient, epoch, n, previous) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
-    )?
-    .execute(params![recipient, int(place.epoch), int(place.n), envelope.as_bytes()])?;
+    let (epoch, n) = (int(place.epoch), int(place.n));
+    match exercise(environment) {
+        None => db
+            .prepare_cached(
+                "INSERT INTO sequence_out (recipient, epoch, n, previous) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
+            )?
+            .execute(params![recipient, epoch, n, envelope.as_bytes()])?,
+        Some(id) => db
+            .prepare_cached(
+                "INSERT INTO exercise_sequence_out (recipient, epoch, n, previous, exercise)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (exercise, recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
+            )?
+            .execute(params![recipient, epoch, n, envelope.as_bytes(), id])?,
+    };
     db.prepare_cached("INSERT INTO rung (envelope, recipient, rung) VALUES (?1, ?2, 0)")?
         .execute(params![envelope.as_bytes(), recipient])?;
     Ok(())
@@ -216,6 +262,7 @@ fn outgoing_row(row: &Row<'_>) -> Result<OutgoingRow, StoreError> {
     }
     Ok(OutgoingRow {
         envelope,
+        environment: environment(row.get(8)?),
         notice: row.get::<_, Option<[u8; 32]>>(1)?.map(|id| NoticeId(Digest::new(id))),
         sealed,
         precedence: precedence(row.get(4)?)?,

@@ -1,6 +1,6 @@
 //! What a node keeps of messages that it sends. Sealed bytes and wrapped keys only.
 
-use pouch_wire::{ContactPoint, EnvelopeId, NoticeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, EnvelopeId, Environment, NoticeId, Precedence, Timestamp};
 
 /// The next place in the sequence to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Sequence {
 pub struct Outgoing {
     /// Its id.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to: each has its own sequences.
+    pub environment: Environment,
     /// The notice inside; `None` for a receipt.
     pub notice: Option<NoticeId>,
     /// The sealed message, as the sender's agent keeps it.
@@ -41,6 +43,8 @@ pub struct Outgoing {
 pub struct OutgoingRow {
     /// Its id.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to.
+    pub environment: Environment,
     /// The notice inside.
     pub notice: Option<NoticeId>,
     /// The sealed message.
@@ -138,6 +142,8 @@ pub struct Carriage {
 pub struct OverdueRow {
     /// Which message.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to.
+    pub environment: Environment,
     /// The notice inside.
     pub notice: Option<NoticeId>,
     /// How urgent.
