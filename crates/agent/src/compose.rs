@@ -12,13 +12,14 @@ use pouch_notice::{
 };
 use pouch_store::{Draft as DraftRow, Drafts as _, Numbers as _, Outbox as _, StoreError};
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Fixed, KeyId, List, OutOfBounds, Set, Text,
-    Timestamp, canonical, limits,
+    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, Fixed, KeyId, List, OutOfBounds,
+    Set, Text, Timestamp, canonical, limits,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::concerned::{Inherited, inherit, referred};
 use crate::desk::Desk;
+use crate::exercises;
 use crate::receipts;
 use crate::refusals::{Failed, ambiguous, draft, fields, refusal};
 
@@ -86,7 +87,7 @@ pub(crate) async fn compose(asked: Compose, desk: &Desk) -> Result<Waiting, Fail
     let sentences = List::new(sentences).map_err(bounds)?;
     let attachments = List::new(files).map_err(bounds)?;
     // From here on whatever fails gives the number back.
-    let number = number(&to, &info, now, desk).await?;
+    let number = number(environment, (&to, &info), now, desk).await?;
     let notice = Notice {
         network: desk.network,
         environment,
@@ -124,29 +125,37 @@ fn checked(notice: Notice, desk: &Desk) -> Result<Draft, Failed> {
 /// Gives a notice's number back when it is not sent after all: the recipients would miss one.
 pub(crate) async fn give_back_number(notice: &Notice, desk: &Desk) -> Result<(), Failed> {
     let NoticeNumber { year, n } = notice.number;
-    Ok(desk.store.give_back_number(year, list(&notice.to, &notice.info), n).await?)
+    let list = list(notice.environment, &notice.to, &notice.info);
+    Ok(desk.store.give_back_number(year, list, n).await?)
 }
 
 const NO_DRAFT: &str = "POUCH-AGT-34";
 
 type Addressees = Set<ContactPoint, { limits::RECIPIENTS }>;
 
-/// Which list of addressees it is.
-fn list(to: &Addressees, info: &Addressees) -> Digest {
-    let words: Vec<String> =
-        to.iter().map(|p| format!("to {p}\n")).chain(info.iter().map(|p| format!("info {p}\n"))).collect();
+/// Which list of addressees it is. Each exercise has its own: a drill leaves no gap in what is live.
+fn list(environment: Environment, to: &Addressees, info: &Addressees) -> Digest {
+    let drill = match environment {
+        Environment::Live => None,
+        Environment::Exercise(id) => Some(format!("exercise {id}\n")),
+    };
+    let words: Vec<String> = drill
+        .into_iter()
+        .chain(to.iter().map(|p| format!("to {p}\n")))
+        .chain(info.iter().map(|p| format!("info {p}\n")))
+        .collect();
     sha256_parts(&words.iter().map(String::as_bytes).collect::<Vec<_>>())
 }
 
 /// Counts per sender and addressee list, so that a number tells nobody of other correspondence.
 async fn number(
-    to: &Addressees,
-    info: &Addressees,
+    environment: Environment,
+    (to, info): (&Addressees, &Addressees),
     now: Timestamp,
     desk: &Desk,
 ) -> Result<NoticeNumber, Failed> {
     let year = year_of(now);
-    Ok(NoticeNumber { year, n: desk.store.next_number(year, list(to, info)).await? })
+    Ok(NoticeNumber { year, n: desk.store.next_number(year, list(environment, to, info)).await? })
 }
 
 fn everyone_known(drafted: &Draft, desk: &Desk) -> Result<(), Failed> {
@@ -157,6 +166,17 @@ fn everyone_known(drafted: &Draft, desk: &Desk) -> Result<(), Failed> {
         drafted.notice().addressees().find(|point| view.contact_point(point, environment).is_none());
     match unknown {
         None => Ok(()),
+        Some(point) if environment != Environment::Live => {
+            let name = exercises::name_of(environment, desk).unwrap_or_default();
+            Err(refusal(
+                "POUCH-EXR-06",
+                4,
+                format!("{point} has not joined EXERCISE {name}"),
+                "in an exercise it has no key that could be sealed to",
+                "who has joined: pouch exercise list",
+            )
+            .into())
+        }
         Some(point) => Err(refusal(
             "POUCH-AGT-33",
             4,
@@ -183,7 +203,10 @@ fn judged(
 }
 
 fn problems(notice: &Notice, view: &View<'_>, desk: &Desk) -> Vec<String> {
-    let key = desk.signing_key().public().id();
+    let key = match exercises::may_speak(notice.environment, desk) {
+        Ok(key) => key.public().id(),
+        Err(refusal) => return vec![format!("{} ({})", refusal.what, refusal.code)],
+    };
     match view.may_sign(&notice.sender, notice.environment, key) {
         Err(error) => vec![format!("{error} ({})", error.code())],
         Ok(authority) => within_mandate(notice, &authority.mandate)
@@ -283,7 +306,8 @@ pub(crate) async fn approve(
 pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(EnvelopeId, Signed), Failed> {
     let notice = waiting.draft.notice();
     let id = waiting.draft.id();
-    let key = desk.signing_key().public().id();
+    let speaks = exercises::may_speak(notice.environment, desk)?;
+    let key = speaks.public().id();
     if let Err(why) = desk.directory().now_view().may_sign(&notice.sender, notice.environment, key) {
         return Err(key_does_not_speak(&why.to_string()).into());
     }
@@ -326,7 +350,7 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     let (environment, precedence) = (notice.environment, notice.precedence);
     let (created, not_after) = (notice.created, notice.not_after);
     let approved = waiting.draft.approve(waiting.approvals.to_vec()).map_err(|error| draft(&error))?;
-    let signed = approved.sign(&desk.signing_key()).map_err(|error| draft(&error))?;
+    let signed = approved.sign(&speaks).map_err(|error| draft(&error))?;
     let content = Content::Notice { signed: signed.signed().clone(), attachments: waiting.attachments };
     let _turn = desk.outgoing.lock().await;
     let route = receipts::route(desk, environment, precedence, created, Some(not_after))

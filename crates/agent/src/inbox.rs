@@ -16,9 +16,9 @@ use pouch_notice::{
     Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, SenderLines,
     StanzaSecret, State, Verdict, Verified, open,
 };
-use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
+use pouch_store::{Arrival, Inbox as _, Kept, NewEvent, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, NoticeType, limits};
+use pouch_wire::{Canonical as _, ContactPoint, Environment, NoticeType, Timestamp, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -190,7 +190,7 @@ async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> 
 /// Moves the sender's sequence on by one message.
 async fn order_of<T>(verified: &Verified<T>, desk: &Desk) -> Result<(Order, SenderLines), AgentError> {
     let header = verified.arrived().header();
-    let mut lines = match desk.store.sequence_in(&header.sender).await? {
+    let mut lines = match desk.store.sequence_in(&header.sender, header.environment).await? {
         Some(bytes) => SenderLines::from_bytes(&bytes)?,
         None => SenderLines::default(),
     };
@@ -211,6 +211,7 @@ fn arrival<T>(
     let receipt = verified.receipt();
     Ok(Arrival {
         envelope: arrived.id(),
+        environment: header.environment,
         notice: None,
         concerns: None,
         amends: false,
@@ -249,6 +250,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let answered = answers::answered(&verified, desk).await?;
     let row = arrival(&verified, &lines, &order, desk)?;
     let mut happenings = vec![came(&number, notice, again).of(row.envelope)];
+    let environment = notice.environment;
     if let Some((ours, rung)) = &answered {
         let words = format!("message {} answered by {}", ours.short(), rung.recipient);
         happenings.push(Happening::new(EventKind::Progress, "", words).of(*ours));
@@ -261,10 +263,20 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         amends: matches!(notice.notice_type(), NoticeType::Correction | NoticeType::Cancellation),
         number: (!again).then(|| number.clone()),
         receipt,
-        events: happenings.iter().map(|happening| happening.row(row.arrived_at)).collect(),
+        events: rows_of(happenings, environment, row.arrived_at, desk),
         ..row
     };
     keep(row, desk).await
+}
+
+/// What is told of a message, with the mark of its exercise.
+fn rows_of(
+    happenings: Vec<Happening>,
+    environment: Environment,
+    at: Timestamp,
+    desk: &Desk,
+) -> Vec<NewEvent> {
+    happenings.into_iter().map(|happening| happening.within(environment, desk).row(at)).collect()
 }
 
 fn came(number: &str, notice: &Notice, again: bool) -> Happening {
@@ -336,7 +348,8 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     }
     happenings.extend(out_of_order(&order, &from));
     let kept = arrival(&verified, &lines, &order, desk)?;
-    let events = happenings.iter().map(|happening| happening.row(kept.arrived_at)).collect();
+    let environment = verified.arrived().header().environment;
+    let events = rows_of(happenings, environment, kept.arrived_at, desk);
     keep(Arrival { progress, events, ..kept }, desk).await
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod desk;
 mod error;
 mod events;
+mod exercises;
 mod inbox;
 mod keys;
 mod link;

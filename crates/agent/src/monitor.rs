@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use pouch_control::EventKind;
 use pouch_directory::{Act, Outcome, Prekey, SignedStatement, Statement, View};
+use pouch_notice::visible;
 use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, Timestamp};
 
 use crate::events::Happening;
@@ -31,11 +32,14 @@ impl Own<'_> {
 /// Signing, transport, officers' and root keys of a member, by a directory.
 pub(crate) fn keys_of(me: &ContactPoint, view: &View<'_>) -> BTreeSet<KeyId> {
     let mut keys = BTreeSet::new();
-    for entry in view.contact_points(Environment::Live).filter(|e| e.contact_point.member == me.member) {
-        keys.extend([entry.signing.id(), entry.transport.id()]);
-        let point = &entry.contact_point;
-        keys.extend(view.key_history(point, Environment::Live).iter().map(|period| period.key.id()));
-        keys.extend(view.officers(point, Environment::Live).iter().map(|officer| officer.key.id()));
+    let drills = view.exercises().map(|exercise| Environment::Exercise(exercise.id));
+    for environment in std::iter::once(Environment::Live).chain(drills) {
+        for entry in view.contact_points(environment).filter(|e| e.contact_point.member == me.member) {
+            keys.extend([entry.signing.id(), entry.transport.id()]);
+            let point = &entry.contact_point;
+            keys.extend(view.key_history(point, environment).iter().map(|period| period.key.id()));
+            keys.extend(view.officers(point, environment).iter().map(|officer| officer.key.id()));
+        }
     }
     keys.extend(view.member(&me.member).map(|record| record.root.id()));
     keys
@@ -69,7 +73,14 @@ fn judged(act: &Act, own: &Own<'_>) -> Option<(EventKind, &'static str, String)>
     let alarm = |words: &str| Some((EventKind::Alarm, "POUCH-MON-02", words.to_owned()));
     match act {
         Act::AuthoriseContactPoint(entry) if entry.contact_point.member == *member => {
-            key(format!("{} signs with key {}", entry.contact_point, entry.signing.id().short()))
+            let place = match entry.environment {
+                Environment::Live => "signs",
+                Environment::Exercise(_) => "signs in an EXERCISE",
+            };
+            key(format!("{} {place} with key {}", entry.contact_point, entry.signing.id().short()))
+        }
+        Act::OpenExercise { name, participants, .. } if participants.has(member) => {
+            key(format!("EXERCISE {} was opened, and {member} takes part", visible(name, true)))
         }
         Act::AuthoriseOfficer(entry) if entry.contact_point.member == *member => {
             key("an officer was authorised".to_owned())
@@ -89,7 +100,7 @@ fn judged(act: &Act, own: &Own<'_>) -> Option<(EventKind, &'static str, String)>
             alarm("others began to recover our root key; veto it if we did not ask")
         }
         Act::SuspendMember { member: whose, .. } if whose == member => alarm("we were suspended"),
-        Act::PublishPrekeys { contact_point, environment: Environment::Live, prekeys }
+        Act::PublishPrekeys { contact_point, prekeys, .. }
             if contact_point == own.me && prekeys.iter().any(|prekey| own.lacks(prekey)) =>
         {
             alarm(

@@ -19,6 +19,7 @@ use crate::compose;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
+use crate::exercises;
 use crate::inbox::{self, Reading};
 use crate::receipts;
 use crate::refusals::{Failed, not_found, refusal};
@@ -75,13 +76,17 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         Call::Draft(asked) => {
             let waiting = compose::compose(*asked, desk).await?;
             compose::keep(&waiting, desk).await?;
-            Answer::Draft(Box::new(views::draft(&waiting)))
+            Answer::Draft(Box::new(views::draft(&waiting, desk)))
         }
-        Call::Drafts => Answer::Drafts(compose::waiting(desk).await?.iter().map(views::draft).collect()),
-        Call::ShowDraft { id } => Answer::Draft(Box::new(views::draft(&compose::one(&id, desk).await?))),
+        Call::Drafts => {
+            Answer::Drafts(compose::waiting(desk).await?.iter().map(|w| views::draft(w, desk)).collect())
+        }
+        Call::ShowDraft { id } => {
+            Answer::Draft(Box::new(views::draft(&compose::one(&id, desk).await?, desk)))
+        }
         Call::Approve { id, officer, signature } => {
             let waiting = compose::approve(&id, officer, &signature.0, desk).await?;
-            Answer::Draft(Box::new(views::draft(&waiting)))
+            Answer::Draft(Box::new(views::draft(&waiting, desk)))
         }
         Call::Release { id } => send(compose::to_release(&id, desk).await?, desk).await?,
         Call::Inbox(selection) => Answer::Inbox(views::inbox(&selection, desk).await?),
@@ -171,6 +176,7 @@ async fn acknowledge(
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
     let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
     let notice = verified.notice_id();
+    exercises::may_speak(verified.value().environment, desk)?;
     let said = receipts::acknowledged(notice, officer, answer_by, note)?;
     let _turn = desk.outgoing.lock().await;
     let receipt = receipts::seal_receipt(verified.arrived(), said, desk).await?.ok_or_else(|| {

@@ -25,7 +25,7 @@ use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
 use crate::mirror::MirrorKeeper;
 use crate::witness::{Witness, known_logs};
-use crate::{inbox, office, outbox, prekeys, receipts, signing};
+use crate::{exercises, inbox, office, outbox, prekeys, receipts, signing};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -86,6 +86,7 @@ pub async fn run(
         events: Events::new(store.clone()).await?,
         signing: RwLock::new(Signing { current: Arc::new(current), next }),
         keeper,
+        exercise_keys: RwLock::default(),
         store,
         outgoing: Mutex::new(()),
         incoming: Mutex::new(()),
@@ -96,6 +97,7 @@ pub async fn run(
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
     });
+    exercises::load(&desk)?;
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
@@ -189,6 +191,7 @@ async fn tend(
         }
         for done in [
             signing::follow_directory(&desk).await,
+            exercises::end_what_is_over(&desk).await,
             prekeys::tend(&desk, &mut tended).await,
             receipts::pay_owed(&desk).await,
             office::fetch_proofs(&desk, &mut broken).await,

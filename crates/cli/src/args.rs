@@ -1,5 +1,6 @@
 //! The command line. What each command does stands in the module of its name under `commands/`.
 
+mod exercises;
 mod founding;
 mod messages;
 mod services;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use exercises::{Exercise, Root};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
 pub(crate) use messages::{
     Ack, Approve, Compose, DraftArgs, Id, List, Reply, Send, Show, Wait, WaitFor, Watch,
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     /// Who is who, and the log that says so
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Exercises: drills that the directory names, with keys of their own
+    #[command(subcommand)]
+    Exercise(Exercise),
     /// Write a notice and send it
     Send(Box<Send>),
     /// Write a notice and leave it for officers to approve

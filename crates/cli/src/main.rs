@@ -20,7 +20,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
-use commands::{audit, compose, directory, explain, init, keys, messages, network, services, watch};
+use commands::{
+    audit, compose, directory, exercise, explain, init, keys, messages, network, services, watch,
+};
 use exit::Exit;
 use output::Output;
 use passphrase::Source;
@@ -68,6 +70,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Watch(watch) => watch::watch(&watch, &client, out).await,
         Command::Status => messages::status(&client, out).await,
         Command::Keys(command) => keys::keys(command, &node, &source, out).await,
+        Command::Exercise(command) => exercise::exercise(command, &node, &source, out).await,
         Command::Directory(command) => directory::directory(command, &client, out).await,
         Command::Evidence(Evidence::Export { id, output }) => {
             messages::export(&id, &output, &client, out).await

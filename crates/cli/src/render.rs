@@ -3,8 +3,8 @@
 //! order, and never decides anything.
 
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
-    OutboxRow, Rung, StatusView, VerdictView,
+    DirectoryView, DraftView, EntryView, Event, EventKind, ExerciseView, InboxRow, KeyView, LadderRow,
+    NoticeView, OutboxRow, Rung, StatusView, VerdictView,
 };
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
@@ -65,10 +65,10 @@ fn told_apart(number: &str, all: &[&str], envelope: EnvelopeId) -> String {
 
 /// Is it a drill? Of what was refused, not even that is proved.
 fn environment(row: &InboxRow) -> String {
-    match row.environment.as_str() {
+    match &row.exercise {
         _ if row.verdict.colour == "red" => "NOT SHOWN".into(),
-        "live" => "LIVE".into(),
-        exercise => format!("EXERCISE {}", safe(exercise)),
+        None => "LIVE".into(),
+        Some(exercise) => format!("EXERCISE {}", safe(exercise)),
     }
 }
 
@@ -123,10 +123,10 @@ pub(crate) fn verdict(verdict: &VerdictView, every_clause: bool) -> String {
 pub(crate) fn notice(view: &NoticeView, every_clause: bool) -> String {
     let mut parts = Vec::new();
     if let Some(row) = &view.row {
-        let place = match row.environment.as_str() {
+        let place = match &row.exercise {
             _ if row.verdict.colour == "red" => String::new(),
-            "live" => "LIVE - THIS IS NOT AN EXERCISE\n".into(),
-            exercise => format!("EXERCISE EXERCISE EXERCISE - THIS IS A DRILL: {exercise}\n"),
+            None => "LIVE - THIS IS NOT AN EXERCISE\n".into(),
+            Some(exercise) => format!("EXERCISE EXERCISE EXERCISE - THIS IS A DRILL: {}\n", safe(exercise)),
         };
         parts.push(format!("{place}{}", verdict(&row.verdict, every_clause)));
     }
@@ -153,13 +153,19 @@ fn ladder_row(row: &LadderRow) -> String {
     line
 }
 
+/// What stands before everything that is said of a drill.
+fn drill(exercise: Option<&String>) -> String {
+    exercise.map(|name| format!("EXERCISE {}  ", safe(name))).unwrap_or_default()
+}
+
 pub(crate) fn outbox_row(row: &OutboxRow) -> String {
     sent_row(row, "")
 }
 
 fn sent_row(row: &OutboxRow, id: &str) -> String {
     let head = format!(
-        "{}  {}{id}  {}: {}",
+        "{}{}  {}{id}  {}: {}",
+        drill(row.exercise.as_ref()),
         row.precedence.as_str().to_uppercase(),
         safe(&row.number),
         row.notice_type,
@@ -184,7 +190,8 @@ pub(crate) fn draft(draft: &DraftView) -> String {
 /// How far a draft is, for somebody who has just read it.
 pub(crate) fn draft_state(draft: &DraftView) -> String {
     let mut lines = Vec::new();
-    lines.push(format!("draft {} (it will be {})", draft.id.short(), draft.number));
+    let mark = drill(draft.exercise.as_ref());
+    lines.push(format!("{mark}draft {} (it will be {})", draft.id.short(), draft.number));
     lines.push(format!(
         "  approved by {} of {}{}",
         draft.approved_by.len(),
@@ -205,7 +212,8 @@ pub(crate) fn drafts(drafts: &[DraftView]) -> String {
     }
     let line = |d: &DraftView| {
         format!(
-            "{}  {}  approved by {} of {}",
+            "{}{}  {}  approved by {} of {}",
+            drill(d.exercise.as_ref()),
             d.id.short(),
             d.number,
             d.approved_by.len(),
@@ -256,6 +264,10 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     lines.push(format!("  directory  {size}, {cosigned}"));
     lines.push(format!("  clock      {}", safe(&view.clock)));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
+    if view.unacknowledged_in_exercises > 0 {
+        let drills = view.unacknowledged_in_exercises;
+        lines.push(format!("  EXERCISES  {drills} not acknowledged in the inbox"));
+    }
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     for alarm in &view.alarms {
         lines.push(format!("  ALARM      {}", safe(alarm)));
@@ -267,12 +279,12 @@ pub(crate) fn keys(keys: &[KeyView]) -> String {
     let line = |key: &KeyView| {
         let from = key.from.map(|at| format!(", from {} on", utc(at))).unwrap_or_default();
         let until = key.until.map(|at| format!(", until {}", utc(at))).unwrap_or_default();
-        let head = format!("{:<14}  {}  {}{from}{until}", key.kind, key.id.short(), key.state);
+        let head = format!("{:<16}  {}  {}{from}{until}", key.kind, key.id.short(), safe(&key.state));
         // Nobody compares sealing keys by telephone: a signing key vouches for them.
-        if key.kind == "sealing" {
+        if key.kind.ends_with("sealing") {
             head
         } else {
-            format!("{head}\n                digits {}", key.fingerprint)
+            format!("{head}\n                  digits {}", key.fingerprint)
         }
     };
     keys.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -326,6 +338,31 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
     lines.join("\n")
 }
 
+pub(crate) fn exercises(exercises: &[ExerciseView], now: Timestamp) -> String {
+    if exercises.is_empty() {
+        return "No exercise was opened.".into();
+    }
+    let one = |exercise: &ExerciseView| {
+        let members: Vec<&str> = exercise.participants.iter().map(|member| member.as_str()).collect();
+        let joined: Vec<String> =
+            exercise.joined.iter().map(|office| office.contact_point.to_string()).collect();
+        let joined = if joined.is_empty() { "nobody yet".to_owned() } else { joined.join(", ") };
+        let ours = if exercise.speaks { "this node takes part" } else { "this node does not take part now" };
+        format!(
+            "EXERCISE {}  {}  {}\n    opened by {} for {}\n    from {} until {} ({})\n    joined: {joined}; {ours}",
+            safe(&exercise.name),
+            exercise.id.chars().take(8).collect::<String>(),
+            exercise.state.to_uppercase(),
+            exercise.opened_by,
+            members.join(", "),
+            utc(exercise.from),
+            utc(exercise.until),
+            age(exercise.until, now)
+        )
+    };
+    exercises.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
 pub(crate) fn entries(entries: &[EntryView]) -> String {
     let line = |entry: &EntryView| {
         let created = entry.created.map(|at| format!(" {}", utc(at))).unwrap_or_default();
@@ -362,6 +399,7 @@ mod tests {
             envelope: None,
             number_of_notice: None,
             precedence: None,
+            exercise: None,
         };
         let line = super::event(&event, None);
         assert!(line.ends_with("link: gone ALARM (X[U+000D])"), "{line}");

@@ -69,8 +69,11 @@ pub struct InboxRow {
     pub tlp: Option<Tlp>,
     /// The subject, made safe to show; absent when refused.
     pub subject: Option<String>,
-    /// `live`, or the exercise's name.
+    /// `live`, or `EXERCISE` and the exercise's name: no name makes a drill look live.
     pub environment: String,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
     /// When it was signed.
     pub signed_at: Timestamp,
     /// When this node received it.
@@ -98,6 +101,9 @@ pub struct NoticeView {
     pub ladder: Vec<LadderRow>,
     /// Number of the message's entry in the relay's message log.
     pub log_index: Option<u64>,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
 }
 
 /// The four rungs of the receipt ladder, and the refusal.
@@ -156,6 +162,9 @@ pub struct OutboxRow {
     pub signed_at: Timestamp,
     /// What is known of each recipient.
     pub ladder: Vec<LadderRow>,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
 }
 
 /// A draft that waits for approvals.
@@ -177,6 +186,9 @@ pub struct DraftView {
     pub context: String,
     /// What would keep it from being believed, if anything: code and words.
     pub problems: Vec<String>,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
 }
 
 /// A member of the network.
@@ -247,6 +259,42 @@ pub struct DirectoryView {
     pub witnesses: Vec<WitnessView>,
     /// How many of them must cosign.
     pub quorum: u8,
+    /// Its exercises, those that are over too.
+    pub exercises: Vec<ExerciseView>,
+}
+
+/// An exercise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExerciseView {
+    /// Its id.
+    pub id: String,
+    /// Its name, as its opener chose it, made safe to show.
+    pub name: String,
+    /// `not begun`, `running`, `over` or `closed`.
+    pub state: String,
+    /// Who may take part.
+    pub participants: Vec<Member>,
+    /// Who opened it, and may close it.
+    pub opened_by: Member,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when, unless it is closed before.
+    pub until: Timestamp,
+    /// The offices that joined.
+    pub joined: Vec<JoinedView>,
+    /// Whether this node can speak in it now.
+    pub speaks: bool,
+}
+
+/// An office in an exercise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinedView {
+    /// Which.
+    pub contact_point: ContactPoint,
+    /// The key that signs for it there.
+    pub signing_key: KeyId,
+    /// How many of its sealing keys for the exercise can be used now.
+    pub live_prekeys: usize,
 }
 
 /// One entry of the directory log.
@@ -295,8 +343,10 @@ pub struct StatusView {
     pub cosigned_at: Option<Timestamp>,
     /// `sure`, or why the time is unsure.
     pub clock: String,
-    /// Notices that no officer acknowledged.
+    /// Live notices that no officer acknowledged.
     pub unacknowledged: u64,
+    /// Notices of exercises that no officer acknowledged.
+    pub unacknowledged_in_exercises: u64,
     /// Sent notices not yet at a relay.
     pub queued: u64,
     /// Alarms that stand, newest first.
@@ -346,4 +396,7 @@ pub struct Event {
     pub number_of_notice: Option<String>,
     /// How urgent that notice is.
     pub precedence: Option<Precedence>,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
 }

@@ -131,8 +131,9 @@ fn environment(environment: Environment, facts: &Facts<'_>, anchor: &Anchor, ver
             verdict.unsure(Clause::Environment, "POUCH-VER-03", words, CONFIRM, 15);
         }
         InTime::ByWord => {
-            let words =
-                format!("{drill} The exercise is over; that this came before rests on the relay's word alone.");
+            let words = format!(
+                "{drill} The exercise is over; that this came before rests on the relay's word alone."
+            );
             verdict.unsure(Clause::Environment, "POUCH-VER-04", words, CONFIRM, 15);
         }
     }

@@ -107,7 +107,9 @@ async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError
 async fn order_now(kept: Order, verified: &Verified<Notice>, desk: &Desk) -> Result<Order, AgentError> {
     let Order::Gap { from, to } = kept else { return Ok(kept) };
     let header = verified.arrived().header();
-    let Some(bytes) = desk.store.sequence_in(&header.sender).await? else { return Ok(kept) };
+    let Some(bytes) = desk.store.sequence_in(&header.sender, header.environment).await? else {
+        return Ok(kept);
+    };
     let lines = SenderLines::from_bytes(&bytes)?;
     Ok(lines.gap_now(header.sender_key, verified.secret().epoch, from, to))
 }

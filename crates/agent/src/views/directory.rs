@@ -1,14 +1,19 @@
 //! Who is who, and the log that says so, in words.
 
-use pouch_control::{ContactPointView, DirectoryView, EntryView, MemberView, WitnessView};
+use pouch_control::{
+    ContactPointView, DirectoryView, EntryView, ExerciseView, JoinedView, MemberView, WitnessView,
+};
 use pouch_crypto::KeyFingerprint;
-use pouch_directory::{Act, Audience, Directory, Mandate, Outcome, SignedStatement, Statement, View};
+use pouch_directory::{
+    Act, Audience, Directory, Exercise, Mandate, Outcome, SignedStatement, Statement, View,
+};
 use pouch_notice::visible;
 use pouch_store::Mirror as _;
 use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
 
 use crate::desk::Desk;
 use crate::error::AgentError;
+use crate::exercises::{Stage, may_speak, stage};
 use crate::refusals::Failed;
 
 pub(crate) fn directory(desk: &Desk) -> DirectoryView {
@@ -25,6 +30,35 @@ pub(crate) fn directory(desk: &Desk) -> DirectoryView {
         relays: view.relays().iter().map(|r| format!("{} at {}", &*r.name, &*r.address)).collect(),
         witnesses: view.witnesses().iter().map(|w| WitnessView { name: w.name.to_string() }).collect(),
         quorum: view.quorum(),
+        exercises: view.exercises().map(|e| exercise(e, &view, now, desk)).collect(),
+    }
+}
+
+fn exercise(exercise: &Exercise, view: &View<'_>, now: Timestamp, desk: &Desk) -> ExerciseView {
+    let environment = Environment::Exercise(exercise.id);
+    let state = match stage(exercise, view, now) {
+        Stage::Before => "not begun",
+        Stage::Running => "running",
+        Stage::Over if view.exercise_is_closed(exercise.id) => "closed",
+        Stage::Over => "over",
+    };
+    ExerciseView {
+        id: exercise.id.to_string(),
+        name: visible(&exercise.name, true),
+        state: state.to_owned(),
+        participants: exercise.participants.to_vec(),
+        opened_by: exercise.opened_by.clone(),
+        from: exercise.from,
+        until: exercise.until,
+        joined: view
+            .contact_points(environment)
+            .map(|entry| JoinedView {
+                contact_point: entry.contact_point.clone(),
+                signing_key: entry.signing.id(),
+                live_prekeys: view.prekeys(&entry.contact_point, environment, now).len(),
+            })
+            .collect(),
+        speaks: may_speak(environment, desk).is_ok(),
     }
 }
 
@@ -125,27 +159,44 @@ fn entry(index: u64, bytes: &[u8], directory: &mut Directory) -> EntryView {
     EntryView { index, words, created: statement.map(|s| s.created), no_effect }
 }
 
+/// Says of what belongs to an exercise that it does.
+fn within(environment: Environment) -> String {
+    match environment {
+        Environment::Live => String::new(),
+        Environment::Exercise(id) => format!(" in exercise {}", id.short()),
+    }
+}
+
 fn act(act: &Act) -> String {
     match act {
         Act::AdmitMember { member, name, .. } => format!("admits {member} ({name})"),
         Act::AuthoriseContactPoint(entry) => {
-            format!("authorises {} with signing key {}", entry.contact_point, entry.signing.id().short())
+            format!(
+                "authorises {}{} with signing key {}",
+                entry.contact_point,
+                within(entry.environment),
+                entry.signing.id().short()
+            )
         }
         Act::AuthoriseOfficer(entry) => {
-            format!("authorises an officer of {}: {}", entry.contact_point, &*entry.title)
+            let place = within(entry.environment);
+            format!("authorises an officer of {}{place}: {}", entry.contact_point, &*entry.title)
         }
         Act::SetReleaseRules { contact_point, rules } => {
             format!("sets {} release rules of {contact_point}", rules.len())
         }
-        Act::PublishPrekeys { contact_point, prekeys, .. } => {
-            format!("publishes {} sealing keys of {contact_point}", prekeys.len())
+        Act::PublishPrekeys { contact_point, environment, prekeys } => {
+            format!("publishes {} sealing keys of {contact_point}{}", prekeys.len(), within(*environment))
         }
         Act::RotateRoot { member, .. } => format!("rotates the root key of {member}"),
         Act::RecoverRoot { member, .. } => format!("begins a recovery of the root key of {member}"),
         Act::VetoRecovery { member, .. } => format!("vetoes the recovery of {member}"),
         Act::RevokeKey { key, reason, .. } => format!("revokes key {} ({reason:?})", key.short()),
-        Act::OpenExercise { name, .. } => format!("opens exercise {:?}", &**name),
-        Act::CloseExercise { .. } => "closes an exercise".to_owned(),
+        Act::OpenExercise { name, participants, .. } => {
+            let members: Vec<&str> = participants.iter().map(|member| member.as_str()).collect();
+            format!("opens exercise {:?} of {}", &**name, members.join(", "))
+        }
+        Act::CloseExercise { exercise } => format!("closes exercise {}", exercise.short()),
         Act::SuspendMember { member, .. } => format!("suspends {member}"),
         Act::ReinstateMember { member } => format!("reinstates {member}"),
         Act::ChangeNetwork { relays, witnesses, quorum, .. } => {

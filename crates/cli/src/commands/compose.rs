@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use pouch_control::{
     Answer, AttachmentFile, Bytes, Call, Client, ClientError, Compose, DirectoryView, DraftView, EventKind,
-    OutboxRow, Rung,
+    ExerciseView, OutboxRow, Rung,
 };
 use pouch_crypto::{Context, Domain};
 use pouch_wire::{ContactPoint, Member, NoticeType, Precedence, limits};
 
 use crate::args;
+use crate::commands::exercise;
 use crate::exit::Exit;
 use crate::files;
 use crate::keyring::KeyRing;
@@ -199,8 +200,10 @@ async fn gather(
     let mut info = Vec::new();
     if !(arguments.to.is_empty() && arguments.info.is_empty()) {
         let directory = directory(client).await?;
-        to = addressees(&arguments.to, &directory)?;
-        info = addressees(&arguments.info, &directory)?;
+        let drill = arguments.exercise.as_deref().map(|wanted| exercise::called(&directory, wanted));
+        let drill = drill.transpose()?;
+        to = addressees(&arguments.to, &directory, drill)?;
+        info = addressees(&arguments.info, &directory, drill)?;
         info.retain(|point| !to.contains(point));
     } else if in_reply_to.is_none() {
         return Err(Problem::usage("nobody is addressed").next("give --to MD/policy,BA"));
@@ -244,8 +247,12 @@ pub(crate) fn in_capitals(word: &str) -> String {
     }
 }
 
-/// `MD/policy` is one office; `BA` alone is every office of BA.
-fn addressees(words: &[String], directory: &DirectoryView) -> Result<Vec<ContactPoint>, Problem> {
+/// `MD/policy` is one office; `BA` alone is every office of BA, and in an exercise every one that joined.
+fn addressees(
+    words: &[String],
+    directory: &DirectoryView,
+    drill: Option<&ExerciseView>,
+) -> Result<Vec<ContactPoint>, Problem> {
     let mut points = Vec::new();
     for word in words {
         if word.contains('/') {
@@ -262,7 +269,17 @@ fn addressees(words: &[String], directory: &DirectoryView) -> Result<Vec<Contact
             Problem::new(Exit::NotFound, "POUCH-CLI-10", format!("no member {member}"))
                 .next("pouch directory show")
         })?;
-        points.extend(found.contact_points.iter().map(|c| c.contact_point.clone()));
+        let Some(drill) = drill else {
+            points.extend(found.contact_points.iter().map(|c| c.contact_point.clone()));
+            continue;
+        };
+        let before = points.len();
+        let joined = drill.joined.iter().map(|office| &office.contact_point);
+        points.extend(joined.filter(|point| point.member == member).cloned());
+        if points.len() == before {
+            let what = format!("no office of {member} has joined EXERCISE {}", drill.name);
+            return Err(Problem::new(Exit::NotFound, "POUCH-EXR-16", what).next("pouch exercise list"));
+        }
     }
     points.sort();
     points.dedup();

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod compose;
 pub(crate) mod directory;
+pub(crate) mod exercise;
 pub(crate) mod explain;
 pub(crate) mod founding;
 pub(crate) mod init;

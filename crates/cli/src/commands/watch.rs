@@ -155,6 +155,7 @@ mod tests {
             tlp: None,
             subject: None,
             environment: "live".into(),
+            exercise: None,
             signed_at: Timestamp(0),
             received_at: Timestamp(0),
             acknowledged_at: acknowledged.then_some(Timestamp(1)),
@@ -187,6 +188,7 @@ mod tests {
             envelope: None,
             number_of_notice: None,
             precedence,
+            exercise: None,
         };
         for kind in [EventKind::Alarm, EventKind::Overdue, EventKind::Key] {
             assert!(rings(&event(kind, None)), "{kind:?}");

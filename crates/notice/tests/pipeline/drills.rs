@@ -8,8 +8,8 @@ use pouch_wire::{Environment, ExerciseId, limits};
 
 use crate::logs::Logged;
 use crate::post::{
-    ACCEPTED, BA, Letter, MD, NL, NOTHING_BEFORE, drill, facts, holds, honest, letter, only, refused, reserved,
-    seal_to,
+    ACCEPTED, BA, Letter, MD, NL, NOTHING_BEFORE, drill, facts, holds, honest, letter, only, refused,
+    reserved, seal_to,
 };
 use crate::world::{DAY, HOUR, World, drill_key, later, point, prekey};
 
@@ -106,9 +106,7 @@ fn that_a_drill_came_before_the_end_is_sure_when_witnesses_saw_it_and_not_by_a_r
     let mut closed = world.clone();
     closed.close_exercise(later(HOUR));
     assert!(holds(&logged.received(&closed, &posted, MD)), "witnesses saw it while the exercise ran");
-    let read = |world: &World, at| {
-        posted.opened_at(world, MD, ACCEPTED).unwrap().verify(&facts(world, at))
-    };
+    let read = |world: &World, at| posted.opened_at(world, MD, ACCEPTED).unwrap().verify(&facts(world, at));
     let by_word = reserved(read(&closed, later(2 * HOUR)));
     assert_eq!(by_word, only(Clause::Environment, "POUCH-VER-04"));
     assert!(holds(&read(&closed, later(HOUR - 1))), "who has it before the end needs nobody's word");

@@ -53,7 +53,8 @@ impl Ladder for AgentStore {
     async fn overdue(&self, now: Timestamp) -> Result<Vec<OverdueRow>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT o.envelope, o.notice, o.precedence, o.created, r.recipient, r.rung, o.exercise
+                let sql =
+                    "SELECT o.envelope, o.notice, o.precedence, o.created, r.recipient, r.rung, o.exercise
                     FROM rung r JOIN outbox o USING (envelope)
                     WHERE r.rung < 2 AND o.notice IS NOT NULL ORDER BY o.created, r.recipient";
                 let mut statement = db.prepare_cached(sql)?;

@@ -19,9 +19,7 @@ impl Outbox for AgentStore {
         recipients: Vec<ContactPoint>,
         environment: Environment,
     ) -> Result<Vec<Sequence>, StoreError> {
-        self.0
-            .call(move |db| recipients.iter().map(|to| next_place(db, to, environment)).collect())
-            .await
+        self.0.call(move |db| recipients.iter().map(|to| next_place(db, to, environment)).collect()).await
     }
 
     async fn raise_epoch(&self, at_least: u64) -> Result<u64, StoreError> {
@@ -187,7 +185,8 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreE
 
 /// Without the messages themselves: there may be many, and each may be large.
 fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
-    let sql = "SELECT o.envelope, o.precedence, r.recipient FROM rung r JOIN outbox o USING (envelope)
+    let sql =
+        "SELECT o.envelope, o.precedence, r.recipient, o.exercise FROM rung r JOIN outbox o USING (envelope)
         WHERE r.rung < 2 AND o.not_after > ?2
         AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
         ORDER BY o.precedence, o.rowid, r.recipient";
@@ -206,7 +205,12 @@ fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<Uncarri
 
 fn uncarried_row(row: &Row<'_>) -> Result<(UncarriedRow, ContactPoint), StoreError> {
     let envelope = EnvelopeId(Digest::new(row.get(0)?));
-    let message = UncarriedRow { envelope, precedence: precedence(row.get(1)?)?, waiting: Vec::new() };
+    let message = UncarriedRow {
+        envelope,
+        environment: environment(row.get(3)?),
+        precedence: precedence(row.get(1)?)?,
+        waiting: Vec::new(),
+    };
     Ok((message, point(&row.get::<_, String>(2)?)?))
 }
 

@@ -153,7 +153,11 @@ where
     let again = Outgoing { envelope: id(9), ..outgoing(1, place, Precedence::Routine) };
     let refused = store.enqueue(again).await;
     assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
-    assert_eq!(store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap()[0].n, 2, "nor is a place lost");
+    assert_eq!(
+        store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap()[0].n,
+        2,
+        "nor is a place lost"
+    );
     // Receipts have no notice, and there may be many.
     for n in [11, 12] {
         let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
@@ -172,7 +176,8 @@ where
 {
     let store = engine.open().await;
     for (n, precedence) in [(1, Precedence::Routine), (2, Precedence::Flash), (3, Precedence::Routine)] {
-        let place = store.reserve(vec![point("MD/policy"), point("BA/policy")], Environment::Live).await.unwrap();
+        let place =
+            store.reserve(vec![point("MD/policy"), point("BA/policy")], Environment::Live).await.unwrap();
         store.enqueue(outgoing(n, place, precedence)).await.unwrap();
     }
     assert_eq!(store.queued_count().await.unwrap(), 3);

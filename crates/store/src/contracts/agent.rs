@@ -1,6 +1,8 @@
 //! What a node keeps: outbox and ladder, inbox, sealing keys, its copy of the directory, drafts, events.
 
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, ExerciseId, KeyId, Member, NoticeId, Timestamp};
+use pouch_wire::{
+    ContactPoint, Digest, EnvelopeId, Environment, ExerciseId, KeyId, Member, NoticeId, Timestamp,
+};
 
 use super::Answer;
 use crate::rows::{
@@ -16,11 +18,7 @@ pub trait Outbox {
     ///
     /// # Errors
     /// When storage failed.
-    fn reserve(
-        &self,
-        recipients: Vec<ContactPoint>,
-        environment: Environment,
-    ) -> impl Answer<Vec<Sequence>>;
+    fn reserve(&self, recipients: Vec<ContactPoint>, environment: Environment) -> impl Answer<Vec<Sequence>>;
 
     /// Begins a new epoch of all sequences, after a backup was restored: numbers start again at 1.
     ///
@@ -223,11 +221,7 @@ pub trait Inbox {
     ///
     /// # Errors
     /// When storage failed.
-    fn sequence_in(
-        &self,
-        sender: &ContactPoint,
-        environment: Environment,
-    ) -> impl Answer<Option<Vec<u8>>>;
+    fn sequence_in(&self, sender: &ContactPoint, environment: Environment) -> impl Answer<Option<Vec<u8>>>;
 }
 
 /// Finds messages as people name them.

@@ -66,6 +66,8 @@ pub struct OutgoingRow {
 pub struct UncarriedRow {
     /// Which.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to.
+    pub environment: Environment,
     /// How urgent.
     pub precedence: Precedence,
     /// Who waits for it.
