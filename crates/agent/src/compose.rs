@@ -349,6 +349,7 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     };
     let (environment, precedence) = (notice.environment, notice.precedence);
     let (created, not_after) = (notice.created, notice.not_after);
+    let concerns = notice.concerns.as_ref().map(|named| named.id);
     let approved = waiting.draft.approve(waiting.approvals.to_vec()).map_err(|error| draft(&error))?;
     let signed = approved.sign(&speaks).map_err(|error| draft(&error))?;
     let content = Content::Notice { signed: signed.signed().clone(), attachments: waiting.attachments };
@@ -364,7 +365,7 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
             "its node may have been down for days: use the telephone, and try again later",
         )
     })?;
-    let outgoing = receipts::outgoing(&content, &route, &to, Some(id), desk)?;
+    let outgoing = receipts::outgoing(&content, &route, &to, (Some(id), concerns), desk)?;
     let envelope = outgoing.envelope;
     // The draft goes in the same step; a second release of it finds it sent.
     match desk.store.enqueue(outgoing).await {

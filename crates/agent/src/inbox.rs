@@ -26,9 +26,10 @@ use crate::answers;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
+use crate::joint;
 use crate::receipts;
 
-pub(crate) use reading::{Reading, check_proof, read};
+pub(crate) use reading::{Reading, check_proof, inclusion, read, read_alone};
 
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
@@ -266,7 +267,9 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         events: rows_of(happenings, environment, row.arrived_at, desk),
         ..row
     };
-    keep(row, desk).await
+    let new = !again;
+    keep(row, desk).await?;
+    if new { joint::tell(verified.value(), desk).await } else { Ok(()) }
 }
 
 /// What is told of a message, with the mark of its exercise.

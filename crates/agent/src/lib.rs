@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod exercises;
 mod inbox;
+mod joint;
 mod keys;
 mod link;
 mod mirror;

@@ -13,6 +13,7 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::exercises::may_speak;
 use crate::inbox::{self, Reading};
+use crate::joint;
 
 /// The second rung.
 pub(crate) fn verified(notice: NoticeId, code: &str, desk: &Desk) -> Said {
@@ -83,7 +84,7 @@ pub(crate) async fn seal_receipt(
         info!("the sender of a message cannot be sealed to; no receipt");
         return Ok(None);
     };
-    outgoing(&Content::Receipt(signed), &route, &recipients, None, desk).map(Some)
+    outgoing(&Content::Receipt(signed), &route, &recipients, (None, None), desk).map(Some)
 }
 
 /// Sends the receipts that could not be sent before, to those who can be sealed to now.
@@ -183,12 +184,21 @@ pub(crate) fn outgoing(
     content: &Content,
     route: &Route,
     recipients: &[SealTo],
-    notice: Option<NoticeId>,
+    (notice, concerns): (Option<NoticeId>, Option<NoticeId>),
     desk: &Desk,
 ) -> Result<Outgoing, AgentError> {
     let key = desk.key_in(route.environment).ok_or(AgentError::NotJoined)?;
-    let sealed = pouch_notice::seal(content, route, recipients, &key, &mut rand::rng())?;
+    let (sealed, secrets) =
+        pouch_notice::seal_with_secrets(content, route, recipients, &key, &mut rand::rng())?;
     let envelope = sealed.id();
+    // Who can open its own notice again proves what it sent, as every recipient does.
+    let secret = match (content, secrets.first()) {
+        (Content::Notice { .. }, Some(secret)) => {
+            let bytes = zeroize::Zeroizing::new(secret.to_bytes()?);
+            desk.vault.wrap(&joint::secret_of(envelope), &bytes, &mut rand::rng())?
+        }
+        _ => Vec::new(),
+    };
     let kept = match content {
         Content::Notice { .. } => zeroize::Zeroizing::new(content.to_bytes()?),
         Content::Receipt(_) => zeroize::Zeroizing::default(),
@@ -208,6 +218,8 @@ pub(crate) fn outgoing(
         notice,
         sealed: sealed.to_bytes()?,
         sequence,
+        concerns,
+        secret,
         precedence: route.precedence,
         created: route.created,
         not_after: route.not_after,

@@ -247,7 +247,7 @@ pub(crate) fn readable(row: &OutgoingRow, desk: &Desk) -> Option<Signed> {
         .ok()
 }
 
-async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>, Failed> {
+pub(crate) async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>, Failed> {
     let mut rows = desk.store.find_outgoing(wanted).await?;
     if rows.len() > 1 {
         return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());

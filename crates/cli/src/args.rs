@@ -2,6 +2,7 @@
 
 mod exercises;
 mod founding;
+mod joint;
 mod messages;
 mod services;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use exercises::{Exercise, Root};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
+pub(crate) use joint::{Joint, Propose};
 pub(crate) use messages::{
     Ack, Approve, Compose, DraftArgs, Id, List, Reply, Send, Show, Wait, WaitFor, Watch,
 };
@@ -87,6 +89,9 @@ pub(crate) enum Command {
     /// Exercises: drills that the directory names, with keys of their own
     #[command(subcommand)]
     Exercise(Exercise),
+    /// Statements that several members sign
+    #[command(subcommand)]
+    Joint(Joint),
     /// Write a notice and send it
     Send(Box<Send>),
     /// Write a notice and leave it for officers to approve

@@ -21,7 +21,7 @@ use clap::{CommandFactory as _, Parser as _};
 use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
 use commands::{
-    audit, compose, directory, exercise, explain, init, keys, messages, network, services, watch,
+    audit, compose, directory, exercise, explain, init, joint, keys, messages, network, services, watch,
 };
 use exit::Exit;
 use output::Output;
@@ -60,6 +60,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Send(send) => return compose::send(*send, &client, out).await,
         Command::Draft(draft) => compose::draft(*draft, &client, out).await,
         Command::Approve(approve) => compose::approve(approve, &client, &source, out).await,
+        Command::Joint(command) => return joint::joint(command, &node, out).await,
         Command::Release(id) => return compose::release(id, &client, out).await,
         Command::Reply(reply) => return compose::reply(ReplyKind::Reply, *reply, &client, out).await,
         Command::Correct(reply) => return compose::reply(ReplyKind::Correct, *reply, &client, out).await,
@@ -101,6 +102,12 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::Agent(AgentCommand::Run) => services::agent(global, out).await?,
         Command::Audit(Audit::Log { dir, policy }) => audit::log(&dir, &policy, out).await?,
         Command::Audit(Audit::Evidence { files, charter }) => audit::evidence(&files, &charter, out)?,
+        Command::Audit(Audit::Joint { file, charter }) => {
+            // Below its threshold it is authentic, and not in force.
+            if !audit::joint(&file, &charter, out)? {
+                return Err(audit::not_in_force());
+            }
+        }
         Command::Directory(args::DirectoryCommand::Verify { dir, charter }) => {
             directory::verify(&dir, &charter, out)?
         }

@@ -10,7 +10,7 @@ use crate::args::{CONFIG, Global};
 use crate::problem::Problem;
 
 /// Commands that are about one node, and so about its configuration.
-const OF_A_NODE: [&str; 28] = [
+const OF_A_NODE: [&str; 33] = [
     "send",
     "draft",
     "approve",
@@ -33,6 +33,11 @@ const OF_A_NODE: [&str; 28] = [
     "directory show",
     "directory log",
     "evidence export",
+    "joint draft",
+    "joint sign",
+    "joint decline",
+    "joint show",
+    "joint export",
     "exercise open",
     "exercise close",
     "exercise list",

@@ -3,8 +3,8 @@
 //! order, and never decides anything.
 
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, ExerciseView, InboxRow, KeyView, LadderRow,
-    NoticeView, OutboxRow, Rung, StatusView, VerdictView,
+    DirectoryView, DraftView, EntryView, Event, EventKind, ExerciseView, InboxRow, JointView, KeyView,
+    LadderRow, NoticeView, OutboxRow, Rung, StatusView, VerdictView,
 };
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
@@ -234,6 +234,7 @@ pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
         EventKind::Link => "link",
         EventKind::Directory => "directory",
         EventKind::Key => "key",
+        EventKind::Joint => "joint",
     };
     let code = if event.code.is_empty() { String::new() } else { format!(" ({})", safe(&event.code)) };
     let notice = received.filter(|row| row.subject.is_some()).map(|row| {
@@ -335,6 +336,27 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
             }
         }
     }
+    lines.join("\n")
+}
+
+pub(crate) fn joint(view: &JointView) -> String {
+    let force = if view.in_force { "IN FORCE" } else { "PROPOSED, NOT IN FORCE" };
+    let invited: Vec<&str> = view.invited.iter().map(|member| member.as_str()).collect();
+    let mut lines = vec![
+        format!("{}{}  {}: {force}", drill(view.exercise.as_ref()), safe(&view.number), safe(&view.subject)),
+        format!("  {}", safe(&view.sentence)),
+        format!("  {} of {} must sign; id {}", view.threshold, invited.join(", "), view.statement),
+    ];
+    lines.extend(view.text.lines().map(|line| format!("  | {}", safe(line))));
+    lines.extend(view.signed.iter().map(|signature| {
+        let (by, number) = (&signature.contact_point, safe(&signature.number));
+        format!("  signed by {by} with {number}, {}", utc(signature.at))
+    }));
+    lines.extend(view.not_counted.iter().map(|left| {
+        let notice = left.notice.map(|id| format!(" {}", id.short())).unwrap_or_default();
+        let (by, why, code) = (&left.contact_point, safe(&left.why), safe(&left.code));
+        format!("  NOT COUNTED: {by}{notice}: {why} ({code})")
+    }));
     lines.join("\n")
 }
 

@@ -19,6 +19,6 @@ pub use line::{LINE_BYTES_MAX, LineError};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
     AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,
-    ExerciseView, InboxRow, JoinedView, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, Rung,
-    StatusView, VerdictView, WitnessView,
+    ExerciseView, InboxRow, JoinedView, JointSignatureView, JointView, KeyView, LadderRow, MemberView,
+    NotCountedView, NoticeView, OutboxRow, Rung, StatusView, VerdictView, WitnessView,
 };

@@ -78,6 +78,10 @@ CREATE INDEX event_alarm ON event (number) WHERE alarm = 1;
 ALTER TABLE inbox ADD COLUMN exercise BLOB;
 CREATE INDEX inbox_exercise ON inbox (exercise, arrived_at) WHERE exercise IS NOT NULL;
 ALTER TABLE outbox ADD COLUMN exercise BLOB;
+ALTER TABLE outbox ADD COLUMN concerns BLOB;
+ALTER TABLE outbox ADD COLUMN secret BLOB;
+ALTER TABLE outbox ADD COLUMN proof BLOB;
+CREATE INDEX outbox_concerns ON outbox (concerns) WHERE concerns IS NOT NULL;
 CREATE INDEX outbox_exercise ON outbox (exercise, created) WHERE exercise IS NOT NULL;
 ALTER TABLE prekey ADD COLUMN exercise BLOB;
 CREATE TABLE exercise_sequence_out (exercise BLOB NOT NULL, recipient TEXT NOT NULL, epoch INTEGER NOT NULL,

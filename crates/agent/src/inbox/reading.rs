@@ -75,7 +75,7 @@ fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>
 }
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
-async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
+pub(crate) async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
     if let Some(kept) = &row.refused {
         return Ok(Reading::Refused(serde_json::from_str(kept).unwrap_or_default()));
     }
@@ -122,7 +122,7 @@ pub(crate) fn check_proof(row: &ArrivalRow, proof: &[u8], desk: &Desk) -> Result
     Ok(inclusion(proof, &opened, desk).is_some())
 }
 
-fn inclusion(proof: &[u8], opened: &Opened, desk: &Desk) -> Option<Inclusion> {
+pub(crate) fn inclusion(proof: &[u8], opened: &Opened, desk: &Desk) -> Option<Inclusion> {
     let proof = ProofFile::parse(proof).ok()?;
     let directory = desk.directory();
     let receipt = opened.accepted(&directory)?;

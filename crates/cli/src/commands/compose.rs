@@ -90,7 +90,7 @@ async fn report_sent(
 }
 
 /// Says so when the notice stays here for now, because no relay can be reached.
-async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Output) -> Result<u8, Problem> {
+pub(crate) async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Output) -> Result<u8, Problem> {
     let waits = row.ladder.iter().any(|recipient| recipient.rung == Rung::Queued);
     let Answer::Status(status) = client.call(&Call::Status).await? else {
         return Err(ClientError::Unexpected.into());
@@ -248,7 +248,7 @@ pub(crate) fn in_capitals(word: &str) -> String {
 }
 
 /// `MD/policy` is one office; `BA` alone is every office of BA, and in an exercise every one that joined.
-fn addressees(
+pub(crate) fn addressees(
     words: &[String],
     directory: &DirectoryView,
     drill: Option<&ExerciseView>,
@@ -363,7 +363,7 @@ async fn ask_draft(call: &Call, client: &Client) -> Result<DraftView, Problem> {
     }
 }
 
-fn show_draft(draft: &DraftView, text: &str, out: &Output) -> Result<(), Problem> {
+pub(crate) fn show_draft(draft: &DraftView, text: &str, out: &Output) -> Result<(), Problem> {
     out.result("draft", draft, text)?;
     let have = u8::try_from(draft.approved_by.len()).unwrap_or(u8::MAX);
     let id = draft.id.short();

@@ -7,6 +7,7 @@ pub(crate) mod exercise;
 pub(crate) mod explain;
 pub(crate) mod founding;
 pub(crate) mod init;
+pub(crate) mod joint;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod network;

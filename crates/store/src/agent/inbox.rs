@@ -86,6 +86,20 @@ impl Inbox for AgentStore {
         self.0.call(move |db| entries(db, &sql, params![notice.as_bytes(), offices, limit])).await
     }
 
+    async fn concerning(
+        &self,
+        notice: NoticeId,
+        member: &Member,
+        limit: u32,
+    ) -> Result<Vec<ArrivalEntry>, StoreError> {
+        let offices = format!("{member}/%");
+        let sql = format!(
+            "SELECT {ENTRY} FROM inbox WHERE concerns = ?1 AND notice IS NOT NULL
+            AND sender LIKE ?2 ORDER BY arrived_at DESC, rowid DESC LIMIT ?3"
+        );
+        self.0.call(move |db| entries(db, &sql, params![notice.as_bytes(), offices, limit])).await
+    }
+
     async fn unacknowledged_count(&self) -> Result<u64, StoreError> {
         self.0.call(|db| count_unacknowledged(db, "exercise IS NULL")).await
     }

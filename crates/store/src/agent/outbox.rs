@@ -104,6 +104,23 @@ impl Outbox for AgentStore {
             .await
     }
 
+    async fn own_concerning(&self, notice: NoticeId) -> Result<Vec<OutgoingRow>, StoreError> {
+        let sql = format!(
+            "SELECT {OUTGOING} FROM outbox WHERE concerns = ?1 AND notice IS NOT NULL ORDER BY rowid"
+        );
+        self.0.call(move |db| outgoing_rows(db, &sql, params![notice.as_bytes()])).await
+    }
+
+    async fn put_own_proof(&self, envelope: EnvelopeId, proof: Vec<u8>) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "UPDATE outbox SET proof = ?2 WHERE envelope = ?1";
+                let changed = db.prepare_cached(sql)?.execute(params![envelope.as_bytes(), proof])?;
+                if changed == 0 { Err(StoreError::Conflict("no such message")) } else { Ok(()) }
+            })
+            .await
+    }
+
     async fn outgoing(&self, envelope: EnvelopeId) -> Result<Option<OutgoingRow>, StoreError> {
         let sql = format!("SELECT {OUTGOING} FROM outbox WHERE envelope = ?1");
         self.0.call(move |db| Ok(outgoing_rows(db, &sql, params![envelope.as_bytes()])?.pop())).await
@@ -121,7 +138,7 @@ impl Outbox for AgentStore {
 }
 
 pub(super) const OUTGOING: &str =
-    "envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise";
+    "envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise, secret, proof";
 
 fn next_place(
     db: &Connection,
@@ -160,8 +177,8 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreE
         }
     }
     db.prepare_cached(
-        "INSERT INTO outbox (envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO outbox (envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise,
+         concerns, secret) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         outgoing.envelope.as_bytes(),
@@ -172,7 +189,9 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreE
         int(outgoing.created.0),
         int(outgoing.not_after.0),
         outgoing.wrapped,
-        exercise(outgoing.environment)
+        exercise(outgoing.environment),
+        outgoing.concerns.as_ref().map(NoticeId::as_bytes),
+        outgoing.secret
     ])?;
     for place in &outgoing.sequence {
         take_place(db, outgoing.envelope, place, outgoing.environment)?;
@@ -273,6 +292,8 @@ fn outgoing_row(row: &Row<'_>) -> Result<OutgoingRow, StoreError> {
         created: Timestamp(uint(row.get(5)?)),
         not_after: Timestamp(uint(row.get(6)?)),
         wrapped: row.get(7)?,
+        secret: row.get::<_, Option<Vec<u8>>>(9)?.unwrap_or_default(),
+        proof: row.get(10)?,
         damaged,
     })
 }

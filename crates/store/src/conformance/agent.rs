@@ -48,6 +48,8 @@ pub(super) fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -
         precedence,
         created: Timestamp(u64::from(n)),
         not_after: Timestamp(10_000_000),
+        concerns: None,
+        secret: Vec::new(),
         wrapped: vec![n],
     }
 }

@@ -70,6 +70,18 @@ pub trait Outbox {
     /// When storage failed.
     fn outbox(&self, limit: u32) -> impl Answer<Vec<OutgoingRow>>;
 
+    /// Sent notices that are about this one, oldest first.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn own_concerning(&self, notice: NoticeId) -> impl Answer<Vec<OutgoingRow>>;
+
+    /// Keeps the proof that a sent message is logged.
+    ///
+    /// # Errors
+    /// When there is no such message, or storage failed.
+    fn put_own_proof(&self, envelope: EnvelopeId, proof: Vec<u8>) -> impl Answer<()>;
+
     /// One sent message, notice or receipt.
     ///
     /// # Errors
@@ -159,6 +171,12 @@ pub trait Inbox {
     /// # Errors
     /// When storage failed.
     fn amending(&self, notice: NoticeId, member: &Member, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
+
+    /// Received notices of a member that are about this one, of any type, newest first.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn concerning(&self, notice: NoticeId, member: &Member, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
 
     /// How many received live notices no officer acknowledged yet.
     ///

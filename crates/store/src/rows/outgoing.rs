@@ -36,6 +36,10 @@ pub struct Outgoing {
     pub not_after: Timestamp,
     /// What the agent keeps to show its own notice again, wrapped.
     pub wrapped: Vec<u8>,
+    /// The notice that it is about.
+    pub concerns: Option<NoticeId>,
+    /// What one recipient's stanza holds, wrapped: with it the sender proves what it sent. May be empty.
+    pub secret: Vec<u8>,
 }
 
 /// A message in the outbox.
@@ -57,6 +61,10 @@ pub struct OutgoingRow {
     pub not_after: Timestamp,
     /// What the agent keeps to show it.
     pub wrapped: Vec<u8>,
+    /// What one recipient's stanza holds, wrapped; empty when it was not kept.
+    pub secret: Vec<u8>,
+    /// The proof that it is logged.
+    pub proof: Option<Vec<u8>>,
     /// The sealed bytes are not those that were stored; nothing of them may be sent or shown.
     pub damaged: bool,
 }

@@ -79,6 +79,8 @@ async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
         precedence: Precedence::Flash,
         created: Timestamp(1),
         not_after: Timestamp(2),
+        concerns: None,
+        secret: Vec::new(),
         wrapped: vec![1],
     };
     store.enqueue(outgoing).await.unwrap();

@@ -1,0 +1,457 @@
+//! Joint statements at this node: who signed, told as one state, and our own signature.
+//!
+//! Nothing is kept of a state: it is counted anew from what came and what we sent, each verified again now.
+//! Our own notices are counted as everybody else counts them: with a relay's receipt, and not before.
+
+use std::sync::Arc;
+
+use pouch_control::{
+    Answer, Bytes, Compose, EventKind, JointSignatureView, JointView, NotCountedView, Refusal,
+};
+use pouch_crypto::sha256;
+use pouch_envelope::Header;
+use pouch_notice::{
+    Body, Facts, JointFile, JointState, Moment, Notice, SealedOut, StanzaSecret, Verified, body_to_toml,
+    proposed, reopen, visible,
+};
+use pouch_store::{Inbox as _, Mirror as _, Outbox as _, OutgoingRow};
+use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, NoticeId, NoticeType};
+
+use crate::compose::{self, Waiting};
+use crate::desk::Desk;
+use crate::error::AgentError;
+use crate::events::Happening;
+use crate::inbox::{self, Reading};
+use crate::office;
+use crate::refusals::{Failed, not_found, refusal};
+use crate::views;
+
+/// How many notices of one member about one statement are looked at, the newest: nobody signs so often, and
+/// no member keeps another's signature from being counted.
+const OF_A_MEMBER: u32 = 16;
+
+/// Whether relays are asked for proofs that are not here yet. Nobody is asked while an arrival is judged:
+/// everything else would wait for that relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proofs {
+    /// They are.
+    Asked,
+    /// What is here must do.
+    AsKept,
+}
+
+/// A notice of a joint statement, verified now.
+struct Part {
+    envelope: EnvelopeId,
+    verified: Verified<Notice>,
+    proof: Option<Vec<u8>>,
+}
+
+/// A statement with all that concerns it.
+pub(crate) struct Gathered {
+    statement: Part,
+    others: Vec<Part>,
+    /// Notices that would sign and are refused now: whose, and why.
+    refused: Vec<(ContactPoint, String, String)>,
+    state: JointState,
+}
+
+/// Finds a statement by what a person calls it, or one of its signatures, and counts.
+pub(crate) async fn gather(wanted: &str, proofs: Proofs, desk: &Arc<Desk>) -> Result<Gathered, Failed> {
+    let named = named(wanted, desk).await?;
+    let statement = part(named, proofs, desk).await?.ok_or_else(|| not_a_statement(wanted))?;
+    let id = statement.verified.notice_id();
+    let Some(joint) = proposed(statement.verified.value()) else {
+        return Err(not_a_statement(wanted).into());
+    };
+    let mut members = joint.invited.to_vec();
+    let to = statement.verified.value().addressees().map(|point| point.member.clone());
+    members.extend(to.chain([statement.verified.value().sender.member.clone()]));
+    members.sort();
+    members.dedup();
+    let (mut others, mut refused) = (Vec::new(), Vec::new());
+    let mut looked_at = vec![id];
+    // What concerns the statement, and what withdraws one of its signatures.
+    let mut next = 0;
+    while let Some(about) = looked_at.get(next).copied() {
+        next = next.saturating_add(1);
+        for member in &members {
+            for entry in desk.store.concerning(about, member, OF_A_MEMBER).await? {
+                let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
+                match inbox::read_alone(&row, desk).await {
+                    Ok(Reading::Verified(verified)) => {
+                        let (envelope, proof) = (row.envelope, row.proof);
+                        others.push(Part { envelope, verified: *verified, proof });
+                    }
+                    Ok(Reading::Refused(verdict)) => {
+                        let why = verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
+                        refused.push((entry.sender, verdict.code().to_owned(), why));
+                    }
+                    // One that cannot be read is told of where it stands itself.
+                    Err(error) if error.is_fatal() => return Err(error.into()),
+                    Err(_) => {}
+                }
+            }
+        }
+        for row in desk.store.own_concerning(about).await? {
+            others.extend(own_part(row, proofs, desk).await?);
+        }
+        if about == id {
+            let signs = |part: &&Part| matches!(part.verified.value().body, Body::JointStatement(_));
+            looked_at.extend(others.iter().filter(signs).map(|part| part.verified.notice_id()));
+        }
+    }
+    let verified: Vec<&Verified<Notice>> = others.iter().map(|part| &part.verified).collect();
+    let state = JointState::gather(&statement.verified, &verified).ok_or_else(|| not_a_statement(wanted))?;
+    Ok(Gathered { statement, others, refused, state })
+}
+
+fn not_a_statement(wanted: &str) -> Refusal {
+    refusal(
+        "POUCH-JNT-01",
+        4,
+        format!("{wanted:?} proposes no joint statement that a relay has accepted"),
+        "signatures are counted under the notice that proposed the statement",
+        "pouch inbox; pouch outbox; a proposal of our own counts as soon as a relay has it",
+    )
+}
+
+/// Where a notice is kept.
+enum Kept {
+    Came(Box<pouch_store::ArrivalRow>),
+    Ours(Box<OutgoingRow>),
+}
+
+/// The notice that is called so; of a signature, the statement that it signs.
+async fn named(wanted: &str, desk: &Desk) -> Result<Kept, Failed> {
+    let found = one(wanted, desk).await?;
+    let concerns = match &found {
+        Kept::Came(row) => match inbox::read_alone(row, desk).await? {
+            Reading::Verified(verified) => signs(verified.value()),
+            Reading::Refused(_) => None,
+        },
+        Kept::Ours(row) => views::readable(row, desk).and_then(|signed| signs(signed.notice())),
+    };
+    match concerns {
+        Some(id) => one(&id.to_string(), desk).await,
+        None => Ok(found),
+    }
+}
+
+fn signs(notice: &Notice) -> Option<NoticeId> {
+    let concerns = notice.concerns.as_ref().map(|named| named.id);
+    concerns.filter(|_| notice.notice_type() == NoticeType::JointStatement)
+}
+
+async fn one(wanted: &str, desk: &Desk) -> Result<Kept, Failed> {
+    if let Some(row) = views::arrival(wanted, desk).await? {
+        return Ok(Kept::Came(Box::new(row)));
+    }
+    let own = views::own(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
+    Ok(Kept::Ours(Box::new(own.0)))
+}
+
+async fn part(kept: Kept, proofs: Proofs, desk: &Arc<Desk>) -> Result<Option<Part>, Failed> {
+    match kept {
+        Kept::Ours(row) => Ok(own_part(*row, proofs, desk).await?),
+        Kept::Came(row) => match inbox::read_alone(&row, desk).await? {
+            Reading::Verified(verified) => {
+                Ok(Some(Part { envelope: row.envelope, verified: *verified, proof: row.proof }))
+            }
+            Reading::Refused(verdict) => {
+                let why = verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
+                let what = format!("that message is refused: {why}");
+                Err(refusal(verdict.code(), 10, what, "", "pouch show --why").into())
+            }
+        },
+    }
+}
+
+/// A notice of our own as others verify it; `None` while no relay has accepted it.
+async fn own_part(row: OutgoingRow, proofs: Proofs, desk: &Arc<Desk>) -> Result<Option<Part>, AgentError> {
+    let carried = desk.store.carriages(row.envelope).await?.into_iter();
+    let Some((relay, receipt)) = carried.filter_map(|c| c.receipt.map(|r| (c.relay, r))).next() else {
+        return Ok(None);
+    };
+    if row.damaged || row.secret.is_empty() {
+        return Ok(None);
+    }
+    let damaged = |error: String| AgentError::Damaged(error);
+    let sealed = SealedOut::from_bytes(&row.sealed)?;
+    let header = Header::from_bytes(sealed.header_bytes())?;
+    let Some(first) = header.recipients.first() else { return Ok(None) };
+    let arrived = sealed.as_delivered(&first.contact_point, &receipt).map_err(|e| damaged(e.to_string()))?;
+    let secret = desk.vault.unwrap(&secret_of(row.envelope), &row.secret)?;
+    let opened = reopen(arrived, StanzaSecret::from_bytes(&secret)?).map_err(|e| damaged(e.to_string()))?;
+    let mut proof = row.proof;
+    if proof.is_none() && proofs == Proofs::Asked {
+        let index = opened.accepted(&desk.directory()).map(|receipt| receipt.index);
+        proof = match index {
+            Some(index) => office::ask_proof(&relay, index, desk).await.ok(),
+            None => None,
+        };
+        match &proof {
+            Some(bytes) if inbox::inclusion(bytes, &opened, desk).is_some() => {
+                desk.store.put_own_proof(row.envelope, bytes.clone()).await?;
+            }
+            _ => proof = None,
+        }
+    }
+    let inclusion = proof.as_ref().and_then(|bytes| inbox::inclusion(bytes, &opened, desk));
+    let believed = desk.believed.borrow().clone();
+    let facts = Facts {
+        directory: &believed.directory,
+        cosigned_at: believed.cosigned_at,
+        time_is_sure: desk.time_is_sure(),
+        inclusion: inclusion.as_ref(),
+        now: (desk.clock)(),
+    };
+    // One that nobody believes any more, because our key was revoked, is not counted here either.
+    let verified = opened.verify(&facts).ok();
+    Ok(verified.map(|verified| Part { envelope: row.envelope, verified, proof }))
+}
+
+/// What binds the kept secret of a message of ours to its place.
+pub(crate) fn secret_of(envelope: EnvelopeId) -> Vec<u8> {
+    [envelope.as_bytes().as_slice(), b"own"].concat()
+}
+
+impl Gathered {
+    /// As users see it.
+    pub(crate) fn view(&self, desk: &Desk) -> JointView {
+        let notice = self.statement.verified.value();
+        let state = &self.state;
+        let mut not_counted: Vec<NotCountedView> = state
+            .left_out
+            .iter()
+            .map(|left| NotCountedView {
+                contact_point: left.by.clone(),
+                notice: Some(left.notice),
+                code: left.why.code().to_owned(),
+                why: left.why.to_string(),
+            })
+            .collect();
+        not_counted.extend(self.refused.iter().map(|(by, code, why)| NotCountedView {
+            contact_point: by.clone(),
+            notice: None,
+            code: code.clone(),
+            why: visible(why, true),
+        }));
+        JointView {
+            statement: state.statement,
+            number: notice.full_number(),
+            subject: visible(&notice.subject, true),
+            text: proposed(notice).map(|joint| visible(&joint.text, false)).unwrap_or_default(),
+            exercise: crate::exercises::name_of(notice.environment, desk),
+            threshold: state.threshold,
+            invited: state.invited.clone(),
+            signed: state
+                .signed
+                .iter()
+                .map(|counted| JointSignatureView {
+                    contact_point: counted.by.clone(),
+                    notice: counted.notice,
+                    number: counted.number.clone(),
+                    at: counted.at,
+                })
+                .collect(),
+            declined: state.declined.clone(),
+            not_counted,
+            in_force: state.in_force_since().is_some(),
+            in_force_since: state.in_force_since(),
+            missing: state.missing(),
+            sentence: state.words(),
+        }
+    }
+}
+
+/// Signs a statement for our member: a notice of ours with the same words, to everybody who has it. What our
+/// own release rule demands is demanded of it; then a draft waits for its officers.
+pub(crate) async fn sign(wanted: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    let gathered = gather(wanted, Proofs::Asked, desk).await?;
+    may_sign(&gathered, desk)?;
+    let notice = gathered.statement.verified.value();
+    let fields = body_to_toml(&notice.body).map_err(|error| crate::refusals::fields(&error))?;
+    let subject = "We sign: ".to_owned() + &notice.subject;
+    // A subject has 200 bytes; the statement's own may have as many.
+    let subject: String = subject
+        .chars()
+        .scan(0_usize, |len, c| {
+            *len = len.saturating_add(c.len_utf8());
+            (*len <= 200).then_some(c)
+        })
+        .collect();
+    let asked =
+        answer_to_all(notice, gathered.state.statement, NoticeType::JointStatement, subject, fields, desk);
+    let waiting = compose::compose(asked, desk).await?;
+    if waiting.draft.notice().body != notice.body {
+        let id = waiting.draft.notice().clone();
+        compose::give_back_number(&id, desk).await?;
+        return Err(AgentError::Damaged("a statement did not come back the same".into()).into());
+    }
+    send_or_keep(waiting, desk).await
+}
+
+fn may_sign(gathered: &Gathered, desk: &Desk) -> Result<(), Refusal> {
+    let (state, me) = (&gathered.state, &desk.me.member);
+    if !state.invited.contains(me) {
+        return Err(refusal(
+            "POUCH-JNT-02",
+            11,
+            format!("{me} is not invited to sign it"),
+            "the statement has the full list of those who may, and no other signature counts",
+            "say what you think of it with an answer: pouch reply",
+        ));
+    }
+    if state.signed.iter().any(|counted| counted.by.member == *me) {
+        return Err(refusal(
+            "POUCH-JNT-03",
+            4,
+            format!("{me} has signed it already"),
+            "a member counts once",
+            "pouch joint show",
+        ));
+    }
+    let notice = gathered.statement.verified.value();
+    let withdrawn = state
+        .left_out
+        .iter()
+        .any(|left| left.notice == state.statement && left.why == pouch_notice::Uncounted::Withdrawn);
+    if withdrawn || (desk.clock)() >= notice.not_after {
+        let what = if withdrawn {
+            "was withdrawn".to_owned()
+        } else {
+            format!("expired at {}", Moment(notice.not_after))
+        };
+        return Err(refusal(
+            "POUCH-JNT-04",
+            13,
+            format!("the proposal {what}"),
+            "a signature that comes now would not count",
+            "ask its sender to propose it again",
+        ));
+    }
+    Ok(())
+}
+
+/// Says no for our member, to everybody who has the statement.
+pub(crate) async fn decline(wanted: &str, text: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    let gathered = gather(wanted, Proofs::Asked, desk).await?;
+    may_sign(&gathered, desk)?;
+    let notice = gathered.statement.verified.value();
+    let no = pouch_notice::fields_from_text(NoticeType::Response, text).unwrap_or_default();
+    let no = no.replacen("\"substantive\"", "\"decline\"", 1);
+    let asked = answer_to_all(
+        notice,
+        gathered.state.statement,
+        NoticeType::Response,
+        "We do not sign it".to_owned(),
+        no,
+        desk,
+    );
+    send_or_keep(compose::compose(asked, desk).await?, desk).await
+}
+
+/// A notice to everybody who has the statement, as urgent and as closed as it.
+fn answer_to_all(
+    notice: &Notice,
+    id: NoticeId,
+    notice_type: NoticeType,
+    subject: String,
+    fields: String,
+    desk: &Desk,
+) -> Compose {
+    let others = |points: &[ContactPoint]| -> Vec<ContactPoint> {
+        points.iter().filter(|point| **point != desk.me).cloned().collect()
+    };
+    let mut to = others(&notice.to);
+    if notice.sender != desk.me {
+        to.push(notice.sender.clone());
+    }
+    Compose {
+        notice_type,
+        to,
+        info: others(&notice.info),
+        precedence: Some(notice.precedence),
+        tlp: Some(notice.tlp),
+        widen: false,
+        subject,
+        language: notice.language.to_string(),
+        fields,
+        valid_seconds: None,
+        in_reply_to: Some(id.to_string()),
+        attachments: Vec::new(),
+        exercise: None,
+        break_glass: false,
+    }
+}
+
+/// Sends what needs nobody else; else keeps it as a draft for its officers.
+async fn send_or_keep(waiting: Waiting, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    if waiting.release.is_met(false) {
+        return office::send_or_give_back(waiting, desk).await;
+    }
+    compose::keep(&waiting, desk).await?;
+    Ok(Answer::Draft(Box::new(views::draft(&waiting, desk))))
+}
+
+/// The file that proves a statement to others.
+pub(crate) async fn export(wanted: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
+    let gathered = gather(wanted, Proofs::Asked, desk).await?;
+    let counted = |part: &&Part| {
+        let id = part.verified.notice_id();
+        gathered.state.signed.iter().any(|signature| signature.notice == id) && id != gathered.state.statement
+    };
+    let mut parts = Vec::new();
+    for part in std::iter::once(&gathered.statement).chain(gathered.others.iter().filter(counted)) {
+        parts.push((&part.verified, proof_of(part, desk).await?));
+    }
+    let count = u32::try_from(desk.believed.borrow().size).unwrap_or(u32::MAX);
+    let entries = desk.store.entries(0, count).await?;
+    let note = desk.store.accepted_checkpoint().await?.map(|accepted| accepted.note).unwrap_or_default();
+    let bytes = JointFile::new(entries, note, &parts)?.to_bytes()?;
+    let name = format!("{}.pouch-joint", gathered.statement.verified.value().number);
+    Ok(Answer::File { name, digest: sha256(&bytes), bytes: Bytes(bytes) })
+}
+
+async fn proof_of(part: &Part, desk: &Arc<Desk>) -> Result<Vec<u8>, Failed> {
+    if let Some(proof) = &part.proof {
+        return Ok(proof.clone());
+    }
+    // Ours were asked for when they were counted.
+    if let Some(row) = desk.store.arrival(part.envelope).await? {
+        office::fetch_proof(row.envelope, row.log.as_ref(), desk).await.ok();
+        if let Some(proof) = desk.store.arrival(part.envelope).await?.and_then(|row| row.proof) {
+            return Ok(proof);
+        }
+    }
+    Err(refusal(
+        "POUCH-JNT-05",
+        14,
+        format!("the proof that {} is logged is not there yet", part.verified.value().full_number()),
+        "a file without it would prove less than others need",
+        "try again in a few seconds; if it stays away, the relay has broken its promise: pouch status",
+    )
+    .into())
+}
+
+/// Tells how a statement stands after a notice that concerns it came.
+pub(crate) async fn tell(notice: &Notice, desk: &Arc<Desk>) -> Result<(), AgentError> {
+    let Some(named) = &notice.concerns else { return Ok(()) };
+    if !matches!(notice.body, Body::JointStatement(_) | Body::Response(_) | Body::Cancellation(_)) {
+        return Ok(());
+    }
+    // Most answers and withdrawals concern no joint statement.
+    let gathered = match gather(&named.id.to_string(), Proofs::AsKept, desk).await {
+        Ok(gathered) => gathered,
+        Err(Failed::Told(_)) => return Ok(()),
+        Err(Failed::Agent(error)) => return Err(error),
+    };
+    let statement = gathered.statement.verified.value();
+    let number = statement.full_number();
+    let words = format!("joint statement {number}: {}", gathered.state.words());
+    let happening = Happening::new(EventKind::Joint, "", words)
+        .of(gathered.statement.envelope)
+        .numbered(number, statement.precedence);
+    desk.tell(happening.within(statement.environment, desk)).await
+}
