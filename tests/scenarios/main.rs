@@ -15,6 +15,7 @@
 
 mod drills;
 mod hostile;
+mod joint;
 mod life;
 mod life_away;
 mod life_keys;
