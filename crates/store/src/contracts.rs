@@ -11,7 +11,7 @@ use std::future::Future;
 use pouch_wire::Digest;
 
 pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys};
-pub use relay::{Checkpoints, DirectoryLog, Mailboxes, MessageLog, SmallValues};
+pub use relay::{Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;
 
