@@ -17,6 +17,7 @@ use pouch_wire::{
 use rand::Rng as _;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::time::Instant;
+use tracing::info;
 
 use crate::caught_up::CaughtUp;
 use crate::clocks::Clocks;
@@ -134,12 +135,28 @@ impl Desk {
         self.publish_signed(statement.sign(&[key.as_ref()])?.to_bytes()?).await
     }
 
-    /// Puts a signed statement into the directory, through any relay; its index.
+    /// Puts a signed statement into the directory, through any relay that answers; its index. The relay that
+    /// sequences is asked first, and only its own refusal is the last word: another may be behind, or lie.
     pub(crate) async fn publish_signed(&self, statement: Vec<u8>) -> Result<u64, AgentError> {
         let statement: Blob<{ limits::STATEMENT_BYTES }> = Blob::new(statement)?;
-        let session = self.links.any().ok_or(AgentError::NoRelay)?;
-        let published: Published = session.request(&Publish { statement }, PUBLISH_WITHIN).await?;
-        Ok(published.index)
+        let publish = Publish { statement };
+        let directory = self.directory();
+        let sequencer = directory.now_view().relays().first().map(|relay| relay.name.to_string());
+        let mut refused = None;
+        for (relay, session) in self.links.starting_with(sequencer.as_deref()) {
+            match session.request::<_, Published>(&publish, PUBLISH_WITHIN).await {
+                Ok(published) => return Ok(published.index),
+                Err(error) => {
+                    info!(relay, code = request_code(&error), "statement not taken");
+                    let last_word = matches!(&error, RequestError::Refused(r) if r.retry_after_ms.is_none());
+                    if last_word && Some(&relay) == sequencer.as_ref() {
+                        return Err(error.into());
+                    }
+                    refused = refused.or(Some(error));
+                }
+            }
+        }
+        Err(refused.map_or(AgentError::NoRelay, AgentError::from))
     }
 
     /// Keeps and tells an event. One that cannot be kept because the disk is full stops nothing.
