@@ -110,7 +110,17 @@ pub(crate) async fn inbox_with(node: &mut Node, envelopes: &[String]) -> Vec<Val
 
 /// Waits until a node has a session with the relay.
 pub(crate) async fn connected(node: &mut Node) {
-    while node.json(&["status"]).await.expect("the status is told")["relays"][0][1] != true {
+    connected_to(node, "relay-1").await;
+}
+
+/// Waits until a node has a session with one of several relays.
+pub(crate) async fn connected_to(node: &mut Node, relay: &str) {
+    loop {
+        let status = node.json(&["status"]).await.expect("the status is told");
+        let lines = status["relays"].as_array().expect("a list of relays");
+        if lines.iter().any(|line| line[0] == relay && line[1] == true) {
+            return;
+        }
         let link = |event: &Value| is(event, "kind", "link");
         node.watcher
             .wait_for("a session with the relay", PATIENCE, link)
