@@ -20,7 +20,8 @@ pub fn main<L: Lie>(harness: &str, lies: &[L]) -> ExitCode {
     let has = |name: &str| options.iter().any(|option| option == name);
     let named = |name: &str| options.iter().skip_while(|option| *option != name).nth(1);
     let only = named("--mode");
-    let lies: Vec<L> = lies.iter().copied().filter(|lie| only.is_none_or(|only| lie.name() == only)).collect();
+    let lies: Vec<L> =
+        lies.iter().copied().filter(|lie| only.is_none_or(|only| lie.name() == only)).collect();
     if lies.is_empty() {
         eprintln!("no such mode");
         return ExitCode::FAILURE;

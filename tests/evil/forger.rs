@@ -31,8 +31,12 @@ impl Forger {
     pub fn of(town: &Town) -> Result<Self, StageError> {
         let keys = Keys::of(&town.stage, "relay")?;
         let origin = town.directory_origin()?;
-        let signer = LogSigner::new(&origin, keys.note("directory-log-ed25519")?, keys.mldsa("directory-log-mldsa44")?)
-            .map_err(failed)?;
+        let signer = LogSigner::new(
+            &origin,
+            keys.note("directory-log-ed25519")?,
+            keys.mldsa("directory-log-mldsa44")?,
+        )
+        .map_err(failed)?;
         let witness = |(folder, _): (&str, &str)| {
             let keys = Keys::of(&town.stage, folder)?;
             let name = KeyName::new(format!("{folder}.demo.pouch.invalid")).map_err(failed)?;
@@ -70,7 +74,8 @@ impl Forger {
     /// # Errors
     /// When a key does not sign.
     pub fn note(&self, size: u64, root: Digest, liars: usize) -> Result<Note, StageError> {
-        let note = self.signer.sign(&Checkpoint::new(self.signer.origin(), size, root), now()).map_err(failed)?;
+        let note =
+            self.signer.sign(&Checkpoint::new(self.signer.origin(), size, root), now()).map_err(failed)?;
         let mut lines = Vec::new();
         for witness in self.witnesses.iter().take(liars) {
             lines.extend(witness.cosign(note.text(), now()).map_err(failed)?);

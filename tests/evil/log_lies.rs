@@ -10,7 +10,7 @@ use pouch_wire::session::{Changed, Consistency, LogEntries, LogName, ReadConsist
 use pouch_wire::{Blob, ContactPoint, Digest, List};
 use tokio::time::Instant;
 
-use super::codes::{BACK, CONTRADICTS, FORKED, HELD_BACK, NOT_ENTERED, NO_QUORUM, OTHER_ENTRIES, OTHER_PAST};
+use super::codes::{BACK, CONTRADICTS, FORKED, HELD_BACK, NO_QUORUM, NOT_ENTERED, OTHER_ENTRIES, OTHER_PAST};
 use super::forger::{Forger, shown, size_of};
 use super::runs::{Expected, Lie};
 use super::town::{Town, office};
@@ -338,7 +338,8 @@ impl Conduct for TwoFaces {
         if asked.log != LogName::Directory || !is_of(to, &self.to) {
             return honest;
         }
-        let proof = if asked.from == self.faces.from { self.faces.shown.proof.clone() } else { List::default() };
+        let proof =
+            if asked.from == self.faces.from { self.faces.shown.proof.clone() } else { List::default() };
         Given::Answer(Consistency { checkpoint: self.faces.shown.checkpoint.clone(), proof })
     }
 

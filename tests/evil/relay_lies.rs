@@ -1,7 +1,8 @@
 //! How a relay lies about messages, and what its victims must be told.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pouch_envelope::Header;
@@ -9,7 +10,7 @@ use pouch_relay::{Accepting, Conduct, Given, Handing, Keeping, Peer};
 use pouch_store::Pending;
 use pouch_testkit::stage::{PATIENCE, StageError, is};
 use pouch_wire::session::{Changed, Consistency, ReadConsistency};
-use pouch_wire::{ContactPoint, Precedence};
+use pouch_wire::{ContactPoint, EnvelopeId, Precedence};
 use tokio::time::Instant;
 
 use super::codes::{CONTACT_LOST, GAP, HELD_BACK, OVERDUE, REPEATED, WITHHELD};
@@ -86,7 +87,8 @@ impl Lie for RelayLie {
     }
 
     fn expects(self) -> Vec<Expected> {
-        let told = |at, codes, within, by_beacon_or_gossip| Expected { at, codes, within, by_beacon_or_gossip };
+        let told =
+            |at, codes, within, by_beacon_or_gossip| Expected { at, codes, within, by_beacon_or_gossip };
         let withheld = told("md", WITHHELD, WITHHELD_WITHIN, true);
         let unconfirmed = told("nl", OVERDUE, FLASH_WITHIN, false);
         match self {
@@ -185,12 +187,12 @@ impl Conduct for Promises {
 #[derive(Debug)]
 struct Overtaken {
     to: ContactPoint,
-    first: std::sync::Mutex<Option<pouch_wire::EnvelopeId>>,
+    first: Mutex<Option<EnvelopeId>>,
 }
 
 impl Conduct for Overtaken {
     fn hands_over(&self, to: &ContactPoint, message: &Pending) -> Handing {
-        let mut first = self.first.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         if *to == self.to && *first.get_or_insert(message.envelope) == message.envelope {
             return Handing::Hold(Duration::from_secs(3600));
         }
@@ -199,7 +201,7 @@ impl Conduct for Overtaken {
 }
 
 async fn reorder(town: &Town) -> Result<Instant, StageError> {
-    town.liar.begins(Overtaken { to: point("md")?, first: std::sync::Mutex::default() });
+    town.liar.begins(Overtaken { to: point("md")?, first: Mutex::default() });
     let first = town.sends("nl", "md", "routine").await?;
     // The relay has the first when the second leaves.
     let accepted = |event: &serde_json::Value| is(event, "kind", "progress") && is(event, "envelope", &first);
@@ -209,28 +211,48 @@ async fn reorder(town: &Town) -> Result<Instant, StageError> {
     Ok(Instant::now())
 }
 
-/// Hands over again what was taken.
+/// Hands over again what was taken, so often each, and not before something else had its turn.
 #[derive(Debug)]
 struct Repeats {
     to: ContactPoint,
-    left: AtomicUsize,
+    times: usize,
+    taken: Mutex<BTreeMap<EnvelopeId, (usize, Instant)>>,
     again: Arc<AtomicUsize>,
 }
 
 impl Conduct for Repeats {
-    fn forgets(&self, to: &ContactPoint, _: &Pending) -> Keeping {
-        let one_less = |left: usize| left.checked_sub(1);
-        if *to == self.to && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
-            self.again.fetch_add(1, Ordering::SeqCst);
-            return Keeping::Keep;
+    fn hands_over(&self, to: &ContactPoint, message: &Pending) -> Handing {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get(&message.envelope) {
+            Some((_, at)) if *to == self.to && at.elapsed() < BETWEEN => {
+                Handing::Hold(BETWEEN.saturating_sub(at.elapsed()))
+            }
+            _ => Handing::Now,
         }
-        Keeping::Forget
+    }
+
+    fn forgets(&self, to: &ContactPoint, message: &Pending) -> Keeping {
+        if *to != self.to {
+            return Keeping::Forget;
+        }
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let (times, at) = taken.entry(message.envelope).or_insert((0, Instant::now()));
+        *at = Instant::now();
+        if *times >= self.times {
+            return Keeping::Forget;
+        }
+        *times = times.saturating_add(1);
+        self.again.fetch_add(1, Ordering::SeqCst);
+        Keeping::Keep
     }
 }
 
+/// How long a repetition waits.
+const BETWEEN: Duration = Duration::from_secs(2);
+
 async fn repeat(town: &Town, times: usize) -> Result<Instant, StageError> {
     let again = Arc::new(AtomicUsize::new(0));
-    let repeats = Repeats { to: point("md")?, left: AtomicUsize::new(times), again: again.clone() };
+    let repeats = Repeats { to: point("md")?, times, taken: Mutex::default(), again: again.clone() };
     town.liar.begins(repeats);
     town.meets("nl", "md").await?;
     let began = Instant::now();
@@ -247,7 +269,7 @@ async fn repeat(town: &Town, times: usize) -> Result<Instant, StageError> {
 /// No message was presented as new twice.
 fn presented_once(town: &Town) -> Result<(), StageError> {
     let received = town.journal("md")?.all(|event| is(event, "kind", "received"));
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for (_, event) in &received {
         if !seen.insert(event.get("envelope").map(ToString::to_string)) {
             return Err(StageError(format!("presented twice: {event}")));

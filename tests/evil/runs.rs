@@ -130,10 +130,9 @@ async fn one<L: Lie>(lie: L, program: Program, under: PathBuf) -> Run {
         Ok(town) => town,
         Err(error) => return Run { broken: Some(format!("no town: {error}")), ..Run::default() },
     };
-    let mut run = judged(lie, &town).await.unwrap_or_else(|error| Run {
-        broken: Some(error.to_string()),
-        ..Run::default()
-    });
+    let mut run = judged(lie, &town)
+        .await
+        .unwrap_or_else(|error| Run { broken: Some(error.to_string()), ..Run::default() });
     town.liar.ends();
     if let Err(error) = town.end().await {
         run.broken.get_or_insert(error.to_string());
@@ -143,7 +142,9 @@ async fn one<L: Lie>(lie: L, program: Program, under: PathBuf) -> Run {
 
 async fn judged<L: Lie>(lie: L, town: &Town) -> Result<Run, StageError> {
     let before = |run: &mut Run| {
-        let words = |(node, event): (String, Value)| format!("{node}: {} {}", word(&event, "code"), word(&event, "words"));
+        let words = |(node, event): (String, Value)| {
+            format!("{node}: {} {}", word(&event, "code"), word(&event, "words"))
+        };
         run.false_alarms = town.alarms().into_iter().map(words).collect();
     };
     let mut run = Run::default();

@@ -145,7 +145,8 @@ impl Town {
     pub async fn rotates(&self, folder: &str) -> Result<Outcome, StageError> {
         let root = format!("{folder}-root");
         let (dir, passphrase) = (self.stage.path(&root), self.stage.passphrase(&root));
-        let rotate = ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
+        let rotate =
+            ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
         self.run(folder, &rotate).await
     }
 
@@ -176,7 +177,12 @@ impl Town {
     #[must_use]
     pub fn alarms(&self) -> Vec<(String, Value)> {
         let of = |(folder, resident): (&String, &Resident)| {
-            resident.journal.alarms().into_iter().map(|(_, event)| (folder.clone(), event)).collect::<Vec<_>>()
+            resident
+                .journal
+                .alarms()
+                .into_iter()
+                .map(|(_, event)| (folder.clone(), event))
+                .collect::<Vec<_>>()
         };
         self.residents.iter().flat_map(of).collect()
     }
