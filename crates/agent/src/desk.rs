@@ -23,6 +23,7 @@ use crate::caught_up::CaughtUp;
 use crate::clocks::Clocks;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
+use crate::handed::Handed;
 use crate::keys::KeyKeeper;
 use crate::link::Links;
 use crate::mirror::Believed;
@@ -71,6 +72,8 @@ pub(crate) struct Desk {
     pub(crate) incoming: Mutex<()>,
     /// What relays brought that could not be judged yet.
     pub(crate) waiting: Mutex<Waiting>,
+    /// What relays heard to be here.
+    pub(crate) handed: Mutex<Handed>,
     /// Says that something waits to be sent.
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.

@@ -12,6 +12,7 @@ mod config;
 mod desk;
 mod error;
 mod events;
+mod handed;
 mod inbox;
 mod keys;
 mod link;
