@@ -9,7 +9,7 @@ use pouch_control::EventKind;
 use pouch_crypto::{Context, Domain, PrekeySecret, PublicKey, SigningKey, VaultKey};
 use pouch_directory::{Act, Directory, Statement};
 use pouch_net::RequestError;
-use pouch_store::{AgentStore, Prekeys as _};
+use pouch_store::{AgentStore, Prekeys as _, PromiseRow, Promises as _};
 use pouch_wire::session::{Publish, Published};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp, limits,
@@ -22,8 +22,10 @@ use crate::caught_up::CaughtUp;
 use crate::clocks::Clocks;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
+use crate::hearsay::Heard;
 use crate::keys::KeyKeeper;
 use crate::link::Links;
+use crate::made::Made;
 use crate::mirror::Believed;
 
 /// Reads the clock.
@@ -80,6 +82,10 @@ pub(crate) struct Desk {
     pub(crate) wake_tend: Notify,
     /// Whether this node has everything from all its home relays.
     pub(crate) caught_up: RwLock<CaughtUp>,
+    /// What other offices say of the directory's log.
+    pub(crate) heard: Mutex<Heard>,
+    /// Statements that this node put into the directory.
+    pub(crate) made: RwLock<Made>,
 }
 
 impl core::fmt::Debug for Desk {
@@ -136,10 +142,15 @@ impl Desk {
 
     /// Puts a signed statement into the directory, through any relay; its index.
     pub(crate) async fn publish_signed(&self, statement: Vec<u8>) -> Result<u64, AgentError> {
-        let statement: Blob<{ limits::STATEMENT_BYTES }> = Blob::new(statement)?;
-        let session = self.links.any().ok_or(AgentError::NoRelay)?;
-        let published: Published = session.request(&Publish { statement }, PUBLISH_WITHIN).await?;
-        Ok(published.index)
+        let (relay, session) = self.links.any_named().ok_or(AgentError::NoRelay)?;
+        // Before it is sent: the mirror may see it before the relay's answer is here.
+        self.made.write().unwrap_or_else(PoisonError::into_inner).note(&statement);
+        let bytes: Blob<{ limits::STATEMENT_BYTES }> = Blob::new(statement.clone())?;
+        let published: Published = session.request(&Publish { statement: bytes }, PUBLISH_WITHIN).await?;
+        let Published { index } = published;
+        let promise = PromiseRow { index, relay, statement, at: (self.clock)(), broken_at: None };
+        self.store.put_promise(promise).await?;
+        Ok(index)
     }
 
     /// Keeps and tells an event. One that cannot be kept because the disk is full stops nothing.

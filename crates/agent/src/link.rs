@@ -60,9 +60,10 @@ impl Links {
         self.lines.borrow().iter().find(|line| line.relay.name == relay).and_then(|line| line.session.clone())
     }
 
-    /// Any session at all, the first relay's first.
-    pub(crate) fn any(&self) -> Option<Session> {
-        self.lines.borrow().iter().find_map(|line| line.session.clone())
+    /// Any session at all, the first relay's first, with the relay's name.
+    pub(crate) fn any_named(&self) -> Option<(String, Session)> {
+        let named = |line: &Line| Some((line.relay.name.clone(), line.session.clone()?));
+        self.lines.borrow().iter().find_map(named)
     }
 
     /// Waits for the lines to change.

@@ -88,7 +88,7 @@ impl Pen {
             environment: notice.environment,
             sender: notice.sender.clone(),
             directory_size: self.directory.size(),
-            directory_root: Digest::new([0; 32]),
+            directory_root: self.directory.root_at(self.directory.size()).unwrap(),
             precedence: notice.precedence,
             created: notice.created,
             not_after: notice.not_after,
