@@ -59,6 +59,17 @@ impl Heard {
         self.began.elapsed()
     }
 
+    fn overdue(&self) -> Vec<(ContactPoint, u64, Duration)> {
+        let now = self.now();
+        let overdue = self.hearsay.overdue(now, SHOWN_WITHIN);
+        overdue.map(|one| (one.who.clone(), one.size, now.saturating_sub(one.since))).collect()
+    }
+
+    fn forget_who_is_ahead_no_more(&mut self) {
+        let overdue = self.overdue();
+        self.told_ahead.retain(|office| overdue.iter().any(|(who, ..)| who == office));
+    }
+
     fn doubt(&self) -> Doubt {
         Doubt {
             undisputed: self.hearsay.undisputed(self.by_hand, |office| office.member.clone()),
@@ -139,6 +150,7 @@ impl Desk {
             self.store.forget_cited(&from, citation.size).await?;
             self.compared(&heard, &from, citation, came, at).await?;
         }
+        heard.forget_who_is_ahead_no_more();
         // A clock that is wrong would make liars of honest offices.
         let Some(cosigned_at) = cosigned_at.filter(|_| self.time_is_sure()) else { return Ok(()) };
         let skew = limits::CLOCK_SKEW_MS_MAX;
@@ -195,13 +207,8 @@ impl Desk {
     pub(crate) async fn look_for_held_back(&self) -> Result<(), AgentError> {
         let connected = self.links.all().iter().any(|line| line.session.is_some());
         let mut heard = self.heard.lock().await;
-        let now = heard.now();
-        let overdue: Vec<(ContactPoint, u64, Duration)> = heard
-            .hearsay
-            .overdue(now, SHOWN_WITHIN)
-            .map(|one| (one.who.clone(), one.size, now.saturating_sub(one.since)))
-            .collect();
-        heard.told_ahead.retain(|office| overdue.iter().any(|(who, ..)| who == office));
+        heard.forget_who_is_ahead_no_more();
+        let overdue = heard.overdue();
         // Whoever is cut off knows that already.
         for (office, size, since) in overdue.into_iter().filter(|_| connected) {
             if !heard.told_ahead.insert(office.clone()) {

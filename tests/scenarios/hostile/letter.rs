@@ -202,6 +202,16 @@ impl Parcel {
         }
     }
 
+    /// What a node submitted.
+    pub(crate) fn submitted(submit: &Submit, payload: Vec<u8>) -> Self {
+        Self {
+            header: Header::from_bytes(&submit.header).unwrap(),
+            signature: Signature(submit.signature),
+            stanzas: submit.stanzas.iter().map(|stanza| stanza.to_vec()).collect(),
+            payload,
+        }
+    }
+
     /// Signs the outside as it is now.
     pub(crate) fn signed(mut self, key: &SigningKey, domain: Domain) -> Self {
         let context = Context::of(self.header.network, self.header.environment);
