@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod exercises;
+pub mod gossip;
 pub mod relay;
 
 use std::future::Future;
