@@ -271,7 +271,7 @@ async fn answer(
         (FrameKind::Cosign, Some(witness)) => match frame.read::<Cosign>() {
             Ok(request) => {
                 let directory = desk.directory();
-                let logs = known_logs(&directory.now_view(), &directory.charter().directory_log);
+                let logs = known_logs(&directory.now_view());
                 witness.answer(stream, request, logs, (desk.clock)()).await.ok();
                 Ok(())
             }
@@ -312,7 +312,7 @@ pub async fn run_witness(
     let store = AgentStore::open(&config.data.join("witness.sqlite"))?;
     let witness = Arc::new(Witness::new(keys, store.clone())?);
     let mut asked: JoinSet<()> = JoinSet::new();
-    let logs = known_logs(&view, &directory.charter().directory_log);
+    let logs = known_logs(&view);
     let (events, mut heard) = mpsc::channel(64);
     let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
     let context = LinkContext {

@@ -148,8 +148,6 @@ fn act(act: &Act) -> String {
         Act::CloseExercise { .. } => "closes an exercise".to_owned(),
         Act::SuspendMember { member, .. } => format!("suspends {member}"),
         Act::ReinstateMember { member } => format!("reinstates {member}"),
-        Act::ChangeNetwork { relays, witnesses, quorum, .. } => {
-            format!("changes the network: {} relays, {quorum} of {} witnesses", relays.len(), witnesses.len())
-        }
+        Act::ChangeNetwork(change) => format!("changes the network: {}", change.words().join("; ")),
     }
 }
