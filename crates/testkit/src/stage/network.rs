@@ -70,6 +70,7 @@ pub struct Stage {
     dir: PathBuf,
     parties: Vec<Party>,
     witnesses: u8,
+    charter: Vec<String>,
 }
 
 fn io(path: &Path) -> impl Fn(std::io::Error) -> StageError {
@@ -80,7 +81,14 @@ impl Stage {
     /// A stage in an empty folder.
     #[must_use]
     pub fn new(program: Program, dir: &Path, parties: Vec<Party>, witnesses: u8) -> Self {
-        Self { program, dir: dir.to_owned(), parties, witnesses }
+        Self { program, dir: dir.to_owned(), parties, witnesses, charter: Vec::new() }
+    }
+
+    /// With more options for `network create`.
+    #[must_use]
+    pub fn with_charter(mut self, options: &[&str]) -> Self {
+        self.charter = options.iter().map(|option| (*option).to_owned()).collect();
+        self
     }
 
     /// Its folder.
@@ -265,6 +273,7 @@ impl Stage {
         for folder in (1..=self.witnesses).map(|n| format!("witness-{n}")).chain(nodes) {
             create.extend(["--witness".to_owned(), self.path(&format!("{folder}/witness-request.toml"))]);
         }
+        create.extend(self.charter.iter().cloned());
         create.extend(["--output".to_owned(), draft.clone()]);
         self.program.ok(&create).await?;
         Ok(draft)
