@@ -230,7 +230,7 @@ async fn changed_on_its_way(all: &Players) {
     fs::write(all.stage.path("words.pouch"), text.replace("# admits LU", "# reinstates LU")).unwrap();
     let shown = all.run("pouch network show words.pouch").await;
     assert!(shown.stdout.contains("admits LU (Luxembourg) as a member"), "{}", shown.stdout);
-    let at = text.find("-----BEGIN").unwrap() + 400;
+    let at = text.find("-----BEGIN").unwrap() + 150;
     let other = if text.as_bytes()[at] == b'0' { "1" } else { "0" };
     let flipped = format!("{}{other}{}", &text[..at], &text[at + 1..]);
     fs::write(all.stage.path("flipped.pouch"), flipped).unwrap();
