@@ -11,8 +11,12 @@ use crate::trouble::Trouble;
 
 /// The harnesses: name, the program in the workspace's `tests` that carries it, and whether its figures are of
 /// an optimised build.
-const HARNESSES: [(&str, &str, bool); 2] =
-    [("outsider", "prove_outsider", false), ("replay", "prove_replay", true)];
+const HARNESSES: [(&str, &str, bool); 4] = [
+    ("outsider", "prove_outsider", false),
+    ("evilrelay", "prove_evilrelay", false),
+    ("evillog", "prove_evillog", false),
+    ("replay", "prove_replay", true),
+];
 
 /// Runs a harness. With `--json` its figures are all that stands on standard output.
 pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {
