@@ -14,6 +14,7 @@
 )]
 
 mod drills;
+mod handbook;
 mod hostile;
 mod joint;
 mod life;

@@ -1,6 +1,7 @@
 //! What users see: plain values, made from what was verified and from what this node itself signed.
 
 mod directory;
+mod exercises;
 mod keys;
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::exercises::name_of;
 use crate::inbox::{self, Reading};
 use crate::refusals::{Failed, ambiguous, not_found};
 
-pub(crate) use directory::{directory, entries};
+pub(crate) use directory::{directory, entries, raw_entries};
 pub(crate) use keys::keys;
 
 const LIST_DEFAULT: u32 = 50;

@@ -1,5 +1,6 @@
 //! The command line. What each command does stands in the module of its name under `commands/`.
 
+mod ceremonies;
 mod exercises;
 mod founding;
 mod joint;
@@ -10,9 +11,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use ceremonies::{
+    AuthoriseOffice, Endorse, Join, Place, Proposal, Propose, ProposeChange, Recover, RootRotation,
+    ThresholdArgs, Veto,
+};
 pub(crate) use exercises::{Exercise, Root};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
-pub(crate) use joint::{Joint, Propose};
+pub(crate) use joint::{Joint, JointDraft};
 pub(crate) use messages::{
     Ack, Approve, Compose, DraftArgs, Id, List, Reply, Send, Show, Wait, WaitFor, Watch,
 };
@@ -77,7 +82,7 @@ pub(crate) enum Command {
     /// Make a node: its keys, its configuration, and the requests to send to others
     #[command(subcommand)]
     Init(Init),
-    /// Found a network: draft a charter, sign it, join the signatures
+    /// Found a network, and change together who belongs to it and what it runs on
     #[command(subcommand)]
     Network(Network),
     /// This node's keys

@@ -10,7 +10,7 @@ use crate::args::{CONFIG, Global};
 use crate::problem::Problem;
 
 /// Commands that are about one node, and so about its configuration.
-const OF_A_NODE: [&str; 33] = [
+const OF_A_NODE: [&str; 38] = [
     "send",
     "draft",
     "approve",
@@ -32,6 +32,11 @@ const OF_A_NODE: [&str; 33] = [
     "keys fingerprint",
     "directory show",
     "directory log",
+    "directory submit",
+    "keys recover",
+    "keys veto",
+    "network propose",
+    "network join",
     "evidence export",
     "joint draft",
     "joint sign",

@@ -2,14 +2,21 @@
 //! is made one visible line here once more: a terminal obeys what it is sent. This module adds words and
 //! order, and never decides anything.
 
+mod exercises;
+mod joint;
+
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, ExerciseView, InboxRow, JointView, KeyView,
-    LadderRow, NoticeView, OutboxRow, Rung, StatusView, VerdictView,
+    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, MemberView,
+    NoticeView, OutboxRow, Rung, StatusView, VerdictView,
 };
+use pouch_directory::Thresholds;
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
+
+pub(crate) use exercises::exercises;
+pub(crate) use joint::joint;
 
 /// What others may have written, on one line and without anything that a terminal obeys.
 fn safe(text: &str) -> String {
@@ -307,6 +314,16 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
         view.quorum,
         view.witnesses.len()
     )];
+    if let Some(t) = &view.thresholds {
+        let t = Thresholds {
+            admission: t.admission,
+            network: t.network,
+            recovery: t.recovery,
+            recovery_after_veto: t.recovery_after_veto,
+            recovery_delay_ms: t.recovery_delay_ms,
+        };
+        lines.push(t.words());
+    }
     for member in &view.members {
         let suspended = if member.suspended { "  SUSPENDED" } else { "" };
         lines.push(format!(
@@ -315,6 +332,7 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
             safe(&member.name),
             member.root.short()
         ));
+        lines.extend(recovery(member));
         for point in &member.contact_points {
             lines.push(format!(
                 "  {}  {}  telephone {}",
@@ -343,50 +361,30 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-pub(crate) fn joint(view: &JointView) -> String {
-    let force = if view.in_force { "IN FORCE" } else { "PROPOSED, NOT IN FORCE" };
-    let invited: Vec<&str> = view.invited.iter().map(|member| member.as_str()).collect();
-    let mut lines = vec![
-        format!("{}{}  {}: {force}", drill(view.exercise.as_ref()), safe(&view.number), safe(&view.subject)),
-        format!("  {}", safe(&view.sentence)),
-        format!("  {} of {} must sign; id {}", view.threshold, invited.join(", "), view.statement),
-    ];
-    lines.extend(view.text.lines().map(|line| format!("  | {}", safe(line))));
-    lines.extend(view.signed.iter().map(|signature| {
-        let (by, number) = (&signature.contact_point, safe(&signature.number));
-        format!("  signed by {by} with {number}, {}", utc(signature.at))
-    }));
-    lines.extend(view.not_counted.iter().map(|left| {
-        let notice = left.notice.map(|id| format!(" {}", id.short())).unwrap_or_default();
-        let (by, why, code) = (&left.contact_point, safe(&left.why), safe(&left.code));
-        format!("  NOT COUNTED: {by}{notice}: {why} ({code})")
-    }));
-    lines.join("\n")
-}
-
-pub(crate) fn exercises(exercises: &[ExerciseView], now: Timestamp) -> String {
-    if exercises.is_empty() {
-        return "No exercise was opened.".into();
+/// What waits for a member's root, and what was refused it.
+fn recovery(member: &MemberView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(waiting) = &member.recovery {
+        let endorsers: Vec<&str> = waiting.endorsers.iter().map(|m| m.as_str()).collect();
+        lines.push(format!(
+            "  RECOVERY WAITS since entry {}: new root {}, endorsed by {}",
+            waiting.index,
+            waiting.new_root.short(),
+            endorsers.join(", ")
+        ));
+        lines.push(format!(
+            "    can take effect from {} on, with the next entry of a member that did not endorse it; until it has, {}'s \
+             next root stops it: pouch keys veto",
+            utc(waiting.effective),
+            member.member
+        ));
     }
-    let one = |exercise: &ExerciseView| {
-        let members: Vec<&str> = exercise.participants.iter().map(|member| member.as_str()).collect();
-        let joined: Vec<String> =
-            exercise.joined.iter().map(|office| office.contact_point.to_string()).collect();
-        let joined = if joined.is_empty() { "nobody yet".to_owned() } else { joined.join(", ") };
-        let ours = if exercise.speaks { "this node takes part" } else { "this node does not take part now" };
-        format!(
-            "EXERCISE {}  {}  {}\n    opened by {} for {}\n    from {} until {} ({})\n    joined: {joined}; {ours}",
-            safe(&exercise.name),
-            exercise.id.chars().take(8).collect::<String>(),
-            exercise.state.to_uppercase(),
-            exercise.opened_by,
-            members.join(", "),
-            utc(exercise.from),
-            utc(exercise.until),
-            age(exercise.until, now)
-        )
-    };
-    exercises.iter().map(one).collect::<Vec<_>>().join("\n")
+    lines.extend(
+        member
+            .vetoed
+            .map(|index| format!("  vetoed a recovery by entry {index}: the next needs more members")),
+    );
+    lines
 }
 
 pub(crate) fn entries(entries: &[EntryView]) -> String {

@@ -132,6 +132,11 @@ pub enum Call {
         /// How many at most.
         count: u32,
     },
+    /// Entries of the directory log as they stand there, to be folded by whoever asks.
+    DirectoryEntries {
+        /// The first.
+        from: u64,
+    },
     /// The directory's current entry of this node's contact point.
     OwnEntry,
     /// This node's keys.
@@ -231,6 +236,8 @@ pub enum Answer {
     Directory(Box<DirectoryView>),
     /// To [`Call::DirectoryLog`].
     DirectoryLog(Vec<EntryView>),
+    /// To [`Call::DirectoryEntries`]: some of them, in order; none when there are no more.
+    DirectoryEntries(Vec<Bytes>),
     /// To [`Call::Keys`] and [`Call::ReloadKeys`].
     Keys(Vec<KeyView>),
     /// To [`Call::OwnEntry`].

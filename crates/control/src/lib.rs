@@ -8,6 +8,8 @@
 mod bytes;
 mod call;
 mod client;
+mod exercises;
+mod joint;
 mod line;
 mod server;
 mod view;
@@ -15,10 +17,12 @@ mod view;
 pub use bytes::Bytes;
 pub use call::{Answer, AttachmentFile, Call, Compose, Refusal, Selection};
 pub use client::{Client, ClientError, Events};
+pub use exercises::{ExerciseView, JoinedView};
+pub use joint::{JointSignatureView, JointView, NotCountedView};
 pub use line::{LINE_BYTES_MAX, LineError};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
     AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,
-    ExerciseView, InboxRow, JoinedView, JointSignatureView, JointView, KeyView, LadderRow, MemberView,
-    NotCountedView, NoticeView, OutboxRow, Rung, StatusView, VerdictView, WitnessView,
+    InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, RecoveryView, Rung, StatusView,
+    ThresholdsView, VerdictView, WitnessView,
 };

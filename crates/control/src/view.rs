@@ -7,6 +7,8 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::ExerciseView;
+
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckView {
@@ -169,65 +171,6 @@ pub struct OutboxRow {
     pub exercise: Option<String>,
 }
 
-/// A signature under a joint statement that counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JointSignatureView {
-    /// The office that signed for its member.
-    pub contact_point: ContactPoint,
-    /// The notice that is its signature.
-    pub notice: NoticeId,
-    /// That notice's number.
-    pub number: String,
-    /// When a relay accepted it.
-    pub at: Timestamp,
-}
-
-/// A notice that would sign a joint statement, and does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotCountedView {
-    /// Whose it is.
-    pub contact_point: ContactPoint,
-    /// Which notice; absent when it is refused now.
-    pub notice: Option<NoticeId>,
-    /// Stable code of the reason.
-    pub code: String,
-    /// The reason in words.
-    pub why: String,
-}
-
-/// How a joint statement stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JointView {
-    /// The statement's id: that of the notice that proposed it.
-    pub statement: NoticeId,
-    /// That notice's number.
-    pub number: String,
-    /// Its subject, made safe to show.
-    pub subject: String,
-    /// The text, made safe to show.
-    pub text: String,
-    /// The name of the exercise that it belongs to; absent when it is live.
-    pub exercise: Option<String>,
-    /// How many members must sign.
-    pub threshold: u8,
-    /// Everybody who was invited to.
-    pub invited: Vec<Member>,
-    /// What counts; one of a member at most.
-    pub signed: Vec<JointSignatureView>,
-    /// Who said no.
-    pub declined: Vec<Member>,
-    /// What does not count, and why.
-    pub not_counted: Vec<NotCountedView>,
-    /// Whether it is in force. Never below the threshold.
-    pub in_force: bool,
-    /// Since when.
-    pub in_force_since: Option<Timestamp>,
-    /// How many members have still to sign.
-    pub missing: usize,
-    /// All of it in one sentence.
-    pub sentence: String,
-}
-
 /// A draft that waits for approvals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftView {
@@ -263,8 +206,45 @@ pub struct MemberView {
     pub suspended: bool,
     /// Its root key.
     pub root: KeyId,
+    /// The root after it, which alone vetoes a recovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_root: Option<KeyId>,
+    /// The entry by which it vetoed a recovery, when the next one needs more members because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vetoed: Option<u64>,
+    /// The recovery of its root that waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryView>,
     /// Its offices.
     pub contact_points: Vec<ContactPointView>,
+}
+
+/// A recovery of a member's root that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryView {
+    /// By which entry it began.
+    pub index: u64,
+    /// Who endorsed it.
+    pub endorsers: Vec<Member>,
+    /// The root that it would give the member.
+    pub new_root: KeyId,
+    /// From when on it can take effect; until it has, the member's next root can veto it.
+    pub effective: Timestamp,
+}
+
+/// How many members must agree to what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThresholdsView {
+    /// To an admission, suspension or reinstatement.
+    pub admission: u8,
+    /// To a change of the network.
+    pub network: u8,
+    /// To a recovery, of the other members.
+    pub recovery: u8,
+    /// To a recovery after a veto.
+    pub recovery_after_veto: u8,
+    /// How long a recovery waits.
+    pub recovery_delay_ms: u64,
 }
 
 /// An office of a member.
@@ -322,40 +302,9 @@ pub struct DirectoryView {
     pub quorum: u8,
     /// Its exercises, those that are over too.
     pub exercises: Vec<ExerciseView>,
-}
-
-/// An exercise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExerciseView {
-    /// Its id.
-    pub id: String,
-    /// Its name, as its opener chose it, made safe to show.
-    pub name: String,
-    /// `not begun`, `running`, `over` or `closed`.
-    pub state: String,
-    /// Who may take part.
-    pub participants: Vec<Member>,
-    /// Who opened it, and may close it.
-    pub opened_by: Member,
-    /// From when.
-    pub from: Timestamp,
-    /// Until when, unless it is closed before.
-    pub until: Timestamp,
-    /// The offices that joined.
-    pub joined: Vec<JoinedView>,
-    /// Whether this node can speak in it now.
-    pub speaks: bool,
-}
-
-/// An office in an exercise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JoinedView {
-    /// Which.
-    pub contact_point: ContactPoint,
-    /// The key that signs for it there.
-    pub signing_key: KeyId,
-    /// How many of its sealing keys for the exercise can be used now.
-    pub live_prekeys: usize,
+    /// How many members must agree to what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<ThresholdsView>,
 }
 
 /// One entry of the directory log.

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::bridges::Bridges;
 use crate::cosigning::Cosigning;
 use crate::error::RelayError;
 use crate::log::{Keeper, KeeperTask, Published, Questions};
@@ -33,6 +34,8 @@ pub(crate) struct KeeperParts {
     pub(crate) relay: String,
     pub(crate) switchboard: Switchboard,
     pub(crate) clock: Clock,
+    /// Of the directory's log.
+    pub(crate) bridges: Option<Bridges>,
 }
 
 struct Task {
@@ -91,12 +94,15 @@ impl Task {
                 changed = witnesses.changed() => due = due || changed.is_ok() && self.is_behind(),
                 _ = retry.tick() => due = due || self.is_behind() || self.refreshed.elapsed() >= REFRESH_EVERY,
                 () = tokio::time::sleep_until(not_before), if due => {
-                    due = false;
-                    self.publish().await?;
+                    // Past the end of a network, the next one goes on at once.
+                    due = self.publish().await?;
                     not_before = Instant::now().checked_add(self.pace()).unwrap_or(not_before);
                 }
                 question = questions.recv() => match question {
-                    Some(question) => question.answer(&self.tree, self.published.borrow().clone()),
+                    Some(question) => {
+                        let seen = self.seen_by(question.from());
+                        question.answer(&self.tree, seen);
+                    }
                     None => return self.leave_whole(),
                 },
             }
@@ -126,29 +132,51 @@ impl Task {
         Err(RelayError::SelfCheck { log: self.parts.files.log() })
     }
 
-    async fn publish(&mut self) -> Result<(), RelayError> {
+    /// Publishes what there is; whether there is more at once.
+    async fn publish(&mut self) -> Result<bool, RelayError> {
         self.parts.files.catch_up(&mut self.tree).await?;
-        let size = self.tree.size();
+        let directory = self.parts.directory.borrow().clone();
+        let end = self.end_due(&directory);
+        // Of the directory's log no more than is folded: an entry could change who must cosign it.
+        let known = if self.parts.bridges.is_some() { directory.size() } else { u64::MAX };
+        let size = end.unwrap_or(self.tree.size()).min(known);
         if size == 0 {
-            return Ok(());
+            return Ok(false);
         }
         self.parts.files.write(&self.tree, size).await?;
         let checkpoint = self.checked(size)?;
         let now = (self.parts.clock)();
         let note = self.sign(&checkpoint, now).await?;
-        let policy = self.policy();
-        match self.cosigning.gather(&note, size, &self.tree, &policy).await {
-            Some(cosigned) => self.put(size, &cosigned).await,
-            None => {
-                warn!(log = ?self.parts.files.log(), size, "not enough witnesses; published checkpoint stays behind");
-                Ok(())
-            }
+        // The end of a network is cosigned as the network was before its last entry.
+        let policy = self.policy(&directory, end.map_or(directory.size(), |size| size.saturating_sub(1)));
+        let Some(cosigned) = self.cosigning.gather(&note, size, &self.tree, &policy).await else {
+            warn!(log = ?self.parts.files.log(), size, "not enough witnesses; published checkpoint stays behind");
+            return Ok(false);
+        };
+        if let (Some(bridges), Some(size)) = (&mut self.parts.bridges, end) {
+            bridges.put(size, &cosigned).await?;
+        }
+        self.put(size, &cosigned).await?;
+        Ok(end.is_some())
+    }
+
+    /// The size at which the network ends that published checkpoints are of, when there is a next one.
+    fn end_due(&self, directory: &Directory) -> Option<u64> {
+        let published = self.published.borrow().as_ref().map_or(0, |published| published.size);
+        self.parts.bridges.as_ref()?.due(directory, published)
+    }
+
+    /// What is published for whoever knows so many entries.
+    fn seen_by(&self, from: Option<u64>) -> Option<Published> {
+        let published = self.published.borrow().clone();
+        match (&self.parts.bridges, from) {
+            (Some(bridges), Some(from)) => bridges.after(from, published),
+            _ => published,
         }
     }
 
-    fn policy(&self) -> Policy {
-        let directory = self.parts.directory.borrow().clone();
-        let view = directory.now_view();
+    fn policy(&self, directory: &Directory, size: u64) -> Policy {
+        let view = directory.as_of(size);
         match (self.parts.files.log(), view.relay(&self.parts.relay)) {
             (LogName::Messages, Some(relay)) => view.message_policy(relay),
             (LogName::Directory | LogName::Messages, _) => view.directory_policy(),
@@ -157,7 +185,9 @@ impl Task {
 
     /// Reads back and hashes what is about to be signed.
     fn checked(&mut self, size: u64) -> Result<Checkpoint, RelayError> {
-        let checkpoint = Checkpoint::new(self.parts.signer.origin(), size, self.tree.root());
+        let root =
+            self.tree.root_at(size).map_err(|_| RelayError::SelfCheck { log: self.parts.files.log() })?;
+        let checkpoint = Checkpoint::new(self.parts.signer.origin(), size, root);
         match self_check(self.parts.files.publisher(), &self.checked, &checkpoint) {
             Ok(done) => {
                 self.checked = done.frontier().clone();

@@ -13,6 +13,7 @@
 
 mod accept;
 mod asking;
+mod bridges;
 mod budget;
 mod conduct;
 mod config;

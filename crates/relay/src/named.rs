@@ -70,7 +70,7 @@ impl Named {
             return Ok(Some(Duty::Follows));
         }
         match &self.directory_log {
-            Some(keys) if are(keys, &directory.charter().directory_log) => Ok(Some(Duty::Sequences)),
+            Some(keys) if are(keys, view.directory_log()) => Ok(Some(Duty::Sequences)),
             Some(_) => Err(RelayError::OtherKeys(self.name.clone())),
             None => Err(RelayError::NoDirectoryKeys(self.name.clone())),
         }

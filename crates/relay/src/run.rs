@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_crypto::{Context, SigningKey};
-use pouch_directory::{CharterFile, Directory};
+use pouch_crypto::{Context, PublicKey, SigningKey};
+use pouch_directory::{CharterFile, Directory, TransportOwner};
 use pouch_envelope::AcceptedReceipt;
 use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
@@ -20,7 +20,7 @@ use crate::config::RelayConfig;
 use crate::error::RelayError;
 use crate::keeper;
 use crate::keys::RelayKeys;
-use crate::log::{Keeper, KeeperTask};
+use crate::log::{Keeper, KeeperTask, Published};
 use crate::named::{Duty, Named};
 use crate::parts::{Base, Part, following, sequencing};
 use crate::quota::{OnItsWay, Quota};
@@ -38,6 +38,7 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) store: RelayStore,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
+    pub(crate) known: Known,
     pub(crate) statements: Statements,
     pub(crate) directory_log: Keeper,
     pub(crate) message_log: Keeper,
@@ -66,11 +67,28 @@ impl Desk {
 }
 
 /// Asked inside each handshake.
-struct Known(watch::Receiver<Arc<Directory>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    directory: watch::Receiver<Arc<Directory>>,
+    published: watch::Receiver<Option<Published>>,
+}
+
+impl Known {
+    /// Whose transport key it is. A witness that leaves is known until what it must still cosign is published:
+    /// the checkpoint that says so.
+    pub(crate) fn owner(&self, key: &PublicKey) -> Option<TransportOwner> {
+        let directory = self.directory.borrow().clone();
+        directory.now_view().who_has_transport(key).or_else(|| {
+            let size = self.published.borrow().as_ref().map_or(0, |published| published.size);
+            let before = directory.as_of(size).who_has_transport(key)?;
+            matches!(before, TransportOwner::Witness(_)).then_some(before)
+        })
+    }
+}
 
 impl Authorise for Known {
-    fn is_known(&self, key: &pouch_crypto::PublicKey) -> bool {
-        self.0.borrow().now_view().who_has_transport(key).is_some()
+    fn is_known(&self, key: &PublicKey) -> bool {
+        self.owner(key).is_some()
     }
 }
 
@@ -104,7 +122,9 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let switchboard = Switchboard::start(shutdown.clone());
     let (snapshots, mut snapshot) = watch::channel(Arc::new(directory.clone()));
     let context = Context::of(directory.network(), Environment::Live);
-    let base = Base { config, store, snapshot: snapshot.clone(), switchboard, clock, conduct, shutdown };
+    let founded = u64::try_from(charter.first_statements.len()).unwrap_or(u64::MAX).saturating_add(1);
+    let seen = snapshot.clone();
+    let base = Base { config, store, snapshot: seen, switchboard, clock, conduct, founded, shutdown };
     let RelayKeys { transport, receipts, message_log, directory_log } = keys;
     let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
     let mut directory_part = match (duty, directory_log) {
@@ -119,7 +139,8 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let origin = message_origin(&base.config.name, &snapshot.borrow())?;
     let parts = base.keeper_parts(LogName::Messages, &origin, message_log)?;
     let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
-    let authorise = Arc::new(Known(snapshot.clone()));
+    let known = Known { directory: snapshot.clone(), published: directory_part.log.published() };
+    let authorise = Arc::new(known.clone());
     let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, Limits::default())?;
     let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
@@ -129,6 +150,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         clock,
         store,
         directory: snapshot,
+        known,
         statements,
         directory_log,
         message_log,

@@ -71,8 +71,7 @@ fn speaks_still(session: &Session, peer: &Peer, desk: &Desk) -> bool {
 }
 
 fn identify(session: &Session, desk: &Desk) -> Option<Peer> {
-    let directory = desk.directory.borrow().clone();
-    match directory.now_view().who_has_transport(&session.peer())? {
+    match desk.known.owner(&session.peer())? {
         TransportOwner::ContactPoint(point) => Some(Peer::ContactPoint(point)),
         TransportOwner::Witness(name) => Some(Peer::Witness(name.to_string())),
         TransportOwner::Relay(name) => Some(Peer::Relay(name)),

@@ -1,11 +1,11 @@
 //! Who is who, and the log that says so, in words.
 
 use pouch_control::{
-    ContactPointView, DirectoryView, EntryView, ExerciseView, JoinedView, MemberView, WitnessView,
+    Bytes, ContactPointView, DirectoryView, EntryView, MemberView, RecoveryView, ThresholdsView, WitnessView,
 };
 use pouch_crypto::KeyFingerprint;
 use pouch_directory::{
-    Act, Audience, Directory, Exercise, Mandate, Outcome, SignedStatement, Statement, View,
+    Act, Audience, Directory, Mandate, Outcome, SignedStatement, Statement, Thresholds, View, WaitingRecovery,
 };
 use pouch_notice::visible;
 use pouch_store::Mirror as _;
@@ -13,8 +13,8 @@ use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
 
 use crate::desk::Desk;
 use crate::error::AgentError;
-use crate::exercises::{Stage, may_speak, stage};
 use crate::refusals::Failed;
+use crate::views::exercises::exercise;
 
 pub(crate) fn directory(desk: &Desk) -> DirectoryView {
     let believed = desk.believed.borrow().clone();
@@ -31,34 +31,7 @@ pub(crate) fn directory(desk: &Desk) -> DirectoryView {
         witnesses: view.witnesses().iter().map(|w| WitnessView { name: w.name.to_string() }).collect(),
         quorum: view.quorum(),
         exercises: view.exercises().map(|e| exercise(e, &view, now, desk)).collect(),
-    }
-}
-
-fn exercise(exercise: &Exercise, view: &View<'_>, now: Timestamp, desk: &Desk) -> ExerciseView {
-    let environment = Environment::Exercise(exercise.id);
-    let state = match stage(exercise, view, now) {
-        Stage::Before => "not begun",
-        Stage::Running => "running",
-        Stage::Over if view.exercise_is_closed(exercise.id) => "closed",
-        Stage::Over => "over",
-    };
-    ExerciseView {
-        id: exercise.id.to_string(),
-        name: visible(&exercise.name, true),
-        state: state.to_owned(),
-        participants: exercise.participants.to_vec(),
-        opened_by: exercise.opened_by.clone(),
-        from: exercise.from,
-        until: exercise.until,
-        joined: view
-            .contact_points(environment)
-            .map(|entry| JoinedView {
-                contact_point: entry.contact_point.clone(),
-                signing_key: entry.signing.id(),
-                live_prekeys: view.prekeys(&entry.contact_point, environment, now).len(),
-            })
-            .collect(),
-        speaks: may_speak(environment, desk).is_ok(),
+        thresholds: Some(thresholds(&view.thresholds())),
     }
 }
 
@@ -69,7 +42,29 @@ fn member(record: &pouch_directory::MemberRecord, view: &View<'_>, now: Timestam
         name: visible(&record.name, true),
         suspended: record.suspended,
         root: record.root.id(),
+        next_root: Some(record.next_root),
+        vetoed: view.vetoed(&record.member),
+        recovery: view.recoveries().find(|waiting| waiting.member == record.member).map(recovery),
         contact_points: points.map(|e| point(&e.contact_point, view, now)).collect(),
+    }
+}
+
+fn recovery(waiting: WaitingRecovery) -> RecoveryView {
+    RecoveryView {
+        index: waiting.index,
+        endorsers: waiting.endorsers,
+        new_root: waiting.new_root.id(),
+        effective: waiting.effective,
+    }
+}
+
+fn thresholds(thresholds: &Thresholds) -> ThresholdsView {
+    ThresholdsView {
+        admission: thresholds.admission,
+        network: thresholds.network,
+        recovery: thresholds.recovery,
+        recovery_after_veto: thresholds.recovery_after_veto,
+        recovery_delay_ms: thresholds.recovery_delay_ms,
     }
 }
 
@@ -146,6 +141,14 @@ pub(crate) async fn entries(from: u64, count: u32, desk: &Desk) -> Result<Vec<En
     Ok(views)
 }
 
+/// Some entries as they stand in the log; whoever asks goes on after them.
+pub(crate) async fn raw_entries(from: u64, desk: &Desk) -> Result<Vec<Bytes>, Failed> {
+    Ok(desk.store.entries(from, RAW_AT_ONCE).await?.into_iter().map(Bytes).collect())
+}
+
+/// Entries in one answer: 16 MiB at most.
+const RAW_AT_ONCE: u32 = 256;
+
 fn entry(index: u64, bytes: &[u8], directory: &mut Directory) -> EntryView {
     let statement = SignedStatement::from_bytes(bytes)
         .ok()
@@ -199,8 +202,6 @@ fn act(act: &Act) -> String {
         Act::CloseExercise { exercise } => format!("closes exercise {}", exercise.short()),
         Act::SuspendMember { member, .. } => format!("suspends {member}"),
         Act::ReinstateMember { member } => format!("reinstates {member}"),
-        Act::ChangeNetwork { relays, witnesses, quorum, .. } => {
-            format!("changes the network: {} relays, {quorum} of {} witnesses", relays.len(), witnesses.len())
-        }
+        Act::ChangeNetwork(change) => format!("changes the network: {}", change.words().join("; ")),
     }
 }

@@ -8,7 +8,7 @@ use pouch_wire::{Member, Precedence, Tlp};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Joint {
     /// Propose a statement to the members that are invited to sign it
-    Draft(Box<Propose>),
+    Draft(Box<JointDraft>),
     /// Sign a proposed statement for this node's member
     Sign {
         /// The proposal: its number or its id's beginning
@@ -46,7 +46,7 @@ pub(crate) enum Joint {
 
 /// A statement to be signed by several.
 #[derive(Debug, Args)]
-pub(crate) struct Propose {
+pub(crate) struct JointDraft {
     /// The text of the statement
     #[arg(long, value_name = "FILE")]
     pub(crate) file: PathBuf,

@@ -4,7 +4,7 @@
 use pouch_control::{Answer, Call, Client, ClientError, Compose, JointView};
 use pouch_wire::{ContactPoint, NoticeType, limits};
 
-use crate::args::{Joint, Propose};
+use crate::args::{Joint, JointDraft};
 use crate::commands::compose::{self, addressees, wanted};
 use crate::commands::exercise;
 use crate::config::NodeFiles;
@@ -84,7 +84,7 @@ async fn answered(answer: Answer, client: &Client, out: &Output) -> Result<u8, P
     }
 }
 
-async fn proposal(propose: Propose, me: &ContactPoint, client: &Client) -> Result<Compose, Problem> {
+async fn proposal(propose: JointDraft, me: &ContactPoint, client: &Client) -> Result<Compose, Problem> {
     if !propose.invite.contains(&me.member) {
         return Err(Problem::new(
             Exit::RefusedByPolicy,

@@ -32,12 +32,16 @@ pub(crate) async fn keys(
             let keys = list(&client).await?;
             out.result("keys", &keys, &render::keys(&keys))
         }
-        Keys::Rotate { member_dir, cost: hard } => {
+        Keys::Rotate { member_dir, cost: hard, .. } => {
             rotate(node, &member_dir, hard.throw_away, source, out).await
         }
         Keys::Revoke { key, reason, effective, member_dir, yes } => {
             let revocation = Revocation { key, reason, effective, yes };
             revoke(node, revocation, &member_dir, source, out).await
+        }
+        // Roots lie where no node is; these were done before one was looked for.
+        Keys::Recover(_) | Keys::Veto(_) => {
+            Err(Problem::new(Exit::Internal, "POUCH-CLI-71", "a command without a home"))
         }
         Keys::Fingerprint { contact_point, compare } => {
             fingerprint(node, contact_point, compare.as_deref(), out).await
