@@ -14,7 +14,7 @@ use pouch_notice::{
     Body, Facts, JointFile, JointState, Moment, Notice, SealedOut, StanzaSecret, Verified, body_to_toml,
     proposed, reopen, visible,
 };
-use pouch_store::{Inbox as _, Mirror as _, Outbox as _, OutgoingRow};
+use pouch_store::{Inbox as _, Lookup as _, Mirror as _, Outbox as _, OutgoingRow};
 use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, NoticeId, NoticeType};
 
 use crate::compose::{self, Waiting};
@@ -58,8 +58,12 @@ pub(crate) struct Gathered {
 
 /// Finds a statement by what a person calls it, or one of its signatures, and counts.
 pub(crate) async fn gather(wanted: &str, proofs: Proofs, desk: &Arc<Desk>) -> Result<Gathered, Failed> {
-    let named = named(wanted, desk).await?;
-    let statement = part(named, proofs, desk).await?.ok_or_else(|| not_a_statement(wanted))?;
+    let found = named(wanted, desk).await?;
+    gather_of(found, wanted, proofs, desk).await
+}
+
+async fn gather_of(found: Kept, wanted: &str, proofs: Proofs, desk: &Arc<Desk>) -> Result<Gathered, Failed> {
+    let statement = part(found, proofs, desk).await?.ok_or_else(|| not_a_statement(wanted))?;
     let id = statement.verified.notice_id();
     let Some(joint) = proposed(statement.verified.value()) else {
         return Err(not_a_statement(wanted).into());
@@ -94,7 +98,11 @@ pub(crate) async fn gather(wanted: &str, proofs: Proofs, desk: &Arc<Desk>) -> Re
             }
         }
         for row in desk.store.own_concerning(about).await? {
-            others.extend(own_part(row, proofs, desk).await?);
+            match own_part(row, proofs, desk).await? {
+                OwnPart::Counts(part) => others.push(*part),
+                OwnPart::Refused { code, why } => refused.push((desk.me.clone(), code, why)),
+                OwnPart::NotSentYet => {}
+            }
         }
         if about == id {
             let signs = |part: &&Part| matches!(part.verified.value().body, Body::JointStatement(_));
@@ -133,9 +141,18 @@ async fn named(wanted: &str, desk: &Desk) -> Result<Kept, Failed> {
         Kept::Ours(row) => views::readable(row, desk).and_then(|signed| signs(signed.notice())),
     };
     match concerns {
-        Some(id) => one(&id.to_string(), desk).await,
+        Some(id) => Ok(by_id(id, desk).await?.ok_or_else(|| not_found(&id.to_string()))?),
         None => Ok(found),
     }
+}
+
+/// The notice with this id, and no search for a number.
+async fn by_id(id: NoticeId, desk: &Desk) -> Result<Option<Kept>, AgentError> {
+    let id = id.to_string();
+    if let Some(entry) = desk.store.find_arrival(&id).await?.pop() {
+        return Ok(desk.store.arrival(entry.envelope).await?.map(|row| Kept::Came(Box::new(row))));
+    }
+    Ok(desk.store.find_outgoing(&id).await?.pop().map(|row| Kept::Ours(Box::new(row))))
 }
 
 fn signs(notice: &Notice) -> Option<NoticeId> {
@@ -153,7 +170,14 @@ async fn one(wanted: &str, desk: &Desk) -> Result<Kept, Failed> {
 
 async fn part(kept: Kept, proofs: Proofs, desk: &Arc<Desk>) -> Result<Option<Part>, Failed> {
     match kept {
-        Kept::Ours(row) => Ok(own_part(*row, proofs, desk).await?),
+        Kept::Ours(row) => match own_part(*row, proofs, desk).await? {
+            OwnPart::Counts(part) => Ok(Some(*part)),
+            OwnPart::NotSentYet => Ok(None),
+            OwnPart::Refused { code, why } => {
+                let what = format!("others refuse our own notice now: {why}");
+                Err(refusal(&code, 10, what, "nothing that it proposed is signed by us any more", "").into())
+            }
+        },
         Kept::Came(row) => match inbox::read_alone(&row, desk).await? {
             Reading::Verified(verified) => {
                 Ok(Some(Part { envelope: row.envelope, verified: *verified, proof: row.proof }))
@@ -167,19 +191,29 @@ async fn part(kept: Kept, proofs: Proofs, desk: &Arc<Desk>) -> Result<Option<Par
     }
 }
 
-/// A notice of our own as others verify it; `None` while no relay has accepted it.
-async fn own_part(row: OutgoingRow, proofs: Proofs, desk: &Arc<Desk>) -> Result<Option<Part>, AgentError> {
+/// A notice of our own, judged as others judge it.
+enum OwnPart {
+    /// It holds.
+    Counts(Box<Part>),
+    /// No relay has accepted it yet.
+    NotSentYet,
+    /// Nobody believes it any more: our key was revoked.
+    Refused { code: String, why: String },
+}
+
+/// A notice of our own as others verify it, by what a relay said of it.
+async fn own_part(row: OutgoingRow, proofs: Proofs, desk: &Arc<Desk>) -> Result<OwnPart, AgentError> {
     let carried = desk.store.carriages(row.envelope).await?.into_iter();
     let Some((relay, receipt)) = carried.filter_map(|c| c.receipt.map(|r| (c.relay, r))).next() else {
-        return Ok(None);
+        return Ok(OwnPart::NotSentYet);
     };
     if row.damaged || row.secret.is_empty() {
-        return Ok(None);
+        return Err(AgentError::Damaged(format!("sent message {}", row.envelope.short())));
     }
     let damaged = |error: String| AgentError::Damaged(error);
     let sealed = SealedOut::from_bytes(&row.sealed)?;
     let header = Header::from_bytes(sealed.header_bytes())?;
-    let Some(first) = header.recipients.first() else { return Ok(None) };
+    let Some(first) = header.recipients.first() else { return Ok(OwnPart::NotSentYet) };
     let arrived = sealed.as_delivered(&first.contact_point, &receipt).map_err(|e| damaged(e.to_string()))?;
     let secret = desk.vault.unwrap(&secret_of(row.envelope), &row.secret)?;
     let opened = reopen(arrived, StanzaSecret::from_bytes(&secret)?).map_err(|e| damaged(e.to_string()))?;
@@ -206,9 +240,13 @@ async fn own_part(row: OutgoingRow, proofs: Proofs, desk: &Arc<Desk>) -> Result<
         inclusion: inclusion.as_ref(),
         now: (desk.clock)(),
     };
-    // One that nobody believes any more, because our key was revoked, is not counted here either.
-    let verified = opened.verify(&facts).ok();
-    Ok(verified.map(|verified| Part { envelope: row.envelope, verified, proof }))
+    Ok(match opened.verify(&facts) {
+        Ok(verified) => OwnPart::Counts(Box::new(Part { envelope: row.envelope, verified, proof })),
+        Err(refused) => OwnPart::Refused {
+            code: refused.verdict.code().to_owned(),
+            why: refused.verdict.decisive().map(|c| c.words.clone()).unwrap_or_default(),
+        },
+    })
 }
 
 /// What binds the kept secret of a message of ours to its place.
@@ -441,11 +479,17 @@ pub(crate) async fn tell(notice: &Notice, desk: &Arc<Desk>) -> Result<(), AgentE
     if !matches!(notice.body, Body::JointStatement(_) | Body::Response(_) | Body::Cancellation(_)) {
         return Ok(());
     }
-    // Most answers and withdrawals concern no joint statement.
-    let gathered = match gather(&named.id.to_string(), Proofs::AsKept, desk).await {
+    // Most answers and withdrawals concern no joint statement; and what is kept already is not lost because
+    // it cannot be counted now.
+    let counted = match by_id(named.id, desk).await {
+        Ok(Some(found)) => gather_of(found, &named.id.to_string(), Proofs::AsKept, desk).await,
+        Ok(None) => return Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    let gathered = match counted {
         Ok(gathered) => gathered,
-        Err(Failed::Told(_)) => return Ok(()),
-        Err(Failed::Agent(error)) => return Err(error),
+        Err(Failed::Agent(error)) if error.is_fatal() => return Err(error),
+        Err(_) => return Ok(()),
     };
     let statement = gathered.statement.verified.value();
     let number = statement.full_number();

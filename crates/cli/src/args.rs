@@ -15,7 +15,7 @@ pub(crate) use ceremonies::{
     AuthoriseOffice, Endorse, Join, Place, Proposal, Propose, ProposeChange, Recover, RootRotation,
     ThresholdArgs, Veto,
 };
-pub(crate) use exercises::{Exercise, Root};
+pub(crate) use exercises::{Exercise, Root, SignExercise};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
 pub(crate) use joint::{Joint, JointDraft};
 pub(crate) use messages::{

@@ -122,6 +122,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::CheckConfig(check) => {
             services::check_config(check.file.as_deref().unwrap_or(&global.config), out)?;
         }
+        Command::Exercise(args::Exercise::Sign(sign)) => exercise::sign(&sign, &source()?, out)?,
         Command::Send(send) if send.template => compose::template(send.compose.notice_type, out),
         Command::Explain { code } => explain::explain(&code, out)?,
         Command::Completions { shell } => {

@@ -36,6 +36,8 @@ pub(crate) enum Exercise {
         #[arg(long)]
         yes: bool,
     },
+    /// Sign a statement about an exercise with a root key that is kept offline; needs no node
+    Sign(SignExercise),
     /// Exercises of the network, and who has joined them
     List,
     /// Let this node take part: it makes a key for the exercise, and the member's root authorises it
@@ -62,10 +64,27 @@ pub(crate) enum Exercise {
 /// Who signs, and what becomes of the statement.
 #[derive(Debug, Args)]
 pub(crate) struct Root {
+    /// The member's folder with the root key; without it the statement is written unsigned, for
+    /// `pouch exercise sign` where the key is
+    #[arg(long, value_name = "DIR", required_unless_present = "output")]
+    pub(crate) member_dir: Option<PathBuf>,
+    /// Write the statement here, for `pouch directory submit`, instead of publishing it
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// A statement about an exercise, and the key that it needs.
+#[derive(Debug, Args)]
+pub(crate) struct SignExercise {
+    /// The statement, written by another of these commands with --output
+    pub(crate) file: PathBuf,
     /// The member's folder with the root key
     #[arg(long, value_name = "DIR")]
     pub(crate) member_dir: PathBuf,
-    /// Write the signed statement here, instead of publishing it
+    /// Where to write it, signed
     #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    pub(crate) output: PathBuf,
+    /// Sign without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }

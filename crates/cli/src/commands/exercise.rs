@@ -2,18 +2,18 @@
 //! own keys are made here and never leave this machine.
 
 use pouch_control::{Answer, Call, Client, ClientError, DirectoryView, ExerciseView};
-use pouch_crypto::{KeyFingerprint, SigningKey};
+use pouch_crypto::{KeyFingerprint, SigningKey, sha256};
 use pouch_directory::{Act, ContactPointEntry, OfficerEntry};
 use pouch_notice::visible;
-use pouch_wire::{Canonical as _, ContactPoint, Environment, ExerciseId, Member, Set};
+use pouch_wire::{ContactPoint, Environment, ExerciseId, Member, Set};
 
-use crate::args::{Exercise, Root};
+use crate::args::{Exercise, Root, SignExercise};
 use crate::clock;
-use crate::commands::keys::{directory, own_entry, parse_time, publish, root_of};
-use crate::commands::network::{bounded, full_mandate, signed, text};
+use crate::commands::keys::{directory, own_entry, parse_time, root_of};
+use crate::commands::network::{bounded, full_mandate, text};
+use crate::commands::statements::{Carried, root as root_in, submit};
 use crate::config::NodeFiles;
 use crate::exit::Exit;
-use crate::files;
 use crate::keyring::{KeyRing, cost, name};
 use crate::output::{Output, confirm};
 use crate::passphrase::Source;
@@ -40,6 +40,7 @@ pub(crate) async fn exercise(
     let view = directory(&client).await?;
     let office = Office { node, client, view, source, out };
     match command {
+        Exercise::Sign(_) => Err(Problem::usage("this command needs no node")),
         Exercise::List => {
             let exercises = &office.view.exercises;
             out.result("exercises", exercises, &render::exercises(exercises, clock::now()))
@@ -61,8 +62,10 @@ impl Office<'_> {
         &self.node.config.contact_point
     }
 
-    fn root(&self, root: &Root) -> Result<SigningKey, Problem> {
-        root_of(&self.view, self.me(), &root.member_dir, self.source)
+    /// The root key, when it is here.
+    fn root(&self, root: &Root) -> Result<Option<SigningKey>, Problem> {
+        let folder = root.member_dir.as_ref();
+        folder.map(|folder| root_of(&self.view, self.me(), folder, self.source)).transpose()
     }
 
     async fn open(
@@ -94,10 +97,9 @@ impl Office<'_> {
             from: from.map_or(Ok(now), parse_time)?,
             until: parse_time(until)?,
         };
-        let root_key = self.root(root)?;
-        let statement = signed(act, self.view.network, &[&root_key])?;
-        let id = statement_id(&statement)?;
-        self.publish_or_write(statement, root, "opens the exercise").await?;
+        let carried = self.enact(act, self.root(root)?, root, "opens the exercise").await?;
+        // An exercise's id is that of the statement that opens it.
+        let id = ExerciseId(sha256(&carried.signed.statement));
         let value = serde_json::json!({ "id": id.to_string(), "name": name });
         self.out.result("exercise", &value, &format!("EXERCISE {name}  {id}"))?;
         self.out.next(&format!("each participating office joins: pouch exercise join {}", id.short()));
@@ -122,10 +124,8 @@ impl Office<'_> {
             return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-EXR-15", "the exercise was not closed")
                 .next("confirm on a terminal, or give --yes"));
         }
-        let root_key = self.root(root)?;
         let act = Act::CloseExercise { exercise: id_of(exercise)? };
-        let statement = signed(act, self.view.network, &[&root_key])?;
-        self.publish_or_write(statement, root, "closes the exercise").await
+        self.enact(act, self.root(root)?, root, "closes the exercise").await.map(drop)
     }
 
     /// Makes the exercise's signing key beside the live one and lets the root authorise it. Nothing is lost if
@@ -151,12 +151,11 @@ impl Office<'_> {
             Answer::Keys(_) => {}
             _ => return Err(ClientError::Unexpected.into()),
         }
-        let (network, live) = own_entry(&self.client, self.me()).await?;
+        let (_, live) = own_entry(&self.client, self.me()).await?;
         let environment = Environment::Exercise(id);
         let entry = ContactPointEntry { environment, signing: key.public(), ..live };
         let act = Act::AuthoriseContactPoint(Box::new(entry));
-        let statement = signed(act, network, &[&root_key])?;
-        self.publish_or_write(statement, root, "lets this office take part").await?;
+        self.enact(act, root_key, root, "lets this office take part").await?;
         self.out.line(&format!("digits {}", KeyFingerprint::of(&key.public().id())));
         self.out.next(&format!(
             "nothing: the node publishes its sealing keys for EXERCISE {} by itself; then: pouch send --exercise {} ...",
@@ -184,27 +183,38 @@ impl Office<'_> {
             person: text(&request.person)?,
             mandate: full_mandate()?,
         };
-        let root_key = self.root(root)?;
         let act = Act::AuthoriseOfficer(Box::new(entry));
-        let statement = signed(act, self.view.network, &[&root_key])?;
-        self.publish_or_write(statement, root, "authorises the officer for the exercise").await
+        self.enact(act, self.root(root)?, root, "authorises the officer for the exercise").await.map(drop)
     }
 
-    async fn publish_or_write(
+    /// Puts a statement into the directory, or into a file: signed when the key is here.
+    async fn enact(
         &self,
-        statement: pouch_wire::Blob<{ pouch_wire::limits::STATEMENT_BYTES }>,
+        act: Act,
+        key: Option<SigningKey>,
         root: &Root,
         does: &str,
-    ) -> Result<(), Problem> {
-        let Some(path) = &root.output else {
-            let index = publish(&self.client, statement).await?;
-            self.out.say(&format!("The directory's entry {index} {does}."));
-            return Ok(());
+    ) -> Result<Carried, Problem> {
+        let unsigned = Carried::new(self.view.network, act)?;
+        let carried = match &key {
+            Some(key) => unsigned.with(key)?,
+            None => unsigned,
         };
-        files::write_new(path, &statement)?;
-        self.out.say(&format!("The statement that {does} is in {}.", path.display()));
-        self.out.next(&format!("publish it from any node: pouch directory submit {}", path.display()));
-        Ok(())
+        let Some(path) = &root.output else {
+            let index = submit(&self.client, carried.entry()?).await?;
+            self.out.say(&format!("The directory's entry {index} {does}."));
+            return Ok(carried);
+        };
+        carried.write(path)?;
+        let file = path.display();
+        self.out.say(&format!("The statement that {does} is in {file}."));
+        self.out.next(&match key {
+            Some(_) => format!("publish it from any node: pouch directory submit {file}"),
+            None => {
+                format!("where the root key is: pouch exercise sign {file} --member-dir DIR --output SIGNED")
+            }
+        });
+        Ok(carried)
     }
 
     fn called(&self, wanted: &str) -> Result<&ExerciseView, Problem> {
@@ -253,9 +263,41 @@ fn id_of(exercise: &ExerciseView) -> Result<ExerciseId, Problem> {
     exercise.id.parse().map(ExerciseId).map_err(|_| ClientError::Unexpected.into())
 }
 
-/// An exercise's id is that of the statement that opens it.
-fn statement_id(signed: &[u8]) -> Result<ExerciseId, Problem> {
-    let signed = pouch_directory::SignedStatement::from_bytes(signed)
-        .map_err(|error| Problem::new(Exit::Internal, "POUCH-CLI-05", error.to_string()))?;
-    Ok(ExerciseId(pouch_crypto::sha256(&signed.statement)))
+/// Signs a statement about an exercise with a root key that no node is near. Nothing else is signed here: a
+/// root key that signs whatever is put before it is everybody's.
+pub(crate) fn sign(command: &SignExercise, source: &Source, out: &Output) -> Result<(), Problem> {
+    let SignExercise { file, member_dir, output, yes } = command;
+    let carried = Carried::read(file)?;
+    if !about_an_exercise(&carried.statement.act) {
+        let what = format!("{}: is not about an exercise", file.display());
+        return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-EXR-17", what)
+            .why(format!("it {}", carried.words().join(" ")))
+            .next("ask whoever sent it what it is for; sign nothing that you did not expect"));
+    }
+    // What is signed is shown, however quiet the command is.
+    let network = carried.statement.network.short();
+    out.show(&format!(
+        "For the network {network}: {}\ndigits {}",
+        carried.words().join("\n"),
+        carried.digits()
+    ));
+    if !yes && !confirm("Sign it with the root key?") {
+        return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-EXR-15", "nothing was signed")
+            .next("confirm on a terminal, or give --yes"));
+    }
+    let signed = carried.with(&root_in(member_dir, source)?)?;
+    signed.write(output)?;
+    let value = serde_json::json!({ "file": output, "words": signed.words(), "digits": signed.digits() });
+    out.result("exercise-signed", &value, &format!("signed; in {}", output.display()))?;
+    out.next(&format!("publish it from any node: pouch directory submit {}", output.display()));
+    Ok(())
+}
+
+fn about_an_exercise(act: &Act) -> bool {
+    match act {
+        Act::OpenExercise { .. } | Act::CloseExercise { .. } => true,
+        Act::AuthoriseContactPoint(entry) => entry.environment != Environment::Live,
+        Act::AuthoriseOfficer(entry) => entry.environment != Environment::Live,
+        _ => false,
+    }
 }

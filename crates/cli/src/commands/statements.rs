@@ -159,12 +159,18 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
             format!("  with effect from {}", clock::utc(*effective)),
         ],
         Act::AuthoriseContactPoint(entry) => vec![
-            format!("authorises {} with signing key {}", entry.contact_point, entry.signing.id().short()),
+            format!(
+                "authorises {}{} with signing key {}",
+                entry.contact_point,
+                within(entry.environment),
+                entry.signing.id().short()
+            ),
             format!("  its node's key {}, telephone {}", entry.transport.id().short(), &*entry.telephone),
         ],
         Act::AuthoriseOfficer(entry) => vec![format!(
-            "authorises an officer of {}: {} with key {}",
+            "authorises an officer of {}{}: {} with key {}",
             entry.contact_point,
+            within(entry.environment),
             &*entry.title,
             entry.key.id().short()
         )],
@@ -174,10 +180,24 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
         Act::PublishPrekeys { contact_point, prekeys, .. } => {
             vec![format!("publishes {} sealing keys of {contact_point}", prekeys.len())]
         }
-        Act::OpenExercise { name, .. } => vec![format!("opens the exercise {:?}", &**name)],
-        Act::CloseExercise { .. } => vec!["ends an exercise at once".to_owned()],
+        Act::OpenExercise { name, participants, from, until } => {
+            let members: Vec<&str> = participants.iter().map(|member| member.as_str()).collect();
+            vec![
+                format!("opens the exercise {:?} for {}", &**name, members.join(", ")),
+                format!("  from {} until {}", clock::utc(*from), clock::utc(*until)),
+            ]
+        }
+        Act::CloseExercise { exercise } => vec![format!("ends exercise {exercise} at once")],
     };
     lines.iter().map(|line| visible(line, true)).collect()
+}
+
+/// Says of what belongs to an exercise that it does.
+fn within(environment: pouch_wire::Environment) -> String {
+    match environment {
+        pouch_wire::Environment::Live => String::new(),
+        pouch_wire::Environment::Exercise(id) => format!(" in EXERCISE {}", id.short()),
+    }
 }
 
 /// The root key in a member's folder.

@@ -125,7 +125,9 @@ impl Inbox for AgentStore {
     }
 
     async fn owed(&self, limit: u32) -> Result<Vec<ArrivalEntry>, StoreError> {
-        let sql = format!("SELECT {ENTRY} FROM inbox WHERE owes = 1 ORDER BY arrived_at LIMIT ?1");
+        let sql = format!(
+            "SELECT {ENTRY} FROM inbox WHERE owes = 1 ORDER BY exercise IS NOT NULL, arrived_at LIMIT ?1"
+        );
         self.0.call(move |db| entries(db, &sql, params![limit])).await
     }
 

@@ -208,7 +208,7 @@ fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<Uncarri
         "SELECT o.envelope, o.precedence, r.recipient, o.exercise FROM rung r JOIN outbox o USING (envelope)
         WHERE r.rung < 2 AND o.not_after > ?2
         AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
-        ORDER BY o.precedence, o.rowid, r.recipient";
+        ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, r.recipient";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params![relay, int(now.0)])?;
     let mut found: Vec<UncarriedRow> = Vec::new();
