@@ -1,6 +1,6 @@
 //! Exercises: opened, joined, played and closed by commands, beside live traffic that they never touch.
 
-use pouch_testkit::stage::{Node, Outcome, PATIENCE, Party, Stage, is, word};
+use pouch_testkit::stage::{Node, Officer, Outcome, PATIENCE, Party, Stage, is, word};
 use serde_json::Value;
 
 use crate::network::{Network, green, inbox_with, refused, tell};
@@ -206,5 +206,101 @@ async fn what_was_written_before_the_end_is_not_sent_after_it() {
     }
     refused(&join(&md, &stage, "md").await, 23, "POUCH-EXR-12");
     network.nodes.push(md);
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn an_office_joins_while_its_root_key_is_offline() {
+    let mut network = three().await;
+    let stage = network.stage.clone();
+    let [nl, md, _] = network.nodes.as_mut_slice() else { panic!("three nodes") };
+    done(&open(nl, &stage, "nl", NAME, "NL,MD").await);
+    playable(md, &[]).await;
+    let (asked, signed) = (stage.path("join.pouch"), stage.path("join-signed.pouch"));
+    done(&md.run(&["exercise", "join", NAME, "--throw-away", "--output", &asked]).await.unwrap());
+    // What nobody signed has no effect, and the directory's keeper does not take it.
+    let early = md.run(&["directory", "submit", &asked]).await.unwrap();
+    assert!(early.exit != 0 && early.stderr.contains("POUCH-"), "{}", early.stderr);
+    let (dir, passphrase) = (stage.path("md-root"), stage.passphrase("md-root"));
+    let sign = [
+        "exercise",
+        "sign",
+        &asked,
+        "--member-dir",
+        &dir,
+        "--output",
+        &signed,
+        "--passphrase-file",
+        &passphrase,
+    ];
+    let unasked = stage.program.run(&sign).await.unwrap();
+    refused(&unasked, 23, "POUCH-EXR-15");
+    assert!(unasked.stderr.contains("authorises MD/policy in EXERCISE"), "{}", unasked.stderr);
+    // Nothing that is live is signed so.
+    let live = stage.path("live.pouch");
+    std::fs::copy(stage.path("md/contact-point.toml"), &live).unwrap();
+    let wrong = [
+        "exercise",
+        "sign",
+        &live,
+        "--member-dir",
+        &dir,
+        "--output",
+        &signed,
+        "--passphrase-file",
+        &passphrase,
+    ];
+    refused(&stage.program.run(&wrong).await.unwrap(), 1, "POUCH-CER-01");
+    stage.program.ok(&[&sign[..], &["--yes"]].concat()).await.unwrap();
+    md.ok(&["directory", "submit", &signed]).await.unwrap();
+    playable(md, &["MD/policy"]).await;
+    assert_eq!(exercise_keys(&stage, "md").len(), 1, "the key never left");
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn a_state_s_officers_approve_in_a_drill_with_keys_of_the_drill() {
+    let officer = Officer { folder: "officer-1".to_owned(), title: "Duty officer".to_owned() };
+    let nl = Party { officers: vec![officer], ..Party::simple("NL/technical") };
+    let mut network = Network::start(vec![nl, Party::simple("MD/policy")]).await;
+    let stage = network.stage.clone();
+    playing(&mut network).await;
+    let [nl, md] = network.nodes.as_mut_slice() else { panic!("two nodes") };
+    let flash = [
+        "--exercise",
+        NAME,
+        "--to",
+        "MD/policy",
+        "--precedence",
+        "flash",
+        "--yes",
+        "--subject",
+        "S",
+        "--text",
+        "T",
+    ];
+    refused(&nl.run(&[&["send"], &flash[..]].concat()).await.unwrap(), 24, "POUCH-AGT-38");
+    let draft = nl.json(&[&["draft"], &flash[..]].concat()).await.unwrap();
+    let id = word(&draft, "id").to_owned();
+    let approve = |key: String| {
+        let (passphrase, id, nl) = (stage.passphrase("officer-1"), id.clone(), &*nl);
+        async move {
+            nl.run(&["approve", &id, "--key", &key, "--passphrase-file", &passphrase, "--yes"]).await.unwrap()
+        }
+    };
+    // The officer's live key says nothing in a drill.
+    refused(&approve(stage.path("officer-1/officer.pem")).await, 11, "POUCH-AGT-36");
+    let (dir, passphrase) = (stage.path("drill-officer"), stage.passphrase("officer-1"));
+    let init =
+        ["init", "officer", "--contact-point", "NL/technical", "--title", "Duty officer", "--person", "P"];
+    let more = ["--dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
+    stage.program.ok(&[&init[..], &more].concat()).await.unwrap();
+    let request = stage.path("drill-officer/officer.toml");
+    done(&by_root(nl, &stage, "nl", &["exercise", "officer", NAME, "--request", &request]).await);
+    done(&approve(stage.path("drill-officer/officer.pem")).await);
+    let sent = nl.json(&["release", &id]).await.unwrap();
+    md.received(word(&sent, "envelope")).await.unwrap();
+    let shown = md.ok(&["show", word(&sent, "envelope")]).await.unwrap();
+    assert!(shown.contains("approved by 1 officer") && shown.contains("THIS IS A DRILL"), "{shown}");
     network.stop().await;
 }
