@@ -342,11 +342,7 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
         )
         .into());
     }
-    let recipients: Vec<ContactPoint> = {
-        let mut all: Vec<ContactPoint> = notice.addressees().cloned().collect();
-        all.sort();
-        all
-    };
+    let recipients = sorted(notice);
     let (environment, precedence) = (notice.environment, notice.precedence);
     let (created, not_after) = (notice.created, notice.not_after);
     let concerns = notice.concerns.as_ref().map(|named| named.id);
@@ -374,6 +370,12 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     }
     desk.wake_outbox();
     Ok((envelope, signed))
+}
+
+fn sorted(notice: &Notice) -> Vec<ContactPoint> {
+    let mut all: Vec<ContactPoint> = notice.addressees().cloned().collect();
+    all.sort();
+    all
 }
 
 /// How a notice is written that cannot leave without its officers.

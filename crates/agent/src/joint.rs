@@ -310,15 +310,7 @@ pub(crate) async fn sign(wanted: &str, desk: &Arc<Desk>) -> Result<Answer, Faile
     may_sign(&gathered, desk)?;
     let notice = gathered.statement.verified.value();
     let fields = body_to_toml(&notice.body).map_err(|error| crate::refusals::fields(&error))?;
-    let subject = "We sign: ".to_owned() + &notice.subject;
-    // A subject has 200 bytes; the statement's own may have as many.
-    let subject: String = subject
-        .chars()
-        .scan(0_usize, |len, c| {
-            *len = len.saturating_add(c.len_utf8());
-            (*len <= 200).then_some(c)
-        })
-        .collect();
+    let subject = shortened(&format!("We sign: {}", notice.subject.as_str()));
     let asked =
         answer_to_all(notice, gathered.state.statement, NoticeType::JointStatement, subject, fields, desk);
     let waiting = compose::compose(asked, desk).await?;
@@ -329,6 +321,16 @@ pub(crate) async fn sign(wanted: &str, desk: &Arc<Desk>) -> Result<Answer, Faile
     }
     send_or_keep(waiting, desk).await
 }
+
+/// As much as a subject line holds.
+fn shortened(subject: &str) -> String {
+    let fits = |end: &usize| *end <= SUBJECT_BYTES && subject.is_char_boundary(*end);
+    let end = (0..=subject.len()).rev().find(fits).unwrap_or(0);
+    subject.get(..end).unwrap_or_default().to_owned()
+}
+
+/// A notice's subject, in bytes.
+const SUBJECT_BYTES: usize = 200;
 
 fn may_sign(gathered: &Gathered, desk: &Desk) -> Result<(), Refusal> {
     let (state, me) = (&gathered.state, &desk.me.member);
@@ -498,4 +500,17 @@ pub(crate) async fn tell(notice: &Notice, desk: &Arc<Desk>) -> Result<(), AgentE
         .of(gathered.statement.envelope)
         .numbered(number, statement.precedence);
     desk.tell(happening.within(statement.environment, desk)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn a_subject_is_cut_where_a_character_ends() {
+        assert_eq!(shortened("We sign: A call"), "We sign: A call");
+        let long = format!("{}\u{e9}", "x".repeat(199));
+        assert_eq!(shortened(&long), "x".repeat(199));
+        assert_eq!(shortened(&"x".repeat(400)).len(), 200);
+    }
 }
