@@ -15,6 +15,7 @@ mod wild;
 mod exercises;
 mod followed;
 mod frames;
+mod gossip;
 mod inside;
 mod logs;
 mod officers;
