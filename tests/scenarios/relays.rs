@@ -97,7 +97,13 @@ async fn a_flash_goes_through_the_other_relay_at_once_when_one_is_dead() {
         "a flash with one relay of two dead: command {queued:.2?}, received {there:.2?}, confirmed {:.2?}",
         sending.elapsed()
     );
-    // The directory is still read, and as fresh as its witnesses left it: also by one that begins anew.
+    // The directory is still read, and as fresh as its witnesses left it: also by one that begins anew, and
+    // from a relay that was killed itself meanwhile.
+    network.followers.pop().unwrap().kill().await.unwrap();
+    let (folder, charter) =
+        (network.stage.path("relay-2/log/directory"), network.stage.path("charter.pouch"));
+    network.stage.program.ok(&["directory", "verify", &folder, "--charter", &charter]).await.unwrap();
+    network.followers.push(network.stage.start_relay_number(2).await.unwrap());
     let size = network.nodes[0].json(&["status"]).await.unwrap()["directory_size"].clone();
     network.nodes.pop().unwrap().stop().await.unwrap();
     std::fs::remove_dir_all(network.stage.dir().join("ba/data")).unwrap();

@@ -278,3 +278,52 @@ async fn relays_come_move_and_go_as_the_directory_says() {
     drop(line);
     scene.end().await;
 }
+
+#[tokio::test]
+async fn another_relay_sequences_when_the_directory_names_it_first_and_the_log_goes_on() {
+    let mut scene = Scene::with_relays(2).await;
+    let roots = ["nl", "md"].map(|member| scene.member_root(member));
+    let line = scene.line_of("witness-2").await;
+    let before = scene.directory().await;
+    let mut relays = before.now_view().relays().to_vec();
+    relays.reverse();
+    let index = line.publish(scene.network(), with(&before, relays), &[&roots[0], &roots[1]]).await.unwrap();
+    // What comes after it is the next one's to enter.
+    let act = new_telephone(&before, "+1 555 0199");
+    let md = scene.member_root("md");
+    assert_eq!(line.publish(scene.network(), act.clone(), &[&md]).await.unwrap_err(), "POUCH-RLY-33");
+    // Both stop: one has to cease, and the other has no keys to begin with.
+    let (first, second) = (scene.take_relay(), scene.take_follower());
+    assert_eq!((first.ends().await.unwrap(), second.ends().await.unwrap()), (1, 1));
+    for (folder, code) in [("relay", "POUCH-RLY-32"), ("relay-2", "POUCH-RLY-35")] {
+        let log = std::fs::read_to_string(scene.stage.path(&format!("{folder}/relay.log"))).unwrap();
+        assert!(log.contains(code), "{code}: {log}");
+    }
+    let [first, second] = ["relay", "relay-2"].map(|folder| KeyFolder::of(&scene.stage, folder));
+    first.hand_over_log("directory-log", &second);
+    scene.start_follower(2).await;
+    scene.start_relay().await;
+    // At the first relay, which passes it on now.
+    let line = scene.line_of("witness-2").await;
+    let entered = async {
+        loop {
+            match line.publish(scene.network(), act.clone(), &[&md]).await {
+                Ok(index) => return index,
+                Err(code) => assert_eq!(code, "POUCH-RLY-34"),
+            }
+        }
+    };
+    assert_eq!(soon(entered).await, index + 1);
+    for folder in ["nl", "md", "ba"] {
+        let grown = |event: &Value| {
+            is(event, "kind", "directory") && word(event, "words").contains(&format!("{} entries", index + 2))
+        };
+        scene.node(folder).watcher.wait_for("the new sequencer's entry", PATIENCE, grown).await.unwrap();
+        let status = scene.node(folder).json(&["status"]).await.unwrap();
+        assert_eq!(status["alarms"], serde_json::json!([]), "{folder}: the log went on as one");
+    }
+    let envelope = scene.sends("nl", "BA/technical", "All is quiet here.").await;
+    scene.shows("ba", &envelope, "All is quiet here.").await;
+    drop(line);
+    scene.end().await;
+}

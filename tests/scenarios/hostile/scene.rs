@@ -137,6 +137,11 @@ impl Scene {
         self.followers.pop().unwrap()
     }
 
+    /// The process of the first relay.
+    pub(crate) fn take_relay(&mut self) -> Service {
+        self.relay.take().unwrap()
+    }
+
     /// The relay's database; the relay must be stopped.
     pub(crate) fn relay_store(&self) -> RelayStore {
         self.store_of_relay(1)
