@@ -77,6 +77,7 @@ async fn a_message_goes_to_both_relays_and_is_shown_once() {
 }
 
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "the figure is for whoever reads the run, and decides nothing")]
 async fn a_flash_goes_through_the_other_relay_at_once_when_one_is_dead() {
     let mut network = at_both(&["NL/technical", "MD/policy", "BA/technical"]).await;
     let before = tell(&network.nodes[0], "MD/policy", "While both live").await;
