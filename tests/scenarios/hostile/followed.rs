@@ -272,6 +272,14 @@ async fn relays_come_move_and_go_as_the_directory_says() {
     assert!(log.contains("POUCH-RLY-30"), "{log}");
     let gone = |event: &Value| is(event, "kind", "link") && word(event, "words").contains("relay-3 ended");
     scene.node("nl").watcher.wait_for("the end of the link", PATIENCE, gone).await.unwrap();
+    // Its key still reads the directory, to learn so, and does nothing else.
+    let key = KeyFolder::of(&scene.stage, "relay-3").signing("transport");
+    let dismissed = scene.dial(&key).await.unwrap();
+    let directory = dismissed.directory(&scene.charter).await;
+    assert!(directory.now_view().relay("relay-3").is_none());
+    let act = new_telephone(&directory, "+1 555 0199");
+    let refused = dismissed.publish(scene.network(), act, &[&scene.member_root("md")]).await;
+    assert_eq!(refused.unwrap_err(), "POUCH-RLY-29");
     let config = scene.stage.path("relay-3/relay.toml");
     let again = scene.stage.program.run(&["relay", "run", "--config", &config]).await.unwrap();
     assert!(again.exit == 1 && again.stderr.contains("POUCH-RLY-30"), "{again:?}");
