@@ -23,6 +23,7 @@ mod monitor;
 mod office;
 mod outbox;
 mod prekeys;
+mod publishing;
 mod receipts;
 mod refusals;
 mod run;
