@@ -161,12 +161,9 @@ impl Lie for LogLie {
         let began = Instant::now();
         match self {
             // The log grows, and the victim is to see something else than the others.
-            Self::Freeze | Self::Omit | Self::WrongLeaf | Self::DuplicateIndex => {
-                town.rotates("nl").await?;
-                town.sends("nl", "md", "routine").await?;
-            }
-            Self::SplitView => {
-                town.rotates("nl").await?;
+            Self::Freeze | Self::Omit | Self::WrongLeaf | Self::DuplicateIndex | Self::SplitView => {
+                town.rotates("ba").await?;
+                grown_at(town, "nl", size).await?;
                 town.sends("nl", "md", "routine").await?;
             }
             // The command waits for a key that never comes into use.
@@ -199,7 +196,7 @@ async fn grown(town: &Town, size: u64) -> Result<(), StageError> {
 }
 
 /// Waits until a node's directory has more entries than this.
-async fn grown_at(town: &Town, folder: &str, size: u64) -> Result<(), StageError> {
+pub(super) async fn grown_at(town: &Town, folder: &str, size: u64) -> Result<(), StageError> {
     for _ in 0..900 {
         if town.directory_size(folder).await? > size {
             return Ok(());
