@@ -14,7 +14,8 @@ use pouch_wire::{ContactPoint, EnvelopeId, Precedence};
 use tokio::time::Instant;
 
 use super::codes::{CONTACT_LOST, GAP, HELD_BACK, OVERDUE, REPEATED, WITHHELD};
-use super::log_lies::{Frozen, grown_at, is_of};
+use super::forger::Forger;
+use super::log_lies::{Frozen, grown_at, is_of, settled};
 use super::runs::{Expected, Lie};
 use super::town::{Town, office};
 
@@ -280,8 +281,8 @@ fn presented_once(town: &Town) -> Result<(), StageError> {
 
 /// BA takes a new key, NL writes and knows of it; MD is shown the directory of before.
 async fn stale(town: &Town) -> Result<Instant, StageError> {
-    town.liar.begins(Stale(Frozen::new(point("md")?)));
-    let size = town.directory_size("nl").await?;
+    let size = settled(town).await?;
+    town.liar.begins(Stale(Frozen::now(point("md")?, &Forger::of(town)?)?));
     town.rotates("ba").await?;
     let began = Instant::now();
     grown_at(town, "nl", size).await?;
