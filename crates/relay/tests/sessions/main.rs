@@ -20,3 +20,4 @@ mod world;
 mod delivering;
 mod keeping;
 mod lying;
+mod naming;
