@@ -16,7 +16,7 @@ use pouch_notice::{
     spoken_check, visible,
 };
 use pouch_store::{ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Outbox as _, OutgoingRow};
-use pouch_wire::{Canonical as _, EnvelopeId, Environment, Timestamp, encode_hex};
+use pouch_wire::{Canonical as _, EnvelopeId, Environment, Member, Timestamp, encode_hex};
 use tracing::error;
 
 use crate::compose::Waiting;
@@ -123,7 +123,7 @@ fn sentence(verified: &Verified<Notice>, desk: &Desk) -> String {
     let notice = verified.value();
     let directory = desk.directory();
     let view = directory.now_view();
-    let state = view.member(&notice.sender.member).map_or_else(String::new, |m| visible(&m.name, true));
+    let state = named(&notice.sender.member, &view);
     let age = span(notice.created, (desk.clock)());
     let officers = verified.release().map_or(0, |r| r.approved_by.len());
     let approved =
@@ -139,6 +139,16 @@ fn sentence(verified: &Verified<Notice>, desk: &Desk) -> String {
         "{state}, {} contact point.{news} Signed {age} ago{approved}. {witnesses}.{reservation}",
         notice.sender.office
     )
+}
+
+/// A member's name with its code: names are chosen by those who have them, codes are told apart by the
+/// directory.
+fn named(member: &Member, view: &View<'_>) -> String {
+    let name = view.member(member).map_or_else(String::new, |record| visible(&record.name, true));
+    match view.looks_like(member) {
+        None => format!("{name} ({member})"),
+        Some(other) => format!("{name} ({member}, NOT {}, whose name looks the same)", other.member),
+    }
 }
 
 /// For how long a key that took another's place is named loudly.
