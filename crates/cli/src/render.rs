@@ -93,6 +93,7 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     }
     if row.verdict.colour != "green" {
         lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
+        lines.push(format!("    what to do: {}", safe(&row.verdict.next)));
     }
     let acknowledged = match row.acknowledged_at {
         Some(at) => Some(format!("    acknowledged {} ({})", age(at, now), utc(at))),
