@@ -17,11 +17,13 @@ use pouch_wire::{
 use rand::Rng as _;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::time::Instant;
+use tracing::info;
 
 use crate::caught_up::CaughtUp;
 use crate::clocks::Clocks;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
+use crate::handed::Handed;
 use crate::hearsay::Heard;
 use crate::keys::KeyKeeper;
 use crate::link::Links;
@@ -72,6 +74,8 @@ pub(crate) struct Desk {
     pub(crate) incoming: Mutex<()>,
     /// What relays brought that could not be judged yet.
     pub(crate) waiting: Mutex<Waiting>,
+    /// What relays heard to be here.
+    pub(crate) handed: Mutex<Handed>,
     /// Says that something waits to be sent.
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.
@@ -140,17 +144,34 @@ impl Desk {
         self.publish_signed(statement.sign(&[key.as_ref()])?.to_bytes()?).await
     }
 
-    /// Puts a signed statement into the directory, through any relay; its index.
+    /// Puts a signed statement into the directory, through any relay that answers; its index. The relay that
+    /// sequences is asked first, and only its own refusal is the last word: another may be behind, or lie.
     pub(crate) async fn publish_signed(&self, statement: Vec<u8>) -> Result<u64, AgentError> {
-        let (relay, session) = self.links.any_named().ok_or(AgentError::NoRelay)?;
-        // Before it is sent: the mirror may see it before the relay's answer is here.
+        // Before it is sent: the mirror may see it before a relay's answer is here.
         self.made.write().unwrap_or_else(PoisonError::into_inner).note(&statement);
         let bytes: Blob<{ limits::STATEMENT_BYTES }> = Blob::new(statement.clone())?;
-        let published: Published = session.request(&Publish { statement: bytes }, PUBLISH_WITHIN).await?;
-        let Published { index } = published;
-        let promise = PromiseRow { index, relay, statement, at: (self.clock)(), broken_at: None };
-        self.store.put_promise(promise).await?;
-        Ok(index)
+        let publish = Publish { statement: bytes };
+        let directory = self.directory();
+        let sequencer = directory.now_view().relays().first().map(|relay| relay.name.to_string());
+        let mut refused = None;
+        for (relay, session) in self.links.starting_with(sequencer.as_deref()) {
+            match session.request::<_, Published>(&publish, PUBLISH_WITHIN).await {
+                Ok(Published { index }) => {
+                    let promise = PromiseRow { index, relay, statement, at: (self.clock)(), broken_at: None };
+                    self.store.put_promise(promise).await?;
+                    return Ok(index);
+                }
+                Err(error) => {
+                    info!(relay, code = request_code(&error), "statement not taken");
+                    let last_word = matches!(&error, RequestError::Refused(r) if r.retry_after_ms.is_none());
+                    if last_word && Some(&relay) == sequencer.as_ref() {
+                        return Err(error.into());
+                    }
+                    refused = refused.or(Some(error));
+                }
+            }
+        }
+        Err(refused.map_or(AgentError::NoRelay, AgentError::from))
     }
 
     /// Whether this node put an entry into the directory.

@@ -18,7 +18,7 @@ use pouch_notice::{
 };
 use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, NoticeType, limits};
+use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, NoticeType, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -64,7 +64,16 @@ pub(crate) async fn delivery(
     let envelope = arrived.id();
     match take_in(arrived, desk).await {
         // The relay may have gone; it will deliver again and hear that we have it.
-        Ok(Judged::Kept) => stream.answer(&Taken { envelope }).await.ok(),
+        Ok(kept @ (Judged::Kept | Judged::Known)) => {
+            if matches!(kept, Judged::Known) {
+                tell_repeated(relay, envelope, desk).await?;
+            }
+            let answered = stream.answer(&Taken { envelope }).await;
+            if answered.is_ok() {
+                desk.handed.lock().await.taken(relay, envelope);
+            }
+            answered.ok()
+        }
         Ok(Judged::NotYet(verdict)) => {
             stream.refuse(&refusal(verdict.code(), &"cannot be judged yet; keep it", Some(AGAIN))).await.ok()
         }
@@ -77,10 +86,24 @@ pub(crate) async fn delivery(
     Ok(())
 }
 
+/// Tells of a relay that brings again what it heard to be here.
+async fn tell_repeated(relay: &str, envelope: EnvelopeId, desk: &Desk) -> Result<(), AgentError> {
+    if !desk.handed.lock().await.again(relay, envelope) {
+        return Ok(());
+    }
+    let words = format!(
+        "{relay} handed over message {} again, after it heard that it is here; it is shown once",
+        envelope.short()
+    );
+    desk.tell(Happening::new(EventKind::Link, "POUCH-AGT-51", words).of(envelope)).await
+}
+
 /// What became of a delivery.
 enum Judged {
     /// It is stored, as what it is; the relay may forget it.
     Kept,
+    /// It was here already; the relay may forget it.
+    Known,
     /// It may still hold, when this node knows more: the relay must keep it.
     NotYet(Verdict),
 }
@@ -97,7 +120,7 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentErro
     let _turn = desk.incoming.lock().await;
     // What was refused is judged again: somebody may have spoiled the first copy on its way.
     if desk.store.standing(arrived.id()).await? == Some(Standing::Verified) {
-        return Ok(Judged::Kept);
+        return Ok(Judged::Known);
     }
     let opened = match desk.prekey(arrived.stanza().prekey).await {
         Ok(prekey) => open(arrived.clone(), &prekey),

@@ -12,6 +12,7 @@ mod config;
 mod desk;
 mod error;
 mod events;
+mod handed;
 mod hearsay;
 mod inbox;
 mod keys;

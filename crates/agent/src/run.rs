@@ -95,6 +95,7 @@ pub async fn run(
         outgoing: Mutex::new(()),
         incoming: Mutex::new(()),
         waiting: Mutex::default(),
+        handed: Mutex::default(),
         wake_outbox,
         wake_mirror,
         clocks: RwLock::default(),
