@@ -7,6 +7,8 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::Finding;
+
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckView {
@@ -295,6 +297,8 @@ pub struct StatusView {
     pub directory_size: u64,
     /// When its quorum cosigned it.
     pub cosigned_at: Option<Timestamp>,
+    /// How fresh it is.
+    pub freshness: Finding,
     /// `sure`, or why the time is unsure.
     pub clock: String,
     /// Notices that no officer acknowledged.
