@@ -11,6 +11,7 @@
 //! - `keeper` owns one log's tree: signs, has it cosigned, publishes.
 
 mod accept;
+mod beacons;
 mod budget;
 mod conduct;
 mod config;

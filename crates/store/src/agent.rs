@@ -12,6 +12,7 @@ mod mirror;
 mod numbers;
 mod outbox;
 mod prekeys;
+mod watching;
 
 use std::path::Path;
 
@@ -74,6 +75,14 @@ CREATE INDEX inbox_amends ON inbox (concerns, arrived_at) WHERE amends = 1 AND c
 ALTER TABLE event ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0;
 UPDATE event SET alarm = 1 WHERE detail LIKE '%\"kind\":\"alarm\"%';
 CREATE INDEX event_alarm ON event (number) WHERE alarm = 1;
+", "
+ALTER TABLE rung ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rung ADD COLUMN n INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX rung_place ON rung (recipient, epoch, n) WHERE n > 0;
+CREATE TABLE gap_told (sender TEXT PRIMARY KEY, gaps TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE contradiction (one BLOB NOT NULL, other BLOB NOT NULL, sender TEXT NOT NULL, at INTEGER NOT NULL,
+    one_outside BLOB NOT NULL, other_outside BLOB, PRIMARY KEY (one, other)) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_refused ON inbox (sender, arrived_at) WHERE refused IS NOT NULL;
 "],
 };
 

@@ -10,7 +10,7 @@ use std::future::Future;
 
 use pouch_wire::Digest;
 
-pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys};
+pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Watching};
 pub use relay::{Checkpoints, DirectoryLog, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;

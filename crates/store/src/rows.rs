@@ -8,10 +8,10 @@ mod node;
 mod outgoing;
 mod relayed;
 
-pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Standing};
+pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Contradiction, Kept, NewRefusal, Standing};
 pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow};
 pub use outgoing::{
-    Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
+    Announced, Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
 };
 pub use relayed::{
     AcceptedRow, Expired, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow, Usage,

@@ -22,3 +22,6 @@ mod relayed;
 mod statements;
 mod strangers;
 mod submitted;
+
+pub(crate) use keys::KeyFolder;
+pub(crate) use scene::now;

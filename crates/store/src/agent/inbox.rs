@@ -8,7 +8,7 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Member, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
-use crate::agent::{events, ladder, outbox};
+use crate::agent::{events, ladder, outbox, watching};
 use crate::contracts::Inbox;
 use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
@@ -238,6 +238,9 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> 
         ])?;
     if new == 0 {
         return Ok(Kept::Duplicate);
+    }
+    if let Some(contradiction) = &refusal.contradiction {
+        watching::keep_contradiction(db, contradiction)?;
     }
     if let Some(receipt) = &refusal.receipt {
         outbox::enqueue(db, receipt)?;

@@ -83,6 +83,7 @@ fn refusal(n: u8) -> NewRefusal {
         verdict: "not believed".to_owned(),
         stored: vec![n; 5],
         receipt: None,
+        contradiction: None,
         events: vec![told("refused")],
     }
 }
