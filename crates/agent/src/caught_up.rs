@@ -33,6 +33,8 @@ struct Relay {
 /// What is being delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Busy {
+    /// Whether something is under way now.
+    pub(crate) under_way: bool,
     /// How many bytes were announced and have not ended.
     pub(crate) bytes: u64,
     /// Whether a session came up lately: what had piled up may be coming.
@@ -93,7 +95,8 @@ impl CaughtUp {
             relays.iter().filter_map(|relay| self.0.get(*relay)).filter(|relay| relay.is_busy(now)).collect();
         let fresh = |relay: &&Relay| relay.up.is_some_and(|up| now.saturating_duration_since(up) < QUIET);
         let bytes = busy.iter().fold(0_u64, |sum, relay| sum.saturating_add(relay.bytes));
-        (!busy.is_empty()).then(|| Busy { bytes, fresh: busy.iter().any(fresh) })
+        let under_way = busy.iter().any(|relay| relay.under_way > 0);
+        (!busy.is_empty()).then(|| Busy { under_way, bytes, fresh: busy.iter().any(fresh) })
     }
 
     /// For how long a relay could have delivered and did not, before the delivery that is under way: the

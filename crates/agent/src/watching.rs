@@ -25,7 +25,7 @@ use crate::events::Happening;
 pub(crate) use state::{PeerNow, Watching};
 
 /// How often time passes.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(500);
 /// How long an announced message may be on its way while deliveries are, beside what their bytes take.
 const GRACE_BUSY: Duration = Duration::from_secs(60);
 /// The same while a session is fresh, and whatever the bytes take: what piled up meanwhile comes first.
@@ -80,7 +80,8 @@ fn around(desk: &Desk) -> Around {
             GRACE_BUSY.saturating_add(bytes).min(GRACE_MAX)
         }
     };
-    Around { now: desk.watching.now(), grace, busy: busy.is_some(), up }
+    let under_way = busy.is_some_and(|busy| busy.under_way);
+    Around { now: desk.watching.now(), grace, busy: under_way, up }
 }
 
 /// Tells what changed. What is told of gaps is remembered in the same step.

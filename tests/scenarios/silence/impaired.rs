@@ -33,6 +33,7 @@ async fn loss_and_long_ways_are_not_called_withholding() {
     std::fs::write(&file, config.to_string()).unwrap();
     let passed = proxy::start(named, behind, BAD).await;
     let mut silence = Silence::on(dir, stage).await;
+    passed.worsen();
 
     let begun = Instant::now();
     let mut sent = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -21,11 +21,23 @@ pub(crate) struct Impaired {
     pub(crate) seed: u64,
 }
 
-/// What passed and what did not.
+/// Whether it is bad now, what passed and what did not.
 #[derive(Debug, Default)]
 pub(crate) struct Passed {
+    bad: AtomicBool,
     pub(crate) came: AtomicU64,
     pub(crate) lost: AtomicU64,
+}
+
+impl Passed {
+    /// From now on it is as bad as it shall be.
+    pub(crate) fn worsen(&self) {
+        self.bad.store(true, Ordering::Relaxed);
+    }
+
+    fn delay(&self, how: Impaired) -> Duration {
+        if self.bad.load(Ordering::Relaxed) { how.delay } else { Duration::ZERO }
+    }
 }
 
 /// Stands at an address and passes on to another, each way.
@@ -53,9 +65,9 @@ pub(crate) async fn start(at: SocketAddr, to: SocketAddr, how: Impaired) -> Arc<
             if !passes(&mut rng, how, &passed) {
                 continue;
             }
-            let bytes = packet[..len].to_vec();
+            let (bytes, delay) = (packet[..len].to_vec(), passed.delay(how));
             tokio::spawn(async move {
-                tokio::time::sleep(how.delay).await;
+                tokio::time::sleep(delay).await;
                 back.send(&bytes).await.ok();
             });
         }
@@ -78,15 +90,18 @@ async fn return_way(
         if !passes(&mut rng, how, &passed) {
             continue;
         }
-        let (bytes, front) = (packet[..len].to_vec(), front.clone());
+        let (bytes, front, delay) = (packet[..len].to_vec(), front.clone(), passed.delay(how));
         tokio::spawn(async move {
-            tokio::time::sleep(how.delay).await;
+            tokio::time::sleep(delay).await;
             front.send_to(&bytes, to).await.ok();
         });
     }
 }
 
 fn passes(rng: &mut ChaCha20Rng, how: Impaired, passed: &Passed) -> bool {
+    if !passed.bad.load(Ordering::Relaxed) {
+        return true;
+    }
     let lost = rng.random_range(0..100_u8) < how.lost;
     let count = if lost { &passed.lost } else { &passed.came };
     count.fetch_add(1, Ordering::Relaxed);

@@ -11,12 +11,13 @@ use pouch_directory::CharterFile;
 use pouch_envelope::Beacon;
 use pouch_relay::{Conduct, Handing, LogKeyPair, Relay, RelayConfig, RelayError, RelayKeys};
 use pouch_store::Pending;
-use pouch_testkit::stage::{Node, Service, Stage, is};
+use pouch_testkit::stage::{Node, PATIENCE, Service, Stage, is};
 use pouch_wire::{Canonical as _, ContactPoint};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::hostile::{KeyFolder, now};
@@ -27,9 +28,18 @@ use crate::network::{founded, pair};
 pub(crate) struct Holds {
     messages_to: Mutex<BTreeSet<ContactPoint>>,
     beacons_of: Mutex<BTreeSet<ContactPoint>>,
+    /// Whose beacons were handed over.
+    heard: watch::Sender<BTreeSet<ContactPoint>>,
 }
 
 impl Holds {
+    /// Waits until a beacon of an office was handed over.
+    async fn handed(&self, of: &str) {
+        let of: ContactPoint = of.parse().unwrap();
+        let mut heard = self.heard.subscribe();
+        drop(timeout(PATIENCE, heard.wait_for(|heard| heard.contains(&of))).await.unwrap().unwrap());
+    }
+
     pub(crate) fn messages(&self, to: &str, hold: bool) {
         set(&self.messages_to, to, hold);
     }
@@ -60,7 +70,12 @@ impl Conduct for Holds {
     }
 
     fn hands_beacon(&self, _: &ContactPoint, beacon: &Beacon) -> Handing {
-        held(&self.beacons_of, &beacon.sender)
+        let handing = held(&self.beacons_of, &beacon.sender);
+        if handing == Handing::Now {
+            let of = beacon.sender.clone();
+            self.heard.send_if_modified(|heard| heard.insert(of));
+        }
+        handing
     }
 }
 
@@ -137,6 +152,9 @@ impl Silence {
         let mut md = stage.start_node("md").await.unwrap();
         nl.everyone_can_be_sealed_to().await.unwrap();
         md.everyone_can_be_sealed_to().await.unwrap();
+        // From here on each knows how close the other's beacons are.
+        holds.handed("NL/technical").await;
+        holds.handed("MD/policy").await;
         Self { stage, holds, relay, nl: Some(nl), md: Some(md), witnesses, _dir: dir }
     }
 
