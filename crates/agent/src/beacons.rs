@@ -151,15 +151,21 @@ pub(crate) async fn heard(frame: BeaconFor, relay: String, desk: Arc<Desk>) -> R
         return Ok(());
     }
     wait_for_directory(said.directory_size, &desk).await;
-    let now = (desk.clock)();
-    match HeardBeacon::verify(&frame, &desk.me, &desk.directory(), now) {
+    let (directory, now) = (desk.directory(), (desk.clock)());
+    let cited = match HeardBeacon::verify(&frame, &desk.me, &directory, now) {
         Ok(beacon) => {
-            let signed = [&*frame.beacon, frame.signature.0.as_slice()].concat();
-            desk.heard_checkpoint(&said.sender, said.directory_size, said.directory_root, &signed);
             // The same from another relay, meanwhile, changes nothing.
             desk.watching.hear(beacon, now).ok();
+            true
         }
-        Err(error) => debug!(relay, sender = %said.sender, code = error.code(), "beacon not believed"),
+        Err(error) => {
+            debug!(relay, sender = %said.sender, code = error.code(), "beacon not believed");
+            said.is_signed_ahead(&frame, &directory)
+        }
+    };
+    if cited {
+        let signed = [&*frame.beacon, frame.signature.0.as_slice()].concat();
+        desk.heard_checkpoint(&said.sender, said.directory_size, said.directory_root, signed).await?;
     }
     Ok(())
 }

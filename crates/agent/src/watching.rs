@@ -71,7 +71,7 @@ fn around(desk: &Desk) -> Around {
     let home = directory.now_view().home_relays(&desk.me);
     let home: Vec<&str> = home.iter().map(|relay| relay.name.as_str()).collect();
     let busy = desk.busy(&home, Instant::now());
-    let up = desk.links.any().is_some();
+    let up = desk.links.all().iter().any(|line| line.session.is_some());
     let grace = match &busy {
         None => GRACE,
         Some(busy) if busy.fresh => GRACE_MAX,

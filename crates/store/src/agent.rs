@@ -6,6 +6,7 @@
 mod drafts;
 mod events;
 mod find;
+mod gossip;
 mod inbox;
 mod ladder;
 mod mirror;
@@ -76,11 +77,20 @@ ALTER TABLE event ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0;
 UPDATE event SET alarm = 1 WHERE detail LIKE '%\"kind\":\"alarm\"%';
 CREATE INDEX event_alarm ON event (number) WHERE alarm = 1;
 ", "
+CREATE TABLE cited (office TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, signed BLOB NOT NULL,
+    at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE contradiction (number INTEGER PRIMARY KEY AUTOINCREMENT, office TEXT NOT NULL, size INTEGER NOT NULL,
+    root BLOB NOT NULL, signed BLOB NOT NULL, at INTEGER NOT NULL, ours BLOB NOT NULL, note BLOB NOT NULL,
+    agreed INTEGER NOT NULL, settled_at INTEGER) STRICT;
+CREATE INDEX contradiction_office ON contradiction (office);
+CREATE TABLE promise (idx INTEGER NOT NULL, relay TEXT NOT NULL, statement BLOB NOT NULL, at INTEGER NOT NULL,
+    broken_at INTEGER, kept INTEGER NOT NULL DEFAULT 0, UNIQUE (idx, statement)) STRICT;
+", "
 ALTER TABLE rung ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rung ADD COLUMN n INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX rung_place ON rung (recipient, epoch, n) WHERE n > 0;
 CREATE TABLE gap_told (sender TEXT PRIMARY KEY, gaps TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE contradiction (one BLOB NOT NULL, other BLOB NOT NULL, sender TEXT NOT NULL, at INTEGER NOT NULL,
+CREATE TABLE equivocation (one BLOB NOT NULL, other BLOB NOT NULL, sender TEXT NOT NULL, at INTEGER NOT NULL,
     one_outside BLOB NOT NULL, other_outside BLOB, PRIMARY KEY (one, other)) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox_refused ON inbox (sender, arrived_at) WHERE refused IS NOT NULL;
 "],

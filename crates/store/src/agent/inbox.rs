@@ -239,8 +239,8 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> 
     if new == 0 {
         return Ok(Kept::Duplicate);
     }
-    if let Some(contradiction) = &refusal.contradiction {
-        watching::keep_contradiction(db, contradiction)?;
+    if let Some(found) = &refusal.equivocation {
+        watching::keep_equivocation(db, found)?;
     }
     if let Some(receipt) = &refusal.receipt {
         outbox::enqueue(db, receipt)?;

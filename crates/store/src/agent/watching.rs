@@ -7,7 +7,7 @@ use crate::agent::{AgentStore, events};
 use crate::contracts::Watching;
 use crate::db::{int, kept, point, uint};
 use crate::error::StoreError;
-use crate::rows::{Announced, Contradiction, NewEvent};
+use crate::rows::{Announced, Equivocation, NewEvent};
 
 /// How far behind the newest message one may be announced: a recipient remembers as many places.
 const LOOKED_AT: u32 = 200;
@@ -70,16 +70,16 @@ impl Watching for AgentStore {
             .await
     }
 
-    async fn contradictions(&self, count: u32) -> Result<Vec<Contradiction>, StoreError> {
+    async fn equivocations(&self, count: u32) -> Result<Vec<Equivocation>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT sender, one, one_outside, other, other_outside, at FROM contradiction
+                let sql = "SELECT sender, one, one_outside, other, other_outside, at FROM equivocation
                     ORDER BY at DESC, one LIMIT ?1";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query([count])?;
                 let mut found = Vec::new();
                 while let Some(row) = rows.next()? {
-                    found.extend(kept(contradiction(row), "contradiction")?);
+                    found.extend(kept(equivocation(row), "equivocation")?);
                 }
                 Ok(found)
             })
@@ -127,9 +127,9 @@ fn by_sender<T: rusqlite::types::FromSql>(
     Ok(found)
 }
 
-pub(super) fn keep_contradiction(db: &Connection, found: &Contradiction) -> Result<(), StoreError> {
+pub(super) fn keep_equivocation(db: &Connection, found: &Equivocation) -> Result<(), StoreError> {
     db.prepare_cached(
-        "INSERT INTO contradiction (one, other, sender, at, one_outside, other_outside)
+        "INSERT INTO equivocation (one, other, sender, at, one_outside, other_outside)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (one, other) DO NOTHING",
     )?
     .execute(params![
@@ -143,8 +143,8 @@ pub(super) fn keep_contradiction(db: &Connection, found: &Contradiction) -> Resu
     Ok(())
 }
 
-fn contradiction(row: &Row<'_>) -> Result<Contradiction, StoreError> {
-    Ok(Contradiction {
+fn equivocation(row: &Row<'_>) -> Result<Equivocation, StoreError> {
+    Ok(Equivocation {
         sender: point(&row.get::<_, String>(0)?)?,
         one: EnvelopeId(Digest::new(row.get(1)?)),
         one_outside: row.get(2)?,

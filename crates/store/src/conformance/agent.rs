@@ -4,33 +4,47 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Watching, WitnessMemory,
+    Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises, Watching,
+    WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
-    AcceptedCheckpoint, Arrival, Contradiction, Draft, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing,
+    AcceptedCheckpoint, Arrival, Draft, Equivocation, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing,
     PrekeyRow, Rung, RungRow, Sequence, Standing,
 };
 
 /// Everything that a node keeps.
 pub trait AgentContracts:
-    Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + Watching + WitnessMemory
+    Outbox
+    + Ladder
+    + Inbox
+    + Lookup
+    + Prekeys
+    + Mirror
+    + Gossip
+    + Promises
+    + Drafts
+    + EventLog
+    + Numbers
+    + Watching
+    + WitnessMemory
 {
 }
 
-impl<
+impl<S> AgentContracts for S where
     S: Outbox
         + Ladder
         + Inbox
         + Lookup
         + Prekeys
         + Mirror
+        + Gossip
+        + Promises
         + Drafts
         + EventLog
         + Numbers
         + Watching
-        + WitnessMemory,
-> AgentContracts for S
+        + WitnessMemory
 {
 }
 
@@ -94,7 +108,7 @@ fn refusal(n: u8) -> NewRefusal {
         verdict: "not believed".to_owned(),
         stored: vec![n; 5],
         receipt: None,
-        contradiction: None,
+        equivocation: None,
         events: vec![told("refused")],
     }
 }
@@ -118,6 +132,7 @@ where
     what_is_expunged_stays_known(&fresh()).await;
     people_find_by_number_and_beginning(&fresh()).await;
     the_mirror_only_grows(&fresh()).await;
+    super::gossip::all(&fresh).await;
     a_prekey_is_gone_when_it_is_destroyed(&fresh()).await;
     numbers_rise_per_list_and_year(&fresh()).await;
     only_what_a_relay_has_and_may_still_come_is_announced(&fresh()).await;
@@ -328,7 +343,7 @@ where
 {
     let store = engine.open().await;
     store.take_in(arrival(1, None)).await.unwrap();
-    let found = Contradiction {
+    let found = Equivocation {
         sender: point("MD/policy"),
         one: id(2),
         one_outside: vec![2; 90],
@@ -336,11 +351,11 @@ where
         other_outside: Some(vec![1; 90]),
         at: Timestamp(7),
     };
-    let refused = NewRefusal { contradiction: Some(found.clone()), ..refusal(2) };
+    let refused = NewRefusal { equivocation: Some(found.clone()), ..refusal(2) };
     store.refuse_in(refused.clone()).await.unwrap();
     assert_eq!(store.refuse_in(refused).await.unwrap(), Kept::Duplicate);
     store.expunge(id(1), Timestamp(8)).await.unwrap();
-    assert_eq!(store.contradictions(10).await.unwrap(), [found]);
+    assert_eq!(store.equivocations(10).await.unwrap(), [found]);
 }
 
 /// Row, sequence, rung, receipt and event together; a second time nothing.

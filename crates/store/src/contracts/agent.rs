@@ -4,7 +4,7 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, KeyId, Member, NoticeId, Time
 
 use super::Answer;
 use crate::rows::{
-    AcceptedCheckpoint, Announced, Arrival, ArrivalEntry, ArrivalRow, Carriage, Contradiction, Draft,
+    AcceptedCheckpoint, Announced, Arrival, ArrivalEntry, ArrivalRow, Carriage, Draft, Equivocation,
     EventRow, ForkRow, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing, OutgoingRow, OverdueRow, PrekeyRow,
     RungRow, Sequence, Standing, StepRow, UncarriedRow,
 };
@@ -408,5 +408,5 @@ pub trait Watching {
     ///
     /// # Errors
     /// When storage failed.
-    fn contradictions(&self, count: u32) -> impl Answer<Vec<Contradiction>>;
+    fn equivocations(&self, count: u32) -> impl Answer<Vec<Equivocation>>;
 }

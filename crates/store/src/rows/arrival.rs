@@ -63,8 +63,8 @@ pub struct NewRefusal {
     pub stored: Vec<u8>,
     /// What is said of it to the sender; `None` where it is not proved who that is.
     pub receipt: Option<Outgoing>,
-    /// The message that it contradicts, if that is why.
-    pub contradiction: Option<Contradiction>,
+    /// What it contradicts, if that is why.
+    pub equivocation: Option<Equivocation>,
     /// What is told of it.
     pub events: Vec<NewEvent>,
 }
@@ -72,7 +72,7 @@ pub struct NewRefusal {
 /// Two messages of one sender that cannot both be: two in one place, or one that names another before it
 /// than the one that came. Each is kept as its header and the 64 bytes of signature over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
+pub struct Equivocation {
     /// Whose.
     pub sender: ContactPoint,
     /// The message that came later.
