@@ -5,6 +5,7 @@
 //! as a refusal with its reason, never shown, and does not keep the next message from being read.
 
 mod reading;
+mod remarks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,10 @@ use pouch_notice::{
     Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RED_AFTER_MS, RecipientReceipt, Refused,
     Said, SenderLines, StanzaSecret, State, Verdict, Verified, open,
 };
-use pouch_store::{Arrival, Equivocation, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
+use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, NoticeType, limits};
-use tokio::time::{Instant, timeout};
+use pouch_wire::{Canonical as _, EnvelopeId, NoticeType, limits};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::answers;
@@ -27,9 +28,10 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
 use crate::mirror::Believed;
-use crate::{receipts, watching};
+use crate::receipts;
 
 pub(crate) use reading::{Reading, check_proof, read};
+use remarks::{equivocation_of, late, outside_of, restored, two_in_one_place};
 
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
@@ -333,32 +335,6 @@ async fn keep(row: Arrival, desk: &Desk) -> Result<(), AgentError> {
     Ok(())
 }
 
-/// What is missing is told by who watches that: it may be on its way.
-fn restored(order: &Order, sender: &ContactPoint) -> Option<Happening> {
-    let anew = matches!(order, Order::NewEpoch | Order::NewEpochGap { .. });
-    let words = || format!("{sender} was restored from a backup");
-    anew.then(|| Happening::new(EventKind::Alarm, "POUCH-ORD-02", words()))
-}
-
-/// How much later than it could have a message may come before that is told.
-const LATE: Duration = Duration::from_secs(60);
-
-/// Whether a message came late though its relay could have brought it: our session with it was up all the
-/// time, and it was not busy with others. What this node itself could not judge at first is not late.
-async fn late<T>(verified: &Verified<T>, desk: &Desk) -> Option<Happening> {
-    let arrived = verified.arrived();
-    if desk.waiting.lock().await.knows(arrived.id()) {
-        return None;
-    }
-    let receipt = verified.receipt();
-    let theirs = i128::from((desk.clock)().0).saturating_add(i128::from(desk.clock_offset_ms()?));
-    let late = theirs.saturating_sub(i128::from(receipt.at.0));
-    let late = Duration::from_millis(u64::try_from(late).ok()?);
-    let (up, busy) = desk.could_deliver(&receipt.relay, Instant::now())?;
-    let held = up > late && late > LATE.saturating_add(busy);
-    held.then(|| watching::late(&arrived.header().sender, &receipt.relay, late))
-}
-
 async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
     let (order, lines) = order_of(&verified, desk).await?;
     let verified = verified.with_order(&order);
@@ -472,38 +448,4 @@ fn evidence_of(arrived: &Arrived, desk: &Desk) -> Result<Vec<u8>, AgentError> {
         return Ok(arrived.to_bytes()?);
     }
     Ok(outside_of(arrived))
-}
-
-/// A message's header and the signature over it: what proves who made it.
-fn outside_of(arrived: &Arrived) -> Vec<u8> {
-    [arrived.header_bytes(), &arrived.signature().0.0].concat()
-}
-
-/// Both of two messages that cannot both be, as far as this node has them. They are kept on their own:
-/// what is kept of a message to read it may be destroyed in time.
-async fn equivocation_of(
-    arrived: &Arrived,
-    other: EnvelopeId,
-    desk: &Desk,
-) -> Result<Equivocation, AgentError> {
-    let row = desk.store.arrival(other).await?;
-    let kept = row.and_then(|row| Arrived::from_bytes(&row.stored).ok());
-    Ok(Equivocation {
-        sender: arrived.header().sender.clone(),
-        one: arrived.id(),
-        one_outside: outside_of(arrived),
-        other,
-        other_outside: kept.as_ref().map(outside_of),
-        at: (desk.clock)(),
-    })
-}
-
-fn two_in_one_place(found: &Equivocation) -> Happening {
-    let (sender, one, other) = (&found.sender, found.one.short(), found.other.short());
-    let words = if found.other_outside.is_some() {
-        format!("{sender} signed two messages for one place: {one} and {other}. Both signatures are kept.")
-    } else {
-        format!("{sender} signed {one} where another of its messages names {other}; that one is not here.")
-    };
-    Happening::new(EventKind::Alarm, "POUCH-ORD-03", words).of(found.one)
 }

@@ -236,11 +236,11 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> 
             refusal.stored,
             sha256(&refusal.stored).as_bytes()
         ])?;
-    if new == 0 {
-        return Ok(Kept::Duplicate);
-    }
     if let Some(found) = &refusal.equivocation {
         watching::keep_equivocation(db, found)?;
+    }
+    if new == 0 {
+        return Ok(Kept::Duplicate);
     }
     if let Some(receipt) = &refusal.receipt {
         outbox::enqueue(db, receipt)?;
