@@ -3,8 +3,8 @@
 //! order, and never decides anything.
 
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
-    OutboxRow, PeerView, Rung, StatusView, VerdictView,
+    ContradictionView, DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow,
+    NoticeView, OutboxRow, PeerView, Rung, StatusView, VerdictView,
 };
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
@@ -270,6 +270,19 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
         lines.push(format!("  ALARM      {}", safe(alarm)));
     }
     lines.join("\n")
+}
+
+pub(crate) fn contradictions(found: &[ContradictionView]) -> String {
+    if found.is_empty() {
+        return "nobody said two things in one place".into();
+    }
+    let line = |c: &ContradictionView| {
+        let kept =
+            if c.other.signature.is_some() { "both signatures are kept" } else { "the other never came" };
+        let (one, other) = (c.one.envelope.short(), c.other.envelope.short());
+        format!("{}  {}  {one} against {other}; {kept}", utc(c.seen_at), c.sender)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What there is to say of another office now; nothing while all is well.

@@ -18,7 +18,7 @@ pub use client::{Client, ClientError, Events};
 pub use line::{LINE_BYTES_MAX, LineError};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
-    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,
-    GapView, InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, PeerView, Rung, StatusView,
-    VerdictView, WitnessView,
+    AttachmentView, CheckView, ContactPointView, ContradictionView, DirectoryView, DraftView, EntryView,
+    Event, EventKind, GapView, InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, OutsideView,
+    PeerView, Rung, StatusView, VerdictView, WitnessView,
 };

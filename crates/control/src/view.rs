@@ -7,6 +7,8 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::Bytes;
+
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckView {
@@ -326,6 +328,31 @@ pub struct PeerView {
     pub withheld: bool,
     /// Messages of it that are missing: others came after them.
     pub gaps: Vec<GapView>,
+}
+
+/// Two messages of one sender that cannot both be: two in one place, or one that names another before it
+/// than the one that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContradictionView {
+    /// Whose.
+    pub sender: ContactPoint,
+    /// When this node saw it.
+    pub seen_at: Timestamp,
+    /// The message that came later, and was refused.
+    pub one: OutsideView,
+    /// The message that it contradicts.
+    pub other: OutsideView,
+}
+
+/// The outside of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideView {
+    /// Its id, which is the hash of the header.
+    pub envelope: EnvelopeId,
+    /// The header's canonical bytes; absent when the message never came and is only named.
+    pub header: Option<Bytes>,
+    /// The sender's signature over them (domain `envelope`).
+    pub signature: Option<Bytes>,
 }
 
 /// Messages that are missing.
