@@ -5,7 +5,7 @@
 mod disputes;
 
 use pouch_control::{
-    ContradictionView, DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow,
+    DirectoryView, DraftView, EntryView, EquivocationView, Event, EventKind, InboxRow, KeyView, LadderRow,
     NoticeView, OutboxRow, PeerView, Rung, StatusView, VerdictView,
 };
 use pouch_notice::visible;
@@ -283,11 +283,11 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-pub(crate) fn contradictions(found: &[ContradictionView]) -> String {
+pub(crate) fn contradictions(found: &[EquivocationView]) -> String {
     if found.is_empty() {
         return "nobody said two things in one place".into();
     }
-    let line = |c: &ContradictionView| {
+    let line = |c: &EquivocationView| {
         let kept =
             if c.other.signature.is_some() { "both signatures are kept" } else { "the other never came" };
         let (one, other) = (c.one.envelope.short(), c.other.envelope.short());

@@ -4,8 +4,8 @@ use pouch_wire::{ContactPoint, Digest, KeyId, NetworkId, NoticeType, Precedence,
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bytes, ContradictionView, DirectoryView, DisputesView, DraftView, EntryView, InboxRow, KeyView, NoticeView, OutboxRow,
-    StatusView,
+    Bytes, DirectoryView, DisputesView, DraftView, EntryView, EquivocationView, InboxRow, KeyView,
+    NoticeView, OutboxRow, StatusView,
 };
 
 /// A file to go with a notice.
@@ -223,7 +223,7 @@ pub enum Answer {
     /// To [`Call::Publish`]: the statement's index.
     Published(u64),
     /// To [`Call::Contradictions`], newest first.
-    Contradictions(Vec<ContradictionView>),
+    Contradictions(Vec<EquivocationView>),
     /// To [`Call::Watch`], once per event.
     Event(Box<crate::Event>),
 }

@@ -7,8 +7,8 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Finding;
 use crate::Bytes;
+use crate::Finding;
 
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -336,7 +336,7 @@ pub struct PeerView {
 /// Two messages of one sender that cannot both be: two in one place, or one that names another before it
 /// than the one that is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContradictionView {
+pub struct EquivocationView {
     /// Whose.
     pub sender: ContactPoint,
     /// When this node saw it.
