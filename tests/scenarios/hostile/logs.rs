@@ -158,6 +158,7 @@ async fn a_checkpoint_without_a_quorum_is_not_believed() {
         let alone = trial.log.face(trial.log.grown(), trial.size, cosigned_by);
         assert_eq!(trial.show(alone).await, trial.size);
     }
+    trial.alarm("POUCH-MIR-12").await;
     let other = LogSigner::new(
         trial.log.signer.origin(),
         pouch_crypto::NoteKey::generate(&mut rand::rng()),

@@ -11,7 +11,7 @@ use pouch_envelope::SignedReceipt;
 use pouch_net::{Dialer, Limits, RequestError, Session, Stream, TransportIdentity};
 use pouch_relay::{Conduct, Honest, LogKeyPair, Relay, RelayConfig, RelayError, RelayKeys, run};
 use pouch_tlog::{KeyName, Note, NoteSignature, WitnessSigner};
-use pouch_wire::session::{Accepted, Attach, Attached, Cosign, Cosigned, Deliver, Submit};
+use pouch_wire::session::{Accepted, Attach, Attached, BeaconFor, Cosign, Cosigned, Deliver, Submit};
 use pouch_wire::{Blob, Canonical as _, Frame, FrameKind, List};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -135,7 +135,8 @@ pub(crate) struct Agent {
     pub(crate) session: Session,
     /// Streams that the relay opened, with their first frame.
     pub(crate) asked: mpsc::Receiver<(Frame, Stream)>,
-    _attached: Stream,
+    /// The stream on which the relay tells what changes.
+    attached: Stream,
 }
 
 impl Agent {
@@ -152,7 +153,7 @@ impl Agent {
                 }
             }
         });
-        Self { session, asked, _attached: attached }
+        Self { session, asked, attached }
     }
 
     /// The next delivery, whole; what is asked otherwise is not answered.
@@ -168,10 +169,20 @@ impl Agent {
         }
     }
 
+    /// The next beacon that it is handed.
+    pub(crate) async fn beacon(&mut self) -> BeaconFor {
+        loop {
+            let frame = soon("a beacon", self.attached.recv()).await.unwrap().unwrap();
+            if frame.kind() == FrameKind::BeaconFor {
+                return frame.read().unwrap();
+            }
+        }
+    }
+
     /// Cosigns whatever it is asked to, as two of the network's witnesses.
     pub(crate) fn witness(self) {
         tokio::spawn(async move {
-            let Self { session: _session, mut asked, _attached } = self;
+            let Self { session: _session, mut asked, attached: _attached } = self;
             while let Some((frame, stream)) = asked.recv().await {
                 if let Ok(request) = frame.read::<Cosign>() {
                     stream.answer(&cosigned(&request)).await.ok();
