@@ -106,6 +106,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             Answer::Keys(views::keys(desk).await?)
         }
         Call::Evidence { id } => evidence(&id, desk).await?,
+        Call::Contradictions => Answer::Contradictions(views::contradictions(desk).await?),
         Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
     })
 }

@@ -3,6 +3,7 @@
 mod directory;
 mod disputes;
 mod keys;
+mod others;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::refusals::{Failed, ambiguous, not_found};
 pub(crate) use directory::{directory, entries};
 pub(crate) use disputes::disputes;
 pub(crate) use keys::keys;
+pub(crate) use others::contradictions;
 
 const LIST_DEFAULT: u32 = 50;
 
@@ -398,6 +400,8 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         unacknowledged: desk.store.unacknowledged_count().await?,
         queued: desk.store.queued_count().await?,
         alarms,
+        no_relay_since: desk.watching.alone_since(),
+        peers: desk.watching.peers().into_iter().map(others::peer).collect(),
         version: desk.version.to_owned(),
     })
 }

@@ -4,8 +4,8 @@ use pouch_wire::{ContactPoint, Digest, KeyId, NetworkId, NoticeType, Precedence,
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bytes, DirectoryView, DisputesView, DraftView, EntryView, InboxRow, KeyView, NoticeView, OutboxRow,
-    StatusView,
+    Bytes, DirectoryView, DisputesView, DraftView, EntryView, EquivocationView, InboxRow, KeyView,
+    NoticeView, OutboxRow, StatusView,
 };
 
 /// A file to go with a notice.
@@ -150,6 +150,8 @@ pub enum Call {
         /// The notice.
         id: String,
     },
+    /// Messages of one sender that cannot both be, with both signatures.
+    Contradictions,
     /// Events from now on (or from an earlier one on), as they happen.
     Watch {
         /// Numbers after this one; absent for new ones only.
@@ -220,6 +222,8 @@ pub enum Answer {
     },
     /// To [`Call::Publish`]: the statement's index.
     Published(u64),
+    /// To [`Call::Contradictions`], newest first.
+    Contradictions(Vec<EquivocationView>),
     /// To [`Call::Watch`], once per event.
     Event(Box<crate::Event>),
 }

@@ -20,7 +20,7 @@ pub use disputes::{BrokenPromiseView, ContradictionView, DisputesView, Finding, 
 pub use line::{LINE_BYTES_MAX, LineError};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
-    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,
-    InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, Rung, StatusView, VerdictView,
-    WitnessView,
+    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, EquivocationView,
+    Event, EventKind, GapView, InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, OutsideView,
+    PeerView, Rung, StatusView, VerdictView, WitnessView,
 };

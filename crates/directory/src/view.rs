@@ -260,6 +260,18 @@ impl<'a> View<'a> {
         Some(TransportOwner::Relay(relay.name.to_string()))
     }
 
+    /// The relay that had this transport key before, when it speaks for nobody now. It may still learn from
+    /// the directory that it is no longer named.
+    #[must_use]
+    pub fn former_relay(&self, key: &PublicKey) -> Option<&'a str> {
+        if self.who_has_transport(key).is_some() {
+            return None;
+        }
+        let before = self.directory.state.network.all().iter().filter(|period| period.from < self.size);
+        let mut named = before.flat_map(|period| &period.value.relays);
+        named.find(|relay| relay.transport == *key).map(|relay| relay.name.as_str())
+    }
+
     /// The witnesses.
     #[must_use]
     pub fn witnesses(&self) -> &'a [Witness] {
