@@ -13,8 +13,8 @@ use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
 use pouch_notice::{
-    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, SenderLines,
-    StanzaSecret, State, Verdict, Verified, open,
+    Clause, ClauseResult, Confirmation, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused,
+    SenderLines, StanzaSecret, State, Verdict, Verified, open,
 };
 use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
@@ -27,8 +27,9 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
 use crate::receipts;
+use crate::reconfirm;
 
-pub(crate) use reading::{Reading, check_proof, read};
+pub(crate) use reading::{Reading, check_proof, confirmed_by, read};
 
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
@@ -226,6 +227,7 @@ fn arrival<T>(
         progress: None,
         receipt: None,
         log: Some((receipt.relay.to_string(), receipt.index)),
+        keys: Vec::new(),
         events: Vec::new(),
     })
 }
@@ -254,17 +256,50 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         happenings.push(Happening::new(EventKind::Progress, "", words).of(*ours));
     }
     happenings.extend(out_of_order(&order, &notice.sender));
+    happenings.extend(emergency(&verified, desk).map(|happening| happening.of(row.envelope)));
+    happenings.extend(confirms(&verified, desk).await?.map(|happening| happening.of(row.envelope)));
     let row = Arrival {
         progress: answered,
         notice: (!again).then_some(id),
         concerns: notice.concerns.as_ref().map(|named| named.id),
-        amends: matches!(notice.notice_type(), NoticeType::Correction | NoticeType::Cancellation),
+        amends: amends(notice),
+        keys: verified.signed().map(reconfirm::keys_of).unwrap_or_default(),
         number: (!again).then(|| number.clone()),
         receipt,
         events: happenings.iter().map(|happening| happening.row(row.arrived_at)).collect(),
         ..row
     };
     keep(row, desk).await
+}
+
+/// Whether it corrects, withdraws or confirms another notice: it is read whenever that is.
+fn amends(notice: &Notice) -> bool {
+    matches!(notice.notice_type(), NoticeType::Correction | NoticeType::Cancellation) || notice.confirms()
+}
+
+/// One officer alone released it. Another office of our own state has to hear of that.
+fn emergency(verified: &Verified<Notice>, desk: &Desk) -> Option<Happening> {
+    let notice = verified.value();
+    let release = verified.release().filter(|release| release.is_break_glass(notice.break_glass))?;
+    let (number, needed) = (notice.full_number(), release.needed);
+    let what = format!("{number} was released by one officer in an emergency, where {needed} must approve");
+    Some(if notice.sender.member == desk.me.member {
+        let words = format!("our own office's {what}: make sure that the holder of our root key knows");
+        Happening::new(EventKind::Alarm, "POUCH-MEM-09", words)
+    } else {
+        Happening::new(EventKind::Key, "POUCH-MEM-14", what)
+    })
+}
+
+/// A notice of the same office that confirms one that we have.
+async fn confirms(verified: &Verified<Notice>, desk: &Desk) -> Result<Option<Happening>, AgentError> {
+    let Some(confirmation) = Confirmation::of(verified) else { return Ok(None) };
+    let Some(named) = verified.value().concerns.as_ref() else { return Ok(None) };
+    if !desk.store.has_notice(named.id).await? {
+        return Ok(None);
+    }
+    let words = format!("{} confirms {named} again", confirmation.by());
+    Ok(Some(Happening::new(EventKind::Key, "POUCH-MEM-12", words)))
 }
 
 fn came(number: &str, notice: &Notice, again: bool) -> Happening {

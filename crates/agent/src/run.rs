@@ -25,7 +25,7 @@ use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
 use crate::mirror::MirrorKeeper;
 use crate::witness::{Witness, known_logs};
-use crate::{inbox, office, outbox, prekeys, receipts, signing};
+use crate::{inbox, office, outbox, prekeys, receipts, rejudge, signing};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -192,6 +192,7 @@ async fn tend(
             prekeys::tend(&desk, &mut tended).await,
             receipts::pay_owed(&desk).await,
             office::fetch_proofs(&desk, &mut broken).await,
+            rejudge::tend(&desk).await,
         ] {
             match done {
                 Err(error) if error.is_fatal() => return Err(error),

@@ -2,6 +2,7 @@
 
 mod directory;
 mod keys;
+mod member;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::refusals::{Failed, ambiguous, not_found};
 
 pub(crate) use directory::{directory, entries};
 pub(crate) use keys::keys;
+pub(crate) use member::member;
 
 const LIST_DEFAULT: u32 = 50;
 
@@ -304,6 +306,7 @@ pub(crate) async fn outbox_row(
         precedence: notice.precedence,
         subject: visible(&notice.subject, true),
         signed_at: notice.created,
+        break_glass: notice.break_glass,
         ladder: ladder(envelope, notice, desk).await?,
     })
 }
@@ -370,7 +373,15 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
     if !desk.store.forks().await?.is_empty() && !alarms.iter().any(|alarm| alarm.contains("POUCH-MIR-02")) {
         alarms.insert(0, "the directory log showed two faces; both are kept (POUCH-MIR-02)".to_owned());
     }
+    let directory = desk.directory();
+    let (view, now, signing) = (directory.now_view(), (desk.clock)(), desk.signing_publics().0);
+    let named = view.contact_point(&desk.me, Environment::Live).is_some_and(|e| e.signing == signing);
+    let since = view.key_history(&desk.me, Environment::Live).into_iter().rev().find(|p| p.key == signing);
+    let sealing = view.prekeys_ahead(&desk.me, Environment::Live);
     Ok(StatusView {
+        signing_key: signing.id(),
+        signing_since: since.filter(|period| named && period.revoked.is_none()).map(|period| period.from),
+        sealing_until: sealing.filter(|until| *until > now),
         contact_point: desk.me.clone(),
         network: desk.network_name.clone(),
         relays: desk.links.all().into_iter().map(|line| (line.relay.name, line.session.is_some())).collect(),

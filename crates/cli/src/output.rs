@@ -10,7 +10,7 @@ use crate::args::{CONFIG, Global};
 use crate::problem::Problem;
 
 /// Commands that are about one node, and so about its configuration.
-const OF_A_NODE: [&str; 23] = [
+const OF_A_NODE: [&str; 30] = [
     "send",
     "draft",
     "approve",
@@ -33,6 +33,13 @@ const OF_A_NODE: [&str; 23] = [
     "directory show",
     "directory log",
     "evidence export",
+    "directory submit",
+    "member show",
+    "member officer",
+    "member office",
+    "member rules",
+    "member delegate",
+    "reconfirm",
     "relay run",
 ];
 

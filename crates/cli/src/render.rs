@@ -165,7 +165,9 @@ fn sent_row(row: &OutboxRow, id: &str) -> String {
         row.notice_type,
         safe(&row.subject)
     );
-    std::iter::once(head).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
+    let alone =
+        row.break_glass.then(|| "  RELEASED in an emergency, marked so for every recipient".to_owned());
+    std::iter::once(head).chain(alone).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn outbox(rows: &[OutboxRow]) -> String {
@@ -255,6 +257,16 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
         if view.directory_size == 1 { "1 entry".into() } else { format!("{} entries", view.directory_size) };
     lines.push(format!("  directory  {size}, {cosigned}"));
     lines.push(format!("  clock      {}", safe(&view.clock)));
+    let since = match view.signing_since {
+        Some(since) => format!("in use since {}", age(since, now)),
+        None => "NOT NAMED BY THE DIRECTORY, or revoked".into(),
+    };
+    lines.push(format!("  signing    key {} {since}", view.signing_key.short()));
+    let sealing = match view.sealing_until {
+        Some(until) => format!("others can seal to us until {} ({})", utc(until), age(until, now)),
+        None => "NOBODY CAN SEAL TO US NOW".into(),
+    };
+    lines.push(format!("  sealing    {sealing}"));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     for alarm in &view.alarms {

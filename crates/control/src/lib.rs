@@ -9,6 +9,8 @@ mod bytes;
 mod call;
 mod client;
 mod line;
+mod member;
+mod rejudged;
 mod server;
 mod view;
 
@@ -16,6 +18,8 @@ pub use bytes::Bytes;
 pub use call::{Answer, AttachmentFile, Call, Compose, Refusal, Selection};
 pub use client::{Client, ClientError, Events};
 pub use line::{LINE_BYTES_MAX, LineError};
+pub use member::{GovernanceView, OfficeView, OfficerView, RuleView};
+pub use rejudged::{DoubtedView, RejudgedView};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
     AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,

@@ -154,6 +154,9 @@ pub struct OutboxRow {
     pub subject: String,
     /// When it was signed.
     pub signed_at: Timestamp,
+    /// Whether it is marked as released by one officer in an emergency.
+    #[serde(default)]
+    pub break_glass: bool,
     /// What is known of each recipient.
     pub ladder: Vec<LadderRow>,
 }
@@ -299,6 +302,12 @@ pub struct StatusView {
     pub unacknowledged: u64,
     /// Sent notices not yet at a relay.
     pub queued: u64,
+    /// The signing key in use.
+    pub signing_key: KeyId,
+    /// Since when the directory names it; absent when it does not, or names another.
+    pub signing_since: Option<Timestamp>,
+    /// Until when others can seal to this node with what is published now.
+    pub sealing_until: Option<Timestamp>,
     /// Alarms that stand, newest first.
     pub alarms: Vec<String>,
     /// The program's version.

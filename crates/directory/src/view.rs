@@ -202,6 +202,14 @@ impl<'a> View<'a> {
         usable
     }
 
+    /// Until when an office can be sealed to with what is published.
+    #[must_use]
+    pub fn prekeys_ahead(&self, point: &ContactPoint, environment: Environment) -> Option<Timestamp> {
+        let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
+        let standing = ids.filter(|id| self.prekey_stands(**id));
+        standing.filter_map(|id| self.prekey(*id)).map(|(_, _, prekey)| prekey.usable_until).max()
+    }
+
     /// Whether a sealing key is published and may be sealed to in its time. What a revoked key published
     /// is not: it may lead into other hands.
     #[must_use]

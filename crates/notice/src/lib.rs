@@ -6,7 +6,9 @@
 mod approval;
 pub mod body;
 mod characters;
+mod confirmation;
 mod content;
+mod doubt;
 mod draft;
 mod evidence;
 mod form;
@@ -33,10 +35,13 @@ mod verify;
 
 pub use approval::Approval;
 pub use body::{Body, Moment};
+pub use confirmation::Confirmation;
 pub use content::Content;
+pub use doubt::{Doubt, doubt};
 pub use draft::{Approved, Draft, Signed, SignedNotice, usual_life_ms, year_of};
 pub use evidence::{Answer, EvidenceFile, EvidenceRefused, Proven};
 pub use form::{DraftError, check_form};
+pub use in_time::{InTime, by_word};
 pub use lines::SenderLines;
 pub use notice::{Attachment, NotANumber, Notice, NoticeNumber, Reference};
 pub use open::{OpenError, Opened, open, reopen};

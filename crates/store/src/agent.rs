@@ -12,6 +12,7 @@ mod mirror;
 mod numbers;
 mod outbox;
 mod prekeys;
+mod rejudged;
 
 use std::path::Path;
 
@@ -74,6 +75,15 @@ CREATE INDEX inbox_amends ON inbox (concerns, arrived_at) WHERE amends = 1 AND c
 ALTER TABLE event ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0;
 UPDATE event SET alarm = 1 WHERE detail LIKE '%\"kind\":\"alarm\"%';
 CREATE INDEX event_alarm ON event (number) WHERE alarm = 1;
+", "
+ALTER TABLE outbox ADD COLUMN concerns BLOB;
+CREATE INDEX outbox_concerns ON outbox (concerns) WHERE concerns IS NOT NULL;
+CREATE INDEX inbox_sender ON inbox (sender) WHERE notice IS NOT NULL;
+CREATE TABLE spoke (key BLOB NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY (key, envelope)) STRICT, WITHOUT ROWID;
+CREATE INDEX spoke_envelope ON spoke (envelope);
+CREATE TABLE rejudged (entry INTEGER NOT NULL, envelope BLOB NOT NULL REFERENCES inbox, was INTEGER NOT NULL,
+    PRIMARY KEY (entry, envelope)) STRICT, WITHOUT ROWID;
+CREATE TABLE rejudged_until (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL) STRICT;
 "],
 };
 

@@ -20,13 +20,13 @@ mod witness;
 pub use agent::AgentStore;
 pub use contracts::{
     Answer, Checkpoints, DirectoryLog, Drafts, EventLog, Inbox, Ladder, Lookup, Mailboxes, MessageLog,
-    Mirror, Numbers, Outbox, Prekeys, SmallValues, WitnessMemory,
+    Mirror, Numbers, Outbox, Prekeys, Rejudging, SmallValues, WitnessMemory,
 };
 pub use error::StoreError;
 pub use relay::RelayStore;
 pub use rows::{
     AcceptedCheckpoint, AcceptedRow, Arrival, ArrivalEntry, ArrivalRow, Carriage, Draft, EventRow, Expired,
     ForkRow, Kept, MirrorStep, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel,
-    Pending, PrekeyRow, PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow,
-    UncarriedRow, Usage,
+    Pending, PrekeyRow, PublishedRow, Rejudged, RejudgedRow, Rung, RungRow, Sequence, SignatureRow,
+    SignedRow, Standing, StepRow, UncarriedRow, Unkeyed, Usage, Was,
 };

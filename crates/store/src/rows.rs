@@ -6,6 +6,7 @@
 mod arrival;
 mod node;
 mod outgoing;
+mod rejudged;
 mod relayed;
 
 pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Standing};
@@ -13,6 +14,7 @@ pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEven
 pub use outgoing::{
     Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
 };
+pub use rejudged::{Rejudged, RejudgedRow, Unkeyed, Was};
 pub use relayed::{
     AcceptedRow, Expired, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow, Usage,
 };

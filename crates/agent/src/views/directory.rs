@@ -2,7 +2,7 @@
 
 use pouch_control::{ContactPointView, DirectoryView, EntryView, MemberView, WitnessView};
 use pouch_crypto::KeyFingerprint;
-use pouch_directory::{Act, Audience, Directory, Mandate, Outcome, SignedStatement, Statement, View};
+use pouch_directory::{Act, Directory, Outcome, SignedStatement, Statement, View};
 use pouch_notice::visible;
 use pouch_store::Mirror as _;
 use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
@@ -56,7 +56,7 @@ fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> Conta
         since: since.map_or(Timestamp(0), |p| p.from),
         telephone: entry.map(|e| visible(&e.telephone, true)).unwrap_or_default(),
         home_relays: entry.map(|e| e.home_relays.iter().map(|r| r.to_string()).collect()).unwrap_or_default(),
-        mandate: entry.map(|e| mandate(&e.mandate)).unwrap_or_default(),
+        mandate: entry.map(|e| e.mandate.words()).unwrap_or_default(),
         live_prekeys: view.prekeys(contact_point, Environment::Live, now).len(),
         officers: view
             .officers(contact_point, Environment::Live)
@@ -64,25 +64,6 @@ fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> Conta
             .map(|o| visible(&o.title, true))
             .collect(),
     }
-}
-
-fn mandate(mandate: &Mandate) -> String {
-    let all = mandate.types.len() == pouch_wire::NoticeType::ALL.len();
-    let types = if all {
-        "every type of notice".to_owned()
-    } else {
-        mandate.types.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let audience = match &mandate.audience {
-        Audience::Everyone => "everyone".to_owned(),
-        Audience::Members(members) => members.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", "),
-    };
-    format!(
-        "{types}, up to {}, {} to {}, to {audience}",
-        mandate.highest_precedence,
-        mandate.strictest_tlp.label(),
-        mandate.most_open_tlp.label()
-    )
 }
 
 pub(crate) async fn entries(from: u64, count: u32, desk: &Desk) -> Result<Vec<EntryView>, Failed> {

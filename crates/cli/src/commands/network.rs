@@ -110,11 +110,11 @@ fn draft(name: &str, parties: &Parties, quorum: Option<u8>) -> Result<Charter, P
     })
 }
 
-fn bounded<T>(value: Result<T, OutOfBounds>) -> Result<T, Problem> {
+pub(crate) fn bounded<T>(value: Result<T, OutOfBounds>) -> Result<T, Problem> {
     value.map_err(|error| Problem::usage(error.to_string()))
 }
 
-fn text<const MAX: usize>(value: &str) -> Result<Text<MAX>, Problem> {
+pub(crate) fn text<const MAX: usize>(value: &str) -> Result<Text<MAX>, Problem> {
     Text::new(value).map_err(|error| Problem::usage(format!("{value:?}: {error}")))
 }
 
@@ -247,7 +247,7 @@ pub(crate) fn signed(
     bounded(Blob::new(signed.to_bytes().map_err(|e| Problem::usage(e.to_string()))?))
 }
 
-fn contact_point(request: &requests::ContactPointRequest) -> Result<ContactPointEntry, Problem> {
+pub(crate) fn contact_point(request: &requests::ContactPointRequest) -> Result<ContactPointEntry, Problem> {
     let relays = request.home_relays.iter().map(|name| text(name)).collect::<Result<Vec<_>, _>>()?;
     Ok(ContactPointEntry {
         contact_point: request.contact_point.clone(),
@@ -265,7 +265,7 @@ fn contact_point(request: &requests::ContactPointRequest) -> Result<ContactPoint
 }
 
 /// Everything, to everyone, for ten years: what a member gives its own offices at the start.
-fn full_mandate() -> Result<Mandate, Problem> {
+pub(crate) fn full_mandate() -> Result<Mandate, Problem> {
     let from = clock::now();
     Ok(Mandate {
         types: bounded(Set::new(NoticeType::ALL.iter().copied()))?,

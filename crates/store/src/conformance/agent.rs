@@ -4,7 +4,7 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, WitnessMemory,
+    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Rejudging, WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
@@ -14,20 +14,30 @@ use crate::rows::{
 
 /// Everything that a node keeps.
 pub trait AgentContracts:
-    Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + WitnessMemory
+    Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + Rejudging + WitnessMemory
 {
 }
 
-impl<S: Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + WitnessMemory>
-    AgentContracts for S
+impl<S> AgentContracts for S where
+    S: Outbox
+        + Ladder
+        + Inbox
+        + Lookup
+        + Prekeys
+        + Mirror
+        + Drafts
+        + EventLog
+        + Numbers
+        + Rejudging
+        + WitnessMemory
 {
 }
 
-fn notice(n: u8) -> NoticeId {
+pub(super) fn notice(n: u8) -> NoticeId {
     NoticeId(digest(n))
 }
 
-fn told(words: &str) -> NewEvent {
+pub(super) fn told(words: &str) -> NewEvent {
     NewEvent {
         at: Timestamp(1),
         code: String::new(),
@@ -38,7 +48,7 @@ fn told(words: &str) -> NewEvent {
 }
 
 /// A notice of ours with the places that were reserved for it.
-fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -> Outgoing {
+pub(super) fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -> Outgoing {
     Outgoing {
         envelope: id(n),
         notice: Some(notice(n)),
@@ -48,10 +58,13 @@ fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -> Outgoing 
         created: Timestamp(u64::from(n)),
         not_after: Timestamp(10_000_000),
         wrapped: vec![n],
+        concerns: None,
+        keys: Vec::new(),
+        events: Vec::new(),
     }
 }
 
-fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
+pub(super) fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
     Arrival {
         envelope: id(n),
         concerns: None,
@@ -69,6 +82,7 @@ fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
         progress: None,
         receipt,
         log: Some(("relay".to_owned(), u64::from(n))),
+        keys: Vec::new(),
         events: vec![told("received")],
     }
 }
@@ -109,6 +123,8 @@ where
     a_prekey_is_gone_when_it_is_destroyed(&fresh()).await;
     numbers_rise_per_list_and_year(&fresh()).await;
     a_restart_forgets_nothing(&fresh()).await;
+    super::rejudged::a_notice_is_found_by_the_keys_that_spoke_in_it(&fresh()).await;
+    super::rejudged::what_was_judged_again_is_kept_and_told_once(&fresh()).await;
     super::relay::a_witness_never_goes_back(&fresh()).await;
 }
 

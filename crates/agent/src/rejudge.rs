@@ -1,0 +1,397 @@
+//! What the end of a key, or of a member's right to speak, does to what came before.
+//!
+//! A revocation has effect from a time that may lie in the past. Every received notice that the key signed
+//! or approved is judged again by the directory as it is now: before that time fine, after it refused, else
+//! doubtful. The judging is that of every reading; here the person is told. How far the directory was gone
+//! through is kept together with what came of it, so that nothing is told twice and a restart forgets
+//! nothing; and notices are found by key, so that it costs as much as there are notices by that key.
+//!
+//! A rotation and a recovery end no key of an office with effect in the past: they are not here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pouch_control::{DraftView, EventKind, RejudgedView};
+use pouch_directory::{Act, Directory, RevocationReason, SignedStatement, Statement};
+use pouch_envelope::Arrived;
+use pouch_notice::{Doubt, Moment, Reference, StanzaSecret, doubt, reopen, spoken_check, visible};
+use pouch_store::{ArrivalRow, Inbox as _, Mirror as _, Outbox as _, Rejudged, Rejudging as _, Was};
+use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, KeyId, Member, Timestamp};
+use tracing::warn;
+
+use crate::desk::Desk;
+use crate::error::AgentError;
+use crate::events::Happening;
+use crate::inbox::{self, Reading};
+use crate::reconfirm;
+use crate::refusals::{Failed, not_found};
+use crate::{office, views};
+
+/// Entries of the directory read at a time.
+const PAGE: u32 = 256;
+/// Notices kept at a time.
+const NOTICES_AT_ONCE: usize = 64;
+/// How many are named in an alarm; the list has them all.
+const NAMED_MAX: usize = 6;
+
+/// What an entry of the directory ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// A key, with effect from a time.
+    Key { key: KeyId, of: Option<ContactPoint>, reason: RevocationReason, effective: Timestamp },
+    /// A member's right to speak, since a time.
+    Member { member: Member, since: Timestamp },
+}
+
+impl Ended {
+    /// What an entry ended that had an effect.
+    pub(crate) fn by(index: u64, entry: &[u8], directory: &Directory) -> Option<Self> {
+        let signed = SignedStatement::from_bytes(entry).ok()?;
+        let statement = Statement::from_bytes(&signed.statement).ok()?;
+        let since = directory.now_view().logged_from(index).filter(|_| index > 0)?;
+        match statement.act {
+            Act::RevokeKey { key, reason, effective } => {
+                let of = directory.now_view().whose(key).cloned();
+                Some(Self::Key { key, of, reason, effective })
+            }
+            Act::SuspendMember { member, .. } => Some(Self::Member { member, since }),
+            _ => None,
+        }
+    }
+
+    /// In words.
+    pub(crate) fn words(&self, entry: u64) -> String {
+        match self {
+            Self::Key { key, of, reason, effective } => {
+                let of = of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
+                format!(
+                    "entry {entry} of the directory revoked key {}{of} ({}) with effect from {}",
+                    key.short(),
+                    reason.as_str(),
+                    Moment(*effective)
+                )
+            }
+            Self::Member { member, since } => {
+                format!("entry {entry} of the directory suspended {member}, as of {}", Moment(*since))
+            }
+        }
+    }
+
+    async fn notices(&self, desk: &Desk) -> Result<Vec<EnvelopeId>, AgentError> {
+        Ok(match self {
+            Self::Key { key, .. } => desk.store.received_by_key(*key).await?,
+            Self::Member { member, .. } => desk.store.received_from(member).await?,
+        })
+    }
+}
+
+/// Goes through what the directory has had since the last time, and tells what it did to notices.
+pub(crate) async fn tend(desk: &Arc<Desk>) -> Result<(), AgentError> {
+    learn_keys(desk).await?;
+    let directory = desk.directory();
+    let mut from = desk.store.rejudged_until().await?;
+    while from < directory.size() {
+        let entries = desk.store.entries(from, PAGE).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for (index, entry) in (from..).zip(&entries) {
+            if let Some(ended) = Ended::by(index, entry, &directory) {
+                judge_again(index, &ended, desk).await?;
+            }
+        }
+        from = from.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
+        let done = Rejudged { entry: from, judged: Vec::new(), done_until: Some(from), events: Vec::new() };
+        desk.store.put_rejudged(done).await?;
+    }
+    Ok(())
+}
+
+/// Of what an older program kept it is not known yet which keys spoke in it.
+async fn learn_keys(desk: &Desk) -> Result<(), AgentError> {
+    loop {
+        let unkeyed = desk.store.unkeyed(PAGE).await?;
+        if unkeyed.is_empty() {
+            return Ok(());
+        }
+        for one in unkeyed {
+            let keys = if one.sent {
+                let row = desk.store.outgoing(one.envelope).await?;
+                row.and_then(|row| views::readable(&row, desk)).map(|own| reconfirm::keys_of(own.signed()))
+            } else {
+                let row = desk.store.arrival(one.envelope).await?;
+                row.and_then(|row| keys_in(&row, desk))
+            };
+            // What cannot be read is under no key, and not looked at again.
+            let keys = keys.unwrap_or_else(|| vec![KeyId(pouch_wire::Digest::new([0; 32]))]);
+            desk.store.put_keys(one.envelope, keys).await?;
+        }
+    }
+}
+
+fn keys_in(row: &ArrivalRow, desk: &Desk) -> Option<Vec<KeyId>> {
+    let arrived = Arrived::from_bytes(&row.stored).ok()?;
+    let secret = desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped).ok()?;
+    let opened = reopen(arrived, StanzaSecret::from_bytes(&secret).ok()?).ok()?;
+    Some(opened.claimed_keys())
+}
+
+async fn judge_again(entry: u64, ended: &Ended, desk: &Arc<Desk>) -> Result<(), AgentError> {
+    // Whatever is taken in from here on is judged by this directory already.
+    let envelopes = {
+        let _turn = desk.incoming.lock().await;
+        ended.notices(desk).await?
+    };
+    let rows = desk.store.rejudged().await?;
+    let mut done: Vec<(EnvelopeId, Was)> =
+        rows.into_iter().filter(|row| row.entry == entry).map(|row| (row.envelope, row.was)).collect();
+    let known: BTreeSet<EnvelopeId> = done.iter().map(|(envelope, _)| *envelope).collect();
+    let left: Vec<EnvelopeId> = envelopes.into_iter().filter(|envelope| !known.contains(envelope)).collect();
+    for page in left.chunks(NOTICES_AT_ONCE) {
+        let mut judged = Vec::new();
+        for envelope in page {
+            if let Some(was) = stands(*envelope, desk).await? {
+                judged.push((*envelope, was));
+            }
+        }
+        done.extend(&judged);
+        let kept = Rejudged { entry, judged, done_until: None, events: Vec::new() };
+        desk.store.put_rejudged(kept).await?;
+    }
+    let happening = told(entry, ended, &done, desk).await?;
+    let ours = match ended {
+        Ended::Key { key, .. } => ours(*key, reconfirm::doubted_by(*key, desk).await?),
+        Ended::Member { .. } => None,
+    };
+    let events = happening.iter().chain(&ours).map(|happening| happening.row((desk.clock)())).collect();
+    let next = entry.saturating_add(1);
+    let all = Rejudged { entry, judged: Vec::new(), done_until: Some(next), events };
+    let numbers = desk.store.put_rejudged(all).await?;
+    desk.events.announce(&numbers);
+    Ok(())
+}
+
+/// A key of ours ended: what we sent with it is doubted now, and it is for us to end that.
+fn ours(key: KeyId, doubted: usize) -> Option<Happening> {
+    let words = format!(
+        "recipients doubt {} that we sent, because our key {} was revoked: confirm what is ours, see pouch reconfirm",
+        views::counted(doubted, "notice"),
+        key.short()
+    );
+    (doubted > 0).then(|| Happening::new(EventKind::Alarm, "POUCH-MEM-13", words))
+}
+
+/// How a notice stands now; what is promised a place in a log is proved first, where that can be had.
+async fn stands(envelope: EnvelopeId, desk: &Arc<Desk>) -> Result<Option<Was>, AgentError> {
+    let Some(mut row) = desk.store.arrival(envelope).await? else { return Ok(None) };
+    if row.expunged_at.is_some() || row.damaged {
+        return Ok(None);
+    }
+    if row.proof.is_none() {
+        match office::fetch_proof(envelope, row.log.as_ref(), desk).await {
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => warn!(code = error.code(), "judged again without a proof"),
+            Ok(()) => {
+                if let Some(proved) = desk.store.arrival(envelope).await? {
+                    row = proved;
+                }
+            }
+        }
+    }
+    Ok(Some(was(&inbox::read(&row, desk).await)))
+}
+
+fn was(reading: &Reading) -> Was {
+    let verdict = match reading {
+        Reading::Verified(verified) => verified.verdict(),
+        Reading::Refused(verdict) => verdict,
+    };
+    match doubt(verdict) {
+        Doubt::None => Was::Before,
+        Doubt::Refused => Was::After,
+        _ => Was::Unclear,
+    }
+}
+
+const fn word(was: Was) -> &'static str {
+    match was {
+        Was::Before => "before",
+        Was::Unclear => "unclear",
+        Was::After => "after",
+    }
+}
+
+/// What is told of an end: an alarm that names what is no longer sure, or one line when all stands.
+async fn told(
+    entry: u64,
+    ended: &Ended,
+    judged: &[(EnvelopeId, Was)],
+    desk: &Desk,
+) -> Result<Option<Happening>, AgentError> {
+    let mut doubted = Vec::new();
+    for (envelope, was) in judged.iter().filter(|(_, was)| *was != Was::Before) {
+        let Some(row) = desk.store.arrival(*envelope).await? else { continue };
+        let acted = acted_on(&row, desk).await?;
+        doubted.push((row.acknowledged_at.is_none() && !acted, row.precedence, *was, row, acted));
+    }
+    // What somebody acted on comes first, then what is urgent.
+    doubted.sort_by(|a, b| (a.0, a.1, &a.3.number).cmp(&(b.0, b.1, &b.3.number)));
+    let why = ended.words(entry);
+    if doubted.is_empty() {
+        let count = views::counted(judged.len(), "notice");
+        let stay = format!("{why}; {count} of ours from before stand");
+        return Ok((!judged.is_empty()).then(|| Happening::new(EventKind::Key, "POUCH-MEM-11", stay)));
+    }
+    let named = doubted.iter().take(NAMED_MAX).map(|(_, _, was, row, acted)| {
+        let number = row.number.clone().unwrap_or_else(|| format!("message {}", row.envelope.short()));
+        let now = if *was == Was::After { "REFUSED now" } else { "doubtful" };
+        let acted = match (row.acknowledged_at.is_some(), acted) {
+            (_, true) => ", and we answered it",
+            (true, false) => ", and we acknowledged it",
+            (false, false) => "",
+        };
+        format!("{number} ({now}{acted})")
+    });
+    let named: Vec<String> = named.collect();
+    let more = match doubted.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let are = if doubted.len() == 1 { "is" } else { "are" };
+    let words = format!(
+        "{} {are} no longer sure: {}{more}; {why}. See pouch inbox --rejudged",
+        views::counted(doubted.len(), "notice"),
+        named.join(", ")
+    );
+    Ok(Some(Happening::new(EventKind::Alarm, "POUCH-MEM-10", words)))
+}
+
+/// Whether a notice of ours answers or concerns it.
+async fn acted_on(row: &ArrivalRow, desk: &Desk) -> Result<bool, AgentError> {
+    let Some(notice) = row.notice else { return Ok(false) };
+    for envelope in desk.store.sent_about(notice).await? {
+        let sent = desk.store.outgoing(envelope).await?.and_then(|row| views::readable(&row, desk));
+        // An inquiry is how its sender is asked whether it holds.
+        if sent.is_some_and(|own| own.notice().notice_type() != pouch_wire::NoticeType::Inquiry) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The notices that were judged again, each once with the newest entry that concerns it; what was acted on
+/// first.
+pub(crate) async fn list(desk: &Desk) -> Result<Vec<RejudgedView>, Failed> {
+    let directory = desk.directory();
+    let mut seen = BTreeSet::new();
+    let mut views = Vec::new();
+    for judged in desk.store.rejudged().await? {
+        if !seen.insert(judged.envelope) {
+            continue;
+        }
+        let Some(row) = desk.store.arrival(judged.envelope).await? else { continue };
+        let entry = desk.store.entries(judged.entry, 1).await?.pop().unwrap_or_default();
+        let ended = Ended::by(judged.entry, &entry, &directory);
+        views.push(view(&row, judged.was, judged.entry, ended.as_ref(), desk).await?);
+    }
+    views.sort_by_key(|v| {
+        let settled = v.now == "before";
+        (settled, v.acknowledged_at.is_none() && !v.acted_on, v.precedence, v.number.clone())
+    });
+    Ok(views)
+}
+
+async fn view(
+    row: &ArrivalRow,
+    then: Was,
+    entry: u64,
+    ended: Option<&Ended>,
+    desk: &Desk,
+) -> Result<RejudgedView, Failed> {
+    let reading = inbox::read(row, desk).await;
+    let now = was(&reading);
+    let verdict = match &reading {
+        Reading::Verified(verified) => verified.verdict(),
+        Reading::Refused(verdict) => verdict,
+    };
+    let confirmed = inbox::confirmed_by(row, desk).await?;
+    let directory = desk.directory();
+    let office = directory.now_view().contact_point(&row.sender, Environment::Live);
+    let telephone = office.map(|office| visible(&office.telephone, true)).unwrap_or_default();
+    let number = row.number.clone().unwrap_or_default();
+    let why = ended.map_or_else(|| format!("entry {entry}"), |ended| ended.words(entry));
+    let asked = now != Was::Before && confirmed.is_empty();
+    let next = match (now, confirmed.is_empty()) {
+        (Was::Before, true) => "nothing: it came before".to_owned(),
+        (_, false) => format!("nothing: its office confirmed it again: {}", names(&confirmed)),
+        (_, true) => format!(
+            "telephone {telephone} and ask, with the spoken check; or send an inquiry: pouch reconfirm --ask '{number}'"
+        ),
+    };
+    Ok(RejudgedView {
+        envelope: row.envelope,
+        notice: row.notice,
+        sender: row.sender.clone(),
+        precedence: row.precedence,
+        received_at: row.arrived_at,
+        acknowledged_at: row.acknowledged_at,
+        acted_on: acted_on(row, desk).await?,
+        was: word(then).to_owned(),
+        now: word(now).to_owned(),
+        colour: verdict.colour().as_str().to_owned(),
+        code: verdict.code().to_owned(),
+        entry,
+        confirmed_by: confirmed.iter().map(ToString::to_string).collect(),
+        next,
+        telephone,
+        spoken_check: row.notice.map(spoken_check).unwrap_or_default(),
+        ask: if asked { question(&number, &why) } else { String::new() },
+        why,
+        number,
+    })
+}
+
+fn names(by: &[Reference]) -> String {
+    by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What the sender is asked. It names the notice and repeats nothing of it.
+fn question(number: &str, why: &str) -> String {
+    format!(
+        "We have your notice {number}, and {why}. Did you send it, and does it hold? Please confirm it by its number \
+         and id under your new key (pouch reconfirm '{number}'), or tell us that it is not yours."
+    )
+}
+
+/// Drafts what asks senders to confirm: these notices, or all that are in doubt and not confirmed.
+pub(crate) async fn ask(ids: &[String], desk: &Arc<Desk>) -> Result<Vec<DraftView>, Failed> {
+    let all = list(desk).await?;
+    let wanted = match ids {
+        [] => all.into_iter().filter(|view| !view.ask.is_empty()).collect(),
+        some => some.iter().map(|id| one(id, &all)).collect::<Result<Vec<_>, _>>()?,
+    };
+    let mut drafts = Vec::new();
+    for view in wanted {
+        if let Some(draft) = reconfirm::inquire(&view, desk).await? {
+            drafts.push(draft);
+        }
+    }
+    Ok(drafts)
+}
+
+/// The one judged notice that is called so.
+fn one(wanted: &str, all: &[RejudgedView]) -> Result<RejudgedView, Failed> {
+    let beginning = wanted.to_lowercase();
+    let is_it = |view: &&RejudgedView| {
+        let notice = view.notice.map(|id| id.to_string()).unwrap_or_default();
+        view.number == wanted
+            || (beginning.len() >= 4
+                && (notice.starts_with(&beginning) || view.envelope.to_string().starts_with(&beginning)))
+    };
+    let found: Vec<&RejudgedView> = all.iter().filter(is_it).collect();
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(not_found(wanted).into()),
+        more => Err(crate::refusals::ambiguous(wanted, more.iter().map(|v| v.envelope.short())).into()),
+    }
+}
