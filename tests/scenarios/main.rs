@@ -19,6 +19,8 @@ mod life_away;
 mod life_keys;
 mod life_ladder;
 mod life_many;
+mod life_member;
+mod life_rejudged;
 mod life_release;
 mod network;
 mod surfaces_files;

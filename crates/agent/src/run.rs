@@ -23,7 +23,7 @@ use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
-use crate::mirror::MirrorKeeper;
+use crate::mirror::{Believed, MirrorKeeper};
 use crate::witness::{Witness, known_logs};
 use crate::{inbox, office, outbox, prekeys, receipts, rejudge, signing};
 
@@ -57,7 +57,7 @@ pub async fn run(
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
     let current = keeper.signing()?;
-    check_named(&config, &current, &directory)?;
+    check_named(&config, &current, &believed.borrow())?;
     let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
     let witness = keys.witness.map(|keys| Witness::new(keys, store.clone())).transpose()?.map(Arc::new);
@@ -128,10 +128,16 @@ async fn until_over(
     outcome
 }
 
-fn check_named(config: &AgentConfig, key: &SigningKey, directory: &Directory) -> Result<(), AgentError> {
-    let view = directory.now_view();
+/// An office that came after the founding is not in the charter file: its node hears of itself from a
+/// relay, which knows its transport key. Until then it signs nothing, since no directory names its key.
+fn check_named(config: &AgentConfig, key: &SigningKey, believed: &Believed) -> Result<(), AgentError> {
+    let view = believed.directory.now_view();
     let point = &config.contact_point;
     if view.contact_point(point, Environment::Live).is_none() {
+        if believed.size == 0 {
+            warn!(contact_point = %point, "the charter does not name this office; waiting for a relay's directory");
+            return Ok(());
+        }
         return Err(AgentError::Charter(format!("the directory has no contact point {point}")));
     }
     let known = view.key_history(point, Environment::Live).iter().any(|period| period.key == key.public());
@@ -156,7 +162,7 @@ fn relay(relay: &pouch_directory::Relay) -> Relay {
 async fn follow_relays(
     mut links: LinkKeeper,
     desk: Arc<Desk>,
-    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    mut believed: watch::Receiver<Arc<Believed>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     loop {
@@ -171,7 +177,7 @@ async fn follow_relays(
 /// Looks after the keys: whenever the directory changes, and every minute.
 async fn tend(
     desk: Arc<Desk>,
-    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    mut believed: watch::Receiver<Arc<Believed>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     let mut every = tokio::time::interval(core::time::Duration::from_secs(60));
