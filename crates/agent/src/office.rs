@@ -95,6 +95,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         }
         Call::Directory => Answer::Directory(Box::new(views::directory(desk))),
         Call::DirectoryLog { from, count } => Answer::DirectoryLog(views::entries(from, count, desk).await?),
+        Call::DirectoryEntries { from } => Answer::DirectoryEntries(views::raw_entries(from, desk).await?),
         Call::OwnEntry => own_entry(desk)?,
         Call::Member => Answer::Member(Box::new(views::member(desk)?)),
         Call::Rejudged => Answer::Rejudged(rejudge::list(desk).await?),

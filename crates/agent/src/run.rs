@@ -56,8 +56,8 @@ pub async fn run(
     let store = AgentStore::open(&config.data.join("agent.sqlite"))?;
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
-    let current = keeper.signing()?;
-    check_named(&config, &current, &believed.borrow())?;
+    let current = Arc::new(keeper.signing()?);
+    let named = is_named(&config, &current, &believed.borrow())?;
     let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
     let witness = keys.witness.map(|keys| Witness::new(keys, store.clone())).transpose()?.map(Arc::new);
@@ -75,7 +75,7 @@ pub async fn run(
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
-        me: config.contact_point,
+        me: config.contact_point.clone(),
         network: directory.network(),
         network_name: directory.charter().name.to_string(),
         version,
@@ -84,7 +84,7 @@ pub async fn run(
         believed: believed.clone(),
         links,
         events: Events::new(store.clone()).await?,
-        signing: RwLock::new(Signing { current: Arc::new(current), next }),
+        signing: RwLock::new(Signing { current: current.clone(), next }),
         keeper,
         store,
         outgoing: Mutex::new(()),
@@ -100,8 +100,12 @@ pub async fn run(
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
-    parts.spawn(tend(desk.clone(), believed, shutdown.clone()));
+    parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
+    if !named && let Err(error) = until_named(&config, &current, believed).await {
+        shutdown.cancel();
+        return until_over(parts, &shutdown, &dialer).await.and(Err(error));
+    }
     parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
     info!(contact_point = %desk.me, "serving");
     ready();
@@ -128,21 +132,44 @@ async fn until_over(
     outcome
 }
 
-/// An office that came after the founding is not in the charter file: its node hears of itself from a
-/// relay, which knows its transport key. Until then it signs nothing, since no directory names its key.
-fn check_named(config: &AgentConfig, key: &SigningKey, believed: &Believed) -> Result<(), AgentError> {
+/// Whether the directory names this office with this key; `false` while only the charter file is known, and
+/// it may have come after that.
+fn is_named(config: &AgentConfig, key: &SigningKey, believed: &Believed) -> Result<bool, AgentError> {
     let view = believed.directory.now_view();
     let point = &config.contact_point;
     if view.contact_point(point, Environment::Live).is_none() {
-        if believed.size == 0 {
-            warn!(contact_point = %point, "the charter does not name this office; waiting for a relay's directory");
-            return Ok(());
-        }
-        return Err(AgentError::Charter(format!("the directory has no contact point {point}")));
+        return if believed.size == 0 { Ok(false) } else { Err(not_named(point)) };
     }
     let known = view.key_history(point, Environment::Live).iter().any(|period| period.key == key.public());
-    if known { Ok(()) } else { Err(AgentError::OtherKey) }
+    if known { Ok(true) } else { Err(AgentError::OtherKey) }
 }
+
+fn not_named(point: &ContactPoint) -> AgentError {
+    AgentError::Charter(format!("the directory has no contact point {point}"))
+}
+
+/// An office that came after the founding is not in the charter file: its node hears of itself from a relay,
+/// which knows its transport key then, and serves nobody before.
+async fn until_named(
+    config: &AgentConfig,
+    key: &SigningKey,
+    mut believed: watch::Receiver<Arc<Believed>>,
+) -> Result<(), AgentError> {
+    info!(contact_point = %config.contact_point, "not in the charter; asking the relays for the directory");
+    let named = async {
+        while believed.changed().await.is_ok() {
+            let newest = believed.borrow_and_update().clone();
+            if newest.size > 0 {
+                return is_named(config, key, &newest).map(drop);
+            }
+        }
+        Err(not_named(&config.contact_point))
+    };
+    tokio::time::timeout(NAMED_WITHIN, named).await.unwrap_or_else(|_| Err(not_named(&config.contact_point)))
+}
+
+/// How long a new office's node waits for a relay to tell it of itself.
+const NAMED_WITHIN: core::time::Duration = core::time::Duration::from_secs(15);
 
 fn relays_of(me: &ContactPoint, directory: &Directory) -> Vec<Relay> {
     let view = directory.now_view();
@@ -278,7 +305,7 @@ async fn answer(
         (FrameKind::Cosign, Some(witness)) => match frame.read::<Cosign>() {
             Ok(request) => {
                 let directory = desk.directory();
-                let logs = known_logs(&directory.now_view(), &directory.charter().directory_log);
+                let logs = known_logs(&directory.now_view());
                 witness.answer(stream, request, logs, (desk.clock)()).await.ok();
                 Ok(())
             }
@@ -319,7 +346,7 @@ pub async fn run_witness(
     let store = AgentStore::open(&config.data.join("witness.sqlite"))?;
     let witness = Arc::new(Witness::new(keys, store.clone())?);
     let mut asked: JoinSet<()> = JoinSet::new();
-    let logs = known_logs(&view, &directory.charter().directory_log);
+    let logs = known_logs(&view);
     let (events, mut heard) = mpsc::channel(64);
     let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
     let context = LinkContext {

@@ -25,7 +25,7 @@ use crate::error::AgentError;
 use crate::inbox::{self, Reading};
 use crate::refusals::{Failed, ambiguous, not_found};
 
-pub(crate) use directory::{directory, entries};
+pub(crate) use directory::{directory, entries, raw_entries};
 pub(crate) use keys::keys;
 pub(crate) use member::member;
 

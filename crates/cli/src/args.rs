@@ -1,5 +1,6 @@
 //! The command line. What each command does stands in the module of its name under `commands/`.
 
+mod ceremonies;
 mod founding;
 mod member;
 mod messages;
@@ -9,6 +10,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use ceremonies::{
+    AuthoriseOffice, Endorse, Join, Place, Proposal, Propose, ProposeChange, Recover, RootRotation,
+    ThresholdArgs, Veto,
+};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
 pub(crate) use member::{Bounds, ByRoot, Delegate, MemberCommand, Office, Officer, Reconfirm, Rules};
 pub(crate) use messages::{
@@ -75,7 +80,7 @@ pub(crate) enum Command {
     /// Make a node: its keys, its configuration, and the requests to send to others
     #[command(subcommand)]
     Init(Init),
-    /// Found a network: draft a charter, sign it, join the signatures
+    /// Found a network, and change together who belongs to it and what it runs on
     #[command(subcommand)]
     Network(Network),
     /// What this node's member decides about its own offices: mandates, officers, release rules, delegations

@@ -18,10 +18,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, RelayCommand, WitnessCommand};
+use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, Keys, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
 use commands::{
-    audit, compose, directory, explain, init, keys, member, messages, network, reconfirm, services, watch,
+    audit, ceremonies, compose, directory, explain, init, keys, member, messages, network, reconfirm,
+    services, watch,
 };
 use exit::Exit;
 use output::Output;
@@ -88,7 +89,14 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
     match command {
         Command::Demo(demo) => demo::demo(demo, out).await?,
         Command::Init(command) => init::init(command, &source()?, out)?,
-        Command::Network(command) => network::network(command, &source()?, out)?,
+        Command::Network(command) => network::network(command, &global.config, &source()?, out).await?,
+        Command::Keys(Keys::Rotate { member_dir, root, cost }) if root.root => {
+            ceremonies::rotate(&member_dir, &root, cost, &global.config, &source()?, out).await?;
+        }
+        Command::Keys(Keys::Recover(recover)) => {
+            ceremonies::recover(&recover, &global.config, &source()?, out).await?;
+        }
+        Command::Keys(Keys::Veto(veto)) => ceremonies::veto(&veto, &global.config, &source()?, out).await?,
         Command::Relay(RelayCommand::Init { name, address, origin, dir, cost }) => {
             let throw_away = cost.throw_away;
             let relay =

@@ -3,9 +3,10 @@
 //! order, and never decides anything.
 
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
-    OutboxRow, Rung, StatusView, VerdictView,
+    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, MemberView,
+    NoticeView, OutboxRow, Rung, StatusView, VerdictView,
 };
+use pouch_directory::Thresholds;
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
 
@@ -302,6 +303,16 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
         view.quorum,
         view.witnesses.len()
     )];
+    if let Some(t) = &view.thresholds {
+        let t = Thresholds {
+            admission: t.admission,
+            network: t.network,
+            recovery: t.recovery,
+            recovery_after_veto: t.recovery_after_veto,
+            recovery_delay_ms: t.recovery_delay_ms,
+        };
+        lines.push(t.words());
+    }
     for member in &view.members {
         let suspended = if member.suspended { "  SUSPENDED" } else { "" };
         lines.push(format!(
@@ -310,6 +321,7 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
             safe(&member.name),
             member.root.short()
         ));
+        lines.extend(recovery(member));
         for point in &member.contact_points {
             lines.push(format!(
                 "  {}  {}  telephone {}",
@@ -336,6 +348,32 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// What waits for a member's root, and what was refused it.
+fn recovery(member: &MemberView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(waiting) = &member.recovery {
+        let endorsers: Vec<&str> = waiting.endorsers.iter().map(|m| m.as_str()).collect();
+        lines.push(format!(
+            "  RECOVERY WAITS since entry {}: new root {}, endorsed by {}",
+            waiting.index,
+            waiting.new_root.short(),
+            endorsers.join(", ")
+        ));
+        lines.push(format!(
+            "    can take effect from {} on, with the next entry of a member that did not endorse it; until it has, {}'s \
+             next root stops it: pouch keys veto",
+            utc(waiting.effective),
+            member.member
+        ));
+    }
+    lines.extend(
+        member
+            .vetoed
+            .map(|index| format!("  vetoed a recovery by entry {index}: the next needs more members")),
+    );
+    lines
 }
 
 pub(crate) fn entries(entries: &[EntryView]) -> String {

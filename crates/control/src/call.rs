@@ -132,6 +132,11 @@ pub enum Call {
         /// How many at most.
         count: u32,
     },
+    /// Entries of the directory log as they stand there, to be folded by whoever asks.
+    DirectoryEntries {
+        /// The first.
+        from: u64,
+    },
     /// The directory's current entry of this node's contact point.
     OwnEntry,
     /// What this node's member decided about its offices: keys, mandates, officers, release rules.
@@ -227,6 +232,8 @@ pub enum Answer {
     Rejudged(Vec<RejudgedView>),
     /// To [`Call::Doubted`].
     Doubted(Vec<DoubtedView>),
+    /// To [`Call::DirectoryEntries`]: some of them, in order; none when there are no more.
+    DirectoryEntries(Vec<Bytes>),
     /// To [`Call::Keys`] and [`Call::ReloadKeys`].
     Keys(Vec<KeyView>),
     /// To [`Call::OwnEntry`].

@@ -23,6 +23,6 @@ pub use rejudged::{DoubtedView, RejudgedView};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
     AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,
-    InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, Rung, StatusView, VerdictView,
-    WitnessView,
+    InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, RecoveryView, Rung, StatusView,
+    ThresholdsView, VerdictView, WitnessView,
 };

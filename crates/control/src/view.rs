@@ -193,8 +193,45 @@ pub struct MemberView {
     pub suspended: bool,
     /// Its root key.
     pub root: KeyId,
+    /// The root after it, which alone vetoes a recovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_root: Option<KeyId>,
+    /// The entry by which it vetoed a recovery, when the next one needs more members because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vetoed: Option<u64>,
+    /// The recovery of its root that waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryView>,
     /// Its offices.
     pub contact_points: Vec<ContactPointView>,
+}
+
+/// A recovery of a member's root that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryView {
+    /// By which entry it began.
+    pub index: u64,
+    /// Who endorsed it.
+    pub endorsers: Vec<Member>,
+    /// The root that it would give the member.
+    pub new_root: KeyId,
+    /// From when on it can take effect; until it has, the member's next root can veto it.
+    pub effective: Timestamp,
+}
+
+/// How many members must agree to what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThresholdsView {
+    /// To an admission, suspension or reinstatement.
+    pub admission: u8,
+    /// To a change of the network.
+    pub network: u8,
+    /// To a recovery, of the other members.
+    pub recovery: u8,
+    /// To a recovery after a veto.
+    pub recovery_after_veto: u8,
+    /// How long a recovery waits.
+    pub recovery_delay_ms: u64,
 }
 
 /// An office of a member.
@@ -250,6 +287,9 @@ pub struct DirectoryView {
     pub witnesses: Vec<WitnessView>,
     /// How many of them must cosign.
     pub quorum: u8,
+    /// How many members must agree to what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<ThresholdsView>,
 }
 
 /// One entry of the directory log.

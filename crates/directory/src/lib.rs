@@ -6,6 +6,7 @@
 
 mod answers;
 mod apply;
+mod ceremonies;
 mod charter;
 mod confusable;
 mod directory;
@@ -24,6 +25,7 @@ mod words;
 
 pub use answers::{Authority, KeyPeriod, NotInRole, OfficerAuthority, TransportOwner};
 pub use apply::Outcome;
+pub use ceremonies::WaitingRecovery;
 pub use charter::{
     Charter, CharterFile, CharterSignature, Founder, LogKeys, Relay, SignedCharter, Thresholds, Witness,
 };
@@ -33,7 +35,7 @@ pub use mandate::{Audience, Mandate, ReleaseRule};
 pub use refusal::{CharterRefused, StatementRefused};
 pub use state::{Exercise, MemberRecord, Revocation};
 pub use statement::{
-    Act, ContactPointEntry, DisplayName, OfficerEntry, Prekey, RevocationReason, SignedStatement, Statement,
-    StatementSignature,
+    Act, ContactPointEntry, DisplayName, NetworkChange, OfficerEntry, Prekey, RevocationReason,
+    SignedStatement, Statement, StatementSignature,
 };
 pub use view::View;

@@ -42,7 +42,7 @@ impl<'a> View<'a> {
         Self { size, ..self }
     }
 
-    fn network(&self) -> &'a Network {
+    pub(crate) fn network(&self) -> &'a Network {
         self.directory.state.network.at(self.size).map_or(&self.directory.founding, |period| &period.value)
     }
 

@@ -1,8 +1,12 @@
 //! Who is who, and the log that says so, in words.
 
-use pouch_control::{ContactPointView, DirectoryView, EntryView, MemberView, WitnessView};
+use pouch_control::{
+    Bytes, ContactPointView, DirectoryView, EntryView, MemberView, RecoveryView, ThresholdsView, WitnessView,
+};
 use pouch_crypto::KeyFingerprint;
-use pouch_directory::{Act, Directory, Outcome, SignedStatement, Statement, View};
+use pouch_directory::{
+    Act, Directory, Outcome, SignedStatement, Statement, Thresholds, View, WaitingRecovery,
+};
 use pouch_notice::visible;
 use pouch_store::Mirror as _;
 use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
@@ -25,6 +29,7 @@ pub(crate) fn directory(desk: &Desk) -> DirectoryView {
         relays: view.relays().iter().map(|r| format!("{} at {}", &*r.name, &*r.address)).collect(),
         witnesses: view.witnesses().iter().map(|w| WitnessView { name: w.name.to_string() }).collect(),
         quorum: view.quorum(),
+        thresholds: Some(thresholds(&view.thresholds())),
     }
 }
 
@@ -35,7 +40,29 @@ fn member(record: &pouch_directory::MemberRecord, view: &View<'_>, now: Timestam
         name: visible(&record.name, true),
         suspended: record.suspended,
         root: record.root.id(),
+        next_root: Some(record.next_root),
+        vetoed: view.vetoed(&record.member),
+        recovery: view.recoveries().find(|waiting| waiting.member == record.member).map(recovery),
         contact_points: points.map(|e| point(&e.contact_point, view, now)).collect(),
+    }
+}
+
+fn recovery(waiting: WaitingRecovery) -> RecoveryView {
+    RecoveryView {
+        index: waiting.index,
+        endorsers: waiting.endorsers,
+        new_root: waiting.new_root.id(),
+        effective: waiting.effective,
+    }
+}
+
+fn thresholds(thresholds: &Thresholds) -> ThresholdsView {
+    ThresholdsView {
+        admission: thresholds.admission,
+        network: thresholds.network,
+        recovery: thresholds.recovery,
+        recovery_after_veto: thresholds.recovery_after_veto,
+        recovery_delay_ms: thresholds.recovery_delay_ms,
     }
 }
 
@@ -93,6 +120,14 @@ pub(crate) async fn entries(from: u64, count: u32, desk: &Desk) -> Result<Vec<En
     Ok(views)
 }
 
+/// Some entries as they stand in the log; whoever asks goes on after them.
+pub(crate) async fn raw_entries(from: u64, desk: &Desk) -> Result<Vec<Bytes>, Failed> {
+    Ok(desk.store.entries(from, RAW_AT_ONCE).await?.into_iter().map(Bytes).collect())
+}
+
+/// Entries in one answer: 16 MiB at most.
+const RAW_AT_ONCE: u32 = 256;
+
 fn entry(index: u64, bytes: &[u8], directory: &mut Directory) -> EntryView {
     let statement = SignedStatement::from_bytes(bytes)
         .ok()
@@ -129,8 +164,6 @@ fn act(act: &Act) -> String {
         Act::CloseExercise { .. } => "closes an exercise".to_owned(),
         Act::SuspendMember { member, .. } => format!("suspends {member}"),
         Act::ReinstateMember { member } => format!("reinstates {member}"),
-        Act::ChangeNetwork { relays, witnesses, quorum, .. } => {
-            format!("changes the network: {} relays, {quorum} of {} witnesses", relays.len(), witnesses.len())
-        }
+        Act::ChangeNetwork(change) => format!("changes the network: {}", change.words().join("; ")),
     }
 }

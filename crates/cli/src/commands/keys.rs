@@ -13,8 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::args::Keys;
 use crate::clock;
 use crate::commands::compose::spoken;
-use crate::commands::member::submit;
+
 use crate::commands::network::signed;
+use crate::commands::statements::submit;
 use crate::config::NodeFiles;
 use crate::exit::Exit;
 use crate::keyring::{KeyRing, cost, name};
@@ -35,12 +36,16 @@ pub(crate) async fn keys(
             let keys = list(&client).await?;
             out.result("keys", &keys, &render::keys(&keys))
         }
-        Keys::Rotate { member_dir, cost: hard } => {
+        Keys::Rotate { member_dir, cost: hard, .. } => {
             rotate(node, &member_dir, hard.throw_away, source, out).await
         }
         Keys::Revoke { key, reason, effective, member_dir, yes } => {
             let revocation = Revocation { key, reason, effective, yes };
             revoke(node, revocation, &member_dir, source, out).await
+        }
+        // Roots lie where no node is; these were done before one was looked for.
+        Keys::Recover(_) | Keys::Veto(_) => {
+            Err(Problem::new(Exit::Internal, "POUCH-CLI-71", "a command without a home"))
         }
         Keys::Fingerprint { contact_point, compare } => {
             fingerprint(node, contact_point, compare.as_deref(), out).await
@@ -110,7 +115,7 @@ async fn in_use(client: &Client, mut events: Events, key: KeyId) -> Result<(), P
             Err(_) => {
                 return Err(Problem::new(
                     Exit::NotInTime,
-                    "POUCH-MEM-07",
+                    "POUCH-MEM-03",
                     format!(
                         "the directory names the new key {}, and the node does not use it yet",
                         key.short()

@@ -16,8 +16,6 @@ use crate::passphrase::Source;
 use crate::problem::Problem;
 use signing::Desk;
 
-pub(crate) use signing::submit;
-
 /// Runs a command of the group: with a node, or with the state of the member that was carried here.
 pub(crate) async fn member(
     command: MemberCommand,

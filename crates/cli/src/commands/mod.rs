@@ -1,6 +1,7 @@
 //! One module per group of commands.
 
 pub(crate) mod audit;
+pub(crate) mod ceremonies;
 pub(crate) mod compose;
 pub(crate) mod directory;
 pub(crate) mod explain;
@@ -12,4 +13,5 @@ pub(crate) mod messages;
 pub(crate) mod network;
 pub(crate) mod reconfirm;
 pub(crate) mod services;
+pub(crate) mod statements;
 pub(crate) mod watch;

@@ -2,16 +2,14 @@
 //! put it into the directory, or into a file that is carried to a node.
 
 use std::path::Path;
-use std::time::Duration;
 
-use pouch_control::{Answer, Bytes, Call, Client, ClientError, GovernanceView, OfficeView};
+use pouch_control::{Answer, Call, Client, ClientError, GovernanceView, OfficeView};
 use pouch_crypto::SigningKey;
 use pouch_directory::{Act, ContactPointEntry};
 use pouch_wire::{Canonical as _, ContactPoint};
-use tokio::time::{Instant, timeout_at};
 
 use crate::args::ByRoot;
-use crate::commands::network::signed;
+use crate::commands::statements::{Carried, submit};
 use crate::config::NodeFiles;
 use crate::exit::Exit;
 use crate::files;
@@ -22,8 +20,6 @@ use crate::problem::Problem;
 
 /// Largest file of a member's state.
 const STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How long a node may take to take in what was entered.
-const TAKEN_IN_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a decision is made with.
 #[derive(Debug)]
@@ -95,13 +91,13 @@ impl<'a> Desk<'a> {
                     .next("confirm on a terminal, or give --yes"));
             }
         }
-        let statement = signed(act, self.state.network, &[&self.root])?.into_vec();
+        let statement = Carried::new(self.state.network, act)?.with(&self.root)?;
         let (entry, file) = match (&self.by.output, &self.client) {
             (Some(path), _) => {
-                files::write_new(path, &statement)?;
+                statement.write(path)?;
                 (None, Some(path.display().to_string()))
             }
-            (None, Some(client)) => (Some(submit(client, statement).await?), None),
+            (None, Some(client)) => (Some(submit(client, statement.entry()?).await?), None),
             (None, None) => return Err(Problem::usage("give --output: nothing is submitted without a node")),
         };
         let done = match (&entry, &file) {
@@ -173,39 +169,4 @@ fn root_of(state: &GovernanceView, member_dir: &Path, source: &Source) -> Result
     )
     .why(format!("only {member}'s root key decides about its offices; nothing was changed"))
     .next(format!("give the folder that `pouch init member` made for {member}")))
-}
-
-/// Puts a statement into the directory, and waits until the node believes it: the next command then finds
-/// it in effect.
-pub(crate) async fn submit(client: &Client, statement: Vec<u8>) -> Result<u64, Problem> {
-    let mut events = client.watch(None).await?;
-    let index = match client.call(&Call::Publish { statement: Bytes(statement) }).await? {
-        Answer::Published(index) => index,
-        _ => return Err(ClientError::Unexpected.into()),
-    };
-    let now = Instant::now();
-    let deadline = now.checked_add(TAKEN_IN_WITHIN).unwrap_or(now);
-    loop {
-        match client.call(&Call::Status).await? {
-            Answer::Status(status) if status.directory_size > index => return Ok(index),
-            Answer::Status(_) => {}
-            _ => return Err(ClientError::Unexpected.into()),
-        }
-        match timeout_at(deadline, events.next()).await {
-            Ok(Ok(Some(_))) => {}
-            Ok(Ok(None)) => return Err(ClientError::HungUp.into()),
-            Ok(Err(error)) => return Err(error.into()),
-            Err(_) => return Err(not_taken_in(index)),
-        }
-    }
-}
-
-fn not_taken_in(index: u64) -> Problem {
-    Problem::new(
-        Exit::NotInTime,
-        "POUCH-MEM-03",
-        format!("it is entry {index} of the directory, and this node has not taken that in yet"),
-    )
-    .why("an entry counts when witnesses have cosigned it")
-    .next("look again in a minute: pouch directory log; pouch status")
 }
