@@ -23,6 +23,7 @@ mod life_member;
 mod life_rejudged;
 mod life_release;
 mod network;
+mod relays;
 mod surfaces_files;
 mod surfaces_socket;
 mod surfaces_wire;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use pouch_control::{DraftView, EventKind, RejudgedView};
 use pouch_directory::{Act, Directory, RevocationReason, SignedStatement, Statement};
 use pouch_envelope::Arrived;
-use pouch_notice::{Doubt, Moment, Reference, StanzaSecret, doubt, reopen, spoken_check, visible};
+use pouch_notice::{KeyDoubt, Moment, Reference, StanzaSecret, key_doubt, reopen, spoken_check, visible};
 use pouch_store::{ArrivalRow, Inbox as _, Mirror as _, Outbox as _, Rejudged, Rejudging as _, Was};
 use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, KeyId, Member, Timestamp};
 use tracing::warn;
@@ -206,9 +206,9 @@ fn was(reading: &Reading) -> Was {
         Reading::Verified(verified) => verified.verdict(),
         Reading::Refused(verdict) => verdict,
     };
-    match doubt(verdict) {
-        Doubt::None => Was::Before,
-        Doubt::Refused => Was::After,
+    match key_doubt(verdict) {
+        KeyDoubt::None => Was::Before,
+        KeyDoubt::Refused => Was::After,
         _ => Was::Unclear,
     }
 }

@@ -4,6 +4,7 @@
 //! `crate::conformance` (feature `conformance`): what is answered is on durable storage, and a restart forgets nothing.
 
 mod agent;
+mod gossip;
 mod rejudged;
 mod relay;
 
@@ -12,8 +13,9 @@ use std::future::Future;
 use pouch_wire::Digest;
 
 pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys};
+pub use gossip::{Gossip, Promises};
 pub use rejudged::Rejudging;
-pub use relay::{Checkpoints, DirectoryLog, Mailboxes, MessageLog, SmallValues};
+pub use relay::{Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;
 
