@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pouch_control::{DraftView, EventKind, RejudgedView};
 use pouch_directory::{Act, Directory, RevocationReason, SignedStatement, Statement};
@@ -17,12 +18,15 @@ use pouch_envelope::Arrived;
 use pouch_notice::{KeyDoubt, Moment, Reference, StanzaSecret, key_doubt, reopen, spoken_check, visible};
 use pouch_store::{ArrivalRow, Inbox as _, Mirror as _, Outbox as _, Rejudged, Rejudging as _, Was};
 use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, KeyId, Member, Timestamp};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
 use crate::inbox::{self, Reading};
+use crate::mirror::Believed;
 use crate::reconfirm;
 use crate::refusals::{Failed, not_found};
 use crate::{office, views};
@@ -31,6 +35,12 @@ use crate::{office, views};
 const PAGE: u32 = 256;
 /// Notices kept at a time.
 const NOTICES_AT_ONCE: usize = 64;
+/// How many are listed, the newest first.
+const LISTED_MAX: u32 = 1000;
+/// Proofs that are fetched because of one entry: a relay that is slow must not keep the rest from being told.
+const PROOFS_MAX: usize = 64;
+/// How often is looked without a new entry: what did not work is tried again.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How many are named in an alarm; the list has them all.
 const NAMED_MAX: usize = 6;
 
@@ -85,8 +95,30 @@ impl Ended {
     }
 }
 
+/// Judges again whenever the directory grows, until the node ends. On its own: nothing else waits for it,
+/// however many notices there are.
+pub(crate) async fn serve(
+    desk: Arc<Desk>,
+    mut believed: watch::Receiver<Arc<Believed>>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let mut every = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            changed = believed.changed() => if changed.is_err() { return Ok(()) },
+            _ = every.tick() => {}
+        }
+        match tend(&desk).await {
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => warn!(code = error.code(), "judged again in a minute"),
+            Ok(()) => {}
+        }
+    }
+}
+
 /// Goes through what the directory has had since the last time, and tells what it did to notices.
-pub(crate) async fn tend(desk: &Arc<Desk>) -> Result<(), AgentError> {
+async fn tend(desk: &Arc<Desk>) -> Result<(), AgentError> {
     learn_keys(desk).await?;
     let directory = desk.directory();
     let mut from = desk.store.rejudged_until().await?;
@@ -142,15 +174,15 @@ async fn judge_again(entry: u64, ended: &Ended, desk: &Arc<Desk>) -> Result<(), 
         let _turn = desk.incoming.lock().await;
         ended.notices(desk).await?
     };
-    let rows = desk.store.rejudged().await?;
-    let mut done: Vec<(EnvelopeId, Was)> =
-        rows.into_iter().filter(|row| row.entry == entry).map(|row| (row.envelope, row.was)).collect();
+    let rows = desk.store.rejudged_by(entry).await?;
+    let mut done: Vec<(EnvelopeId, Was)> = rows.into_iter().map(|row| (row.envelope, row.was)).collect();
     let known: BTreeSet<EnvelopeId> = done.iter().map(|(envelope, _)| *envelope).collect();
     let left: Vec<EnvelopeId> = envelopes.into_iter().filter(|envelope| !known.contains(envelope)).collect();
+    let mut proofs = PROOFS_MAX;
     for page in left.chunks(NOTICES_AT_ONCE) {
         let mut judged = Vec::new();
         for envelope in page {
-            if let Some(was) = stands(*envelope, desk).await? {
+            if let Some(was) = stands(*envelope, &mut proofs, desk).await? {
                 judged.push((*envelope, was));
             }
         }
@@ -182,12 +214,17 @@ fn ours(key: KeyId, doubted: usize) -> Option<Happening> {
 }
 
 /// How a notice stands now; what is promised a place in a log is proved first, where that can be had.
-async fn stands(envelope: EnvelopeId, desk: &Arc<Desk>) -> Result<Option<Was>, AgentError> {
+async fn stands(
+    envelope: EnvelopeId,
+    proofs: &mut usize,
+    desk: &Arc<Desk>,
+) -> Result<Option<Was>, AgentError> {
     let Some(mut row) = desk.store.arrival(envelope).await? else { return Ok(None) };
     if row.expunged_at.is_some() || row.damaged {
         return Ok(None);
     }
-    if row.proof.is_none() {
+    if row.proof.is_none() && *proofs > 0 {
+        *proofs = proofs.saturating_sub(1);
         match office::fetch_proof(envelope, row.log.as_ref(), desk).await {
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => warn!(code = error.code(), "judged again without a proof"),
@@ -239,7 +276,10 @@ async fn told(
     let why = ended.words(entry);
     if doubted.is_empty() {
         let count = views::counted(judged.len(), "notice");
-        let stay = format!("{why}; {count} of ours from before stand");
+        let stay = format!(
+            "{why}; {count} that we have from before {}",
+            if judged.len() == 1 { "stands" } else { "stand" }
+        );
         return Ok((!judged.is_empty()).then(|| Happening::new(EventKind::Key, "POUCH-MEM-11", stay)));
     }
     let named = doubted.iter().take(NAMED_MAX).map(|(_, _, was, row, acted)| {
@@ -285,7 +325,7 @@ pub(crate) async fn list(desk: &Desk) -> Result<Vec<RejudgedView>, Failed> {
     let directory = desk.directory();
     let mut seen = BTreeSet::new();
     let mut views = Vec::new();
-    for judged in desk.store.rejudged().await? {
+    for judged in desk.store.rejudged(LISTED_MAX).await? {
         if !seen.insert(judged.envelope) {
             continue;
         }

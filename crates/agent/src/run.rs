@@ -107,6 +107,7 @@ pub async fn run(
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
     if !named && let Err(error) = until_named(&config, &current, believed).await {
         shutdown.cancel();
@@ -231,7 +232,6 @@ async fn tend(
             prekeys::tend(&desk, &mut tended).await,
             receipts::pay_owed(&desk).await,
             office::fetch_proofs(&desk, &mut broken).await,
-            rejudge::tend(&desk).await,
         ] {
             match done {
                 Err(error) if error.is_fatal() => return Err(error),

@@ -10,8 +10,9 @@ use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
 use crate::desk::Desk;
 use crate::refusals::{Failed, not_found};
 
-/// An officer's mandate that is given for no longer than this is called a delegation.
-const DELEGATION_AT_MOST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// An officer's mandate that is given for no longer than this is called a delegation: a year, and the
+/// week before it in which drafts may have been written.
+const DELEGATION_AT_MOST: Duration = Duration::from_secs((366 + 8) * 24 * 3600);
 
 pub(crate) fn member(desk: &Desk) -> Result<GovernanceView, Failed> {
     let directory = desk.directory();

@@ -66,23 +66,30 @@ impl Rejudging for AgentStore {
         self.0.call(move |db| put_rejudged(db, &rejudged)).await
     }
 
-    async fn rejudged(&self) -> Result<Vec<RejudgedRow>, StoreError> {
-        self.0
-            .call(|db| {
-                let sql = "SELECT envelope, entry, was FROM rejudged ORDER BY entry DESC, envelope";
-                let mut statement = db.prepare_cached(sql)?;
-                let mut rows = statement.query([])?;
-                let mut found = Vec::new();
-                while let Some(row) = rows.next()? {
-                    let was =
-                        Was::of(row.get(2)?).ok_or_else(|| StoreError::Damaged("judged again".into()))?;
-                    let envelope = EnvelopeId(Digest::new(row.get(0)?));
-                    found.push(RejudgedRow { envelope, entry: uint(row.get(1)?), was });
-                }
-                Ok(found)
-            })
-            .await
+    async fn rejudged_by(&self, entry: u64) -> Result<Vec<RejudgedRow>, StoreError> {
+        let sql = "SELECT envelope, entry, was FROM rejudged WHERE entry = ?1 ORDER BY envelope";
+        self.0.call(move |db| rows(db, sql, params![int(entry)])).await
     }
+
+    async fn rejudged(&self, limit: u32) -> Result<Vec<RejudgedRow>, StoreError> {
+        let sql = "SELECT envelope, entry, was FROM rejudged ORDER BY entry DESC, envelope LIMIT ?1";
+        self.0.call(move |db| rows(db, sql, params![limit])).await
+    }
+}
+
+fn rows(db: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<RejudgedRow>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let was = Was::of(row.get(2)?).ok_or_else(|| StoreError::Damaged("judged again".into()))?;
+        found.push(RejudgedRow {
+            envelope: EnvelopeId(Digest::new(row.get(0)?)),
+            entry: uint(row.get(1)?),
+            was,
+        });
+    }
+    Ok(found)
 }
 
 pub(super) fn put_keys(db: &Connection, envelope: EnvelopeId, keys: &[KeyId]) -> Result<(), StoreError> {

@@ -69,12 +69,12 @@ where
     let store = engine.restart(store).await;
     assert_eq!(store.rejudged_until().await.unwrap(), 10);
     let row = |n, entry, was| RejudgedRow { envelope: id(n), entry, was };
-    let found = store.rejudged().await.unwrap();
+    let found = store.rejudged(10).await.unwrap();
     assert_eq!(found, [row(1, 9, Was::After), row(2, 9, Was::Unclear)], "the first judgment stands");
     let newer =
         Rejudged { entry: 12, judged: vec![(id(2), Was::After)], done_until: Some(13), events: Vec::new() };
     store.put_rejudged(newer).await.unwrap();
-    assert_eq!(store.rejudged().await.unwrap().first(), Some(&row(2, 12, Was::After)), "the newest first");
+    assert_eq!(store.rejudged(10).await.unwrap().first(), Some(&row(2, 12, Was::After)), "the newest first");
     let back = store.put_rejudged(rest).await;
     assert!(matches!(back, Err(crate::StoreError::Conflict(_))), "{back:?}");
     assert_eq!(store.rejudged_until().await.unwrap(), 13);

@@ -56,9 +56,15 @@ pub trait Rejudging {
     /// When it would go back, or storage failed.
     fn put_rejudged(&self, rejudged: Rejudged) -> impl Answer<Vec<u64>>;
 
+    /// The notices that were judged again because of one entry.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn rejudged_by(&self, entry: u64) -> impl Answer<Vec<RejudgedRow>>;
+
     /// The notices that were judged again, the newest entry first.
     ///
     /// # Errors
     /// When storage failed.
-    fn rejudged(&self) -> impl Answer<Vec<RejudgedRow>>;
+    fn rejudged(&self, limit: u32) -> impl Answer<Vec<RejudgedRow>>;
 }

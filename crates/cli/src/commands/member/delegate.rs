@@ -1,17 +1,17 @@
 //! `member delegate`: somebody may approve until a time, and no longer than is wanted: one command ends it.
 
+use std::time::Duration;
+
 use pouch_control::{OfficeView, OfficerView};
 use pouch_directory::Act;
 use pouch_wire::Timestamp;
 
-use super::bounds::within;
-use super::officer::{authorise, request};
+use super::officer::{authorise, officers_mandate, request};
 use super::rules::persons;
 use super::signing::{Change, Desk};
 use crate::args;
 use crate::clock;
 use crate::commands::keys::reason;
-use crate::commands::network::full_mandate;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::render::counted;
@@ -41,8 +41,8 @@ async fn begin(
             Problem::usage("a delegation has an end").next("give --until, as 2026-11-24T03:00:00Z or +3d")
         );
     }
-    let mandate = within(full_mandate()?, &command.bounds, clock::now())?;
-    let longest = mandate.from.after(std::time::Duration::from_secs(DAYS_MAX.saturating_mul(24 * 3600)));
+    let mandate = officers_mandate(&command.bounds)?;
+    let longest = clock::now().after(Duration::from_secs(DAYS_MAX.saturating_mul(24 * 3600)));
     if mandate.until > longest {
         return Err(Problem::new(
             Exit::RefusedByPolicy,

@@ -1,6 +1,7 @@
 //! `member officer`: who may approve notices of an office, and what.
 
 use std::path::Path;
+use std::time::Duration;
 
 use pouch_directory::{Act, Mandate, OfficerEntry};
 use pouch_wire::Environment;
@@ -15,8 +16,18 @@ use crate::requests::{self, MemberRequest, OfficerRequest};
 
 pub(super) async fn officer(command: args::Officer, desk: &Desk<'_>) -> Result<(), Problem> {
     let request = request(&command.request)?;
-    let mandate = within(full_mandate()?, &command.bounds, clock::now())?;
+    let mandate = officers_mandate(&command.bounds)?;
     authorise(request, mandate, "officer", desk).await
+}
+
+/// An officer who was just called approves drafts that wait since some days: it is the root's entry that
+/// says from when the key counts, and a mandate's beginning is compared with a draft's date.
+const DRAFTS_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Everything within these bounds.
+pub(super) fn officers_mandate(bounds: &args::Bounds) -> Result<Mandate, Problem> {
+    let now = clock::now();
+    within(Mandate { from: now.before(DRAFTS_WAIT), ..full_mandate()? }, bounds, now)
 }
 
 pub(super) fn request(path: &Path) -> Result<OfficerRequest, Problem> {
