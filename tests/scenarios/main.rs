@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod handbook;
 mod hostile;
 mod life;
 mod life_away;

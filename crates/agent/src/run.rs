@@ -345,9 +345,10 @@ pub async fn run_witness(
 ) -> Result<(), AgentError> {
     let directory = charter.found().map_err(|error| AgentError::Charter(error.to_string()))?;
     let view = directory.now_view();
+    // A witness that joined later is named by the directory alone, and relays know it from there.
     let named = view.witnesses().iter().find(|w| *w.name == *config.name);
-    if named.map(|w| w.ed25519) != Some(keys.ed25519.public()) {
-        return Err(AgentError::Charter(format!("it names no witness {:?} with these keys", config.name)));
+    if named.is_some_and(|w| w.ed25519 != keys.ed25519.public()) {
+        return Err(AgentError::Charter(format!("it names witness {:?} with other keys", config.name)));
     }
     let store = AgentStore::open(&config.data.join("witness.sqlite"))?;
     let witness = Arc::new(Witness::new(keys, store.clone())?);
