@@ -155,6 +155,12 @@ async fn a_delegation_ends_with_one_command_and_the_deputy_s_approval_counts_no_
     }
     let said = decided(nl, &stage, &["delegate", "--end", "dora"]).await;
     assert!(said.contains("Warning: NL/technical will have 1 officer"), "{said}");
+    // What left within two minutes of the end is doubtful now, and its recipient is told so.
+    let doubt = |event: &Value| is(event, "kind", "alarm") && is(event, "code", "POUCH-MEM-10");
+    let told = md.watcher.wait_for("the doubt", PATIENCE, doubt).await.unwrap();
+    assert!(word(&told, "words").contains(&format!("{} (doubtful)", word(&sent, "number"))), "{told}");
+    let shown_there = md.run(&["show", word(&sent, "envelope")]).await.unwrap();
+    assert!(shown_there.stdout.contains("POUCH-VER-44"), "{}", shown_there.stdout);
     refused(&nl.run(&["release", &second]).await.unwrap(), 24, "POUCH-AGT-38");
     let third = draft(nl, &[]).await;
     refused(&approve(nl, &stage, "deputy", &third).await, 11, "POUCH-AGT-36");
@@ -293,6 +299,19 @@ async fn an_office_is_changed_and_another_one_added_after_the_founding() {
     let urgent = [&words[..], &["--precedence", "flash", "--yes"]].concat();
     refused(&policy.run(&urgent).await.unwrap(), 11, "POUCH-AGT-37");
     assert_eq!(shown(&policy).await["offices"].as_array().unwrap().len(), 2);
+    // Another office of the same state hears of an emergency, when it is among the addressees.
+    for name in ["anna", "bert"] {
+        let request = new_officer(&stage, name, name).await;
+        decided(nl, &stage, &["officer", "--request", &request]).await;
+    }
+    decided(nl, &stage, &["rules", "NL/technical", "--rule", TWO]).await;
+    let id = draft(nl, &["--break-glass", "--info", "NL/policy"]).await;
+    assert_eq!(approve(nl, &stage, "anna", &id).await.exit, 0);
+    let sent = nl.json(&["release", &id]).await.unwrap();
+    let envelope = word(&sent, "envelope");
+    let alarm = |event: &Value| is(event, "code", "POUCH-MEM-09") && is(event, "envelope", envelope);
+    let told = policy.watcher.wait_for("its own state's emergency", PATIENCE, alarm).await.unwrap();
+    assert!(is(&told, "kind", "alarm"), "{told}");
     policy.stop().await.unwrap();
     network.stop().await;
 }

@@ -1,10 +1,10 @@
 //! What a revocation with effect in the past does to notices of before, of about that time and of after; and
 //! how their office ends the doubt.
 
-use pouch_testkit::stage::{Node, PATIENCE, Stage, is, word};
+use pouch_testkit::stage::{Node, PATIENCE, Party, Stage, is, word};
 use serde_json::Value;
 
-use crate::network::{Network, pair, tell};
+use crate::network::{Network, green, inbox_with, pair, tell};
 
 async fn rotate(node: &mut Node, stage: &Stage) {
     let (dir, passphrase) = (stage.path("nl-root"), stage.passphrase("nl-root"));
@@ -135,5 +135,48 @@ async fn a_revocation_judges_the_past_again_is_told_once_and_a_confirmation_rest
     assert!(shown.contains("POUCH-VER-36") && shown.contains("confirms this very notice"), "{shown}");
     assert_eq!(md.json(&["reconfirm", "--ask", "--all"]).await.unwrap().as_array().unwrap().len(), 0);
     md.stop().await.unwrap();
+    network.stop().await;
+}
+
+/// MD and BA decide together about NL.
+async fn together(node: &Node, stage: &Stage, what: &[&str], name: &str) {
+    let proposal = stage.path(&format!("{name}.pouch"));
+    node.ok(&[&["network", "propose"], what, &["--output", &proposal]].concat()).await.unwrap();
+    let mut endorsed = Vec::new();
+    for member in ["md-root", "ba-root"] {
+        let output = stage.path(&format!("{name}.by-{member}"));
+        let (dir, passphrase) = (stage.path(member), stage.passphrase(member));
+        let endorse = ["network", "endorse", &proposal, "--member-dir", &dir, "--output", &output];
+        let signed = [&endorse[..], &["--passphrase-file", &passphrase, "--yes"]].concat();
+        stage.program.ok(&signed).await.unwrap();
+        endorsed.push(output);
+    }
+    let statement = stage.path(&format!("{name}.statement"));
+    let join = ["network", "join", &proposal, &endorsed[0], &endorsed[1], "--output", &statement];
+    node.ok(&join).await.unwrap();
+    node.ok(&["directory", "submit", &statement]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_suspension_makes_a_member_s_notices_doubtful_until_it_is_reinstated() {
+    let parties = ["NL/technical", "MD/policy", "BA/technical"].map(Party::simple).to_vec();
+    let mut network = Network::start(parties).await;
+    let stage = network.stage.clone();
+    let [nl, md, ba] = network.nodes.as_mut_slice() else { panic!("three nodes") };
+    let (doubted, _) = proved(nl, md, &stage, "From whoever runs NL").await;
+    let other = tell(ba, "MD/policy", "From BA").await;
+    md.received(&other).await.unwrap();
+    together(md, &stage, &["suspend", "NL", "--reason", "Asked by telephone"], "suspend").await;
+    let alarm = |event: &Value| is(event, "kind", "alarm") && is(event, "code", "POUCH-MEM-10");
+    let told = md.watcher.wait_for("the doubt", PATIENCE, alarm).await.unwrap();
+    assert!(word(&told, "words").contains("suspended NL"), "{told}");
+    let rows = rejudged(md).await;
+    assert_eq!(rows.len(), 1, "BA's notice is not concerned: {rows:?}");
+    assert_eq!(word(of(&rows, &doubted), "now"), "unclear");
+    together(md, &stage, &["reinstate", "NL"], "reinstate").await;
+    let rows = rejudged(md).await;
+    assert_eq!((word(of(&rows, &doubted), "was"), word(of(&rows, &doubted), "now")), ("unclear", "before"));
+    let rows = inbox_with(md, &[doubted, other]).await;
+    assert!(rows.iter().all(green), "{rows:?}");
     network.stop().await;
 }
