@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use pouch_control::{Compose, EventKind, Refusal};
+use pouch_control::{Compose, Refusal};
 use pouch_crypto::{Signature, sha256, sha256_parts};
 use pouch_directory::View;
 use pouch_notice::{
     Approval, Attachment, Body, Content, Draft, Notice, NoticeNumber, Release, Signed, body_from_toml,
-    usual_life_ms, visible, within_mandate, year_of,
+    usual_life_ms, within_mandate, year_of,
 };
 use pouch_store::{Draft as DraftRow, Drafts as _, Numbers as _, Outbox as _, StoreError};
 use pouch_wire::{
@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::concerned::{Concerned, Inherited, inherit, referred};
 use crate::desk::Desk;
-use crate::events::Happening;
 use crate::receipts;
 use crate::reconfirm;
 use crate::refusals::{Failed, ambiguous, draft, fields, refusal};
@@ -356,15 +355,7 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     })?;
     let outgoing = receipts::outgoing(&content, &route, &to, Some(id), desk)?;
     let envelope = outgoing.envelope;
-    let alone = waiting.release.is_break_glass(signed.notice().break_glass);
-    let told =
-        alone.then(|| released_alone(signed.notice(), &waiting.release).of(envelope).row((desk.clock)()));
-    let outgoing = pouch_store::Outgoing {
-        concerns: signed.notice().concerns.as_ref().map(|named| named.id),
-        keys: reconfirm::keys_of(signed.signed()),
-        events: told.into_iter().collect(),
-        ..outgoing
-    };
+    let outgoing = reconfirm::accounted_for(outgoing, &signed, &waiting.release, desk);
     // The draft goes in the same step; a second release of it finds it sent.
     match desk.store.enqueue(outgoing).await {
         Err(StoreError::Conflict(_)) => return Err(sent_already().into()),
@@ -372,18 +363,6 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     }
     desk.wake_outbox();
     Ok((envelope, signed))
-}
-
-/// What the state is told of a notice that one officer released alone.
-fn released_alone(notice: &Notice, release: &Release) -> Happening {
-    let who = release.approved_by.first().map(|officer| visible(&officer.title, true)).unwrap_or_default();
-    let words = format!(
-        "{} was released by one officer in an emergency ({who}), where {} must approve: tell the holder of the root \
-         key; every recipient is shown it",
-        notice.full_number(),
-        release.needed
-    );
-    Happening::new(EventKind::Alarm, "POUCH-MEM-08", words).numbered(notice.full_number(), notice.precedence)
 }
 
 /// How a notice is written that cannot leave without its officers.

@@ -5,6 +5,7 @@
 //! as a refusal with its reason, never shown, and does not keep the next message from being read.
 
 mod reading;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +14,12 @@ use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
 use pouch_notice::{
-    Clause, ClauseResult, Confirmation, Facts, Notice, OpenError, Opened, Order, RED_AFTER_MS,
-    RecipientReceipt, Refused, Said, SenderLines, StanzaSecret, State, Verdict, Verified, open,
+    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RED_AFTER_MS, RecipientReceipt, Refused,
+    Said, SenderLines, StanzaSecret, State, Verdict, Verified, open,
 };
 use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, NoticeType, limits};
+use pouch_wire::{Canonical as _, EnvelopeId, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -29,6 +30,7 @@ use crate::events::Happening;
 use crate::mirror::Believed;
 use crate::receipts;
 use crate::reconfirm;
+use told::{amends, came, confirms, emergency, out_of_order};
 
 pub(crate) use reading::{Reading, check_proof, confirmed_by, read};
 
@@ -309,46 +311,6 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     keep(row, desk).await
 }
 
-/// Whether it corrects, withdraws or confirms another notice: it is read whenever that is.
-fn amends(notice: &Notice) -> bool {
-    matches!(notice.notice_type(), NoticeType::Correction | NoticeType::Cancellation) || notice.confirms()
-}
-
-/// One officer alone released it. Another office of our own state has to hear of that.
-fn emergency(verified: &Verified<Notice>, desk: &Desk) -> Option<Happening> {
-    let notice = verified.value();
-    let release = verified.release().filter(|release| release.is_break_glass(notice.break_glass))?;
-    let (number, needed) = (notice.full_number(), release.needed);
-    let what = format!("{number} was released by one officer in an emergency, where {needed} must approve");
-    Some(if notice.sender.member == desk.me.member {
-        let words = format!("our own office's {what}: make sure that the holder of our root key knows");
-        Happening::new(EventKind::Alarm, "POUCH-MEM-09", words)
-    } else {
-        Happening::new(EventKind::Key, "POUCH-MEM-14", what)
-    })
-}
-
-/// A notice of the same office that confirms one that we have.
-async fn confirms(verified: &Verified<Notice>, desk: &Desk) -> Result<Option<Happening>, AgentError> {
-    let Some(confirmation) = Confirmation::of(verified) else { return Ok(None) };
-    let Some(named) = verified.value().concerns.as_ref() else { return Ok(None) };
-    if !desk.store.has_notice(named.id).await? {
-        return Ok(None);
-    }
-    let words = format!("{} confirms {named} again", confirmation.by());
-    Ok(Some(Happening::new(EventKind::Key, "POUCH-MEM-12", words)))
-}
-
-fn came(number: &str, notice: &Notice, again: bool) -> Happening {
-    if again {
-        let words =
-            format!("{number} from {} came again in another envelope; it is shown once", notice.sender);
-        return Happening::new(EventKind::Progress, "POUCH-AGT-24", words);
-    }
-    let words = format!("{} {number} from {}", notice.precedence.as_str().to_uppercase(), notice.sender);
-    Happening::new(EventKind::Received, "", words).numbered(number, notice.precedence)
-}
-
 /// Stores an arrival with what is told of it, and tells it when it is new.
 async fn keep(row: Arrival, desk: &Desk) -> Result<(), AgentError> {
     if let Kept::New { events } = desk.store.take_in(row).await? {
@@ -357,28 +319,6 @@ async fn keep(row: Arrival, desk: &Desk) -> Result<(), AgentError> {
     }
     Ok(())
 }
-
-fn out_of_order(order: &Order, sender: &ContactPoint) -> Vec<Happening> {
-    let mut alarms = Vec::new();
-    if matches!(order, Order::NewEpoch | Order::NewEpochGap { .. }) {
-        let words = format!("{sender} was restored from a backup");
-        alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-02", words));
-    }
-    if let Order::Gap { from, to } | Order::NewEpochGap { from, to } = order {
-        let words = match to.saturating_sub(*from).saturating_add(1) {
-            1 => format!(
-                "A message from {sender} to us is missing: somebody holds it back, or it is under way. {ASK}"
-            ),
-            n => format!(
-                "{n} messages from {sender} to us are missing: somebody holds them back, or they are under way. {ASK}"
-            ),
-        };
-        alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-01", words));
-    }
-    alarms
-}
-
-const ASK: &str = "Ask the office by telephone what it sent.";
 
 async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
     let (order, lines) = order_of(&verified, desk).await?;

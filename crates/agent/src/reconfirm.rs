@@ -6,25 +6,52 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pouch_control::{Compose, DoubtedView, DraftView, RejudgedView};
+use pouch_control::{Compose, DoubtedView, DraftView, EventKind, RejudgedView};
 use pouch_directory::{Revocation, View};
 use pouch_notice::{
     Approval, Body, InTime, Moment, Notice, NoticeNumber, Reference, Release, Signed, SignedNotice, body,
     by_word, sentences, spoken_check, visible,
 };
-use pouch_store::{Ladder as _, Outbox as _, OutgoingRow, Rejudging as _};
+use pouch_store::{Ladder as _, Outbox as _, Outgoing, OutgoingRow, Rejudging as _};
 use pouch_wire::{EnvelopeId, Environment, KeyId, List, NoticeId, NoticeType, Text, Timestamp};
 
 use crate::compose::{self, Waiting};
 use crate::concerned::{Concerned, referred};
 use crate::desk::Desk;
 use crate::error::AgentError;
+use crate::events::Happening;
 use crate::refusals::{Failed, ambiguous, not_found};
 use crate::views;
 
 /// The keys that signed and approved a notice.
 pub(crate) fn keys_of(signed: &SignedNotice) -> Vec<KeyId> {
     std::iter::once(signed.key).chain(signed.approvals.iter().map(|approval| approval.officer)).collect()
+}
+
+/// A message to send, with the keys that spoke in it, so that it is found when one of them ends, and with
+/// what is told of it when one officer released it alone.
+pub(crate) fn accounted_for(outgoing: Outgoing, signed: &Signed, release: &Release, desk: &Desk) -> Outgoing {
+    let notice = signed.notice();
+    let alone = release.is_break_glass(notice.break_glass);
+    let told = alone.then(|| released_alone(notice, release).of(outgoing.envelope).row((desk.clock)()));
+    Outgoing {
+        concerns: notice.concerns.as_ref().map(|named| named.id),
+        keys: keys_of(signed.signed()),
+        events: told.into_iter().collect(),
+        ..outgoing
+    }
+}
+
+/// What the state is told of a notice that one officer released alone.
+fn released_alone(notice: &Notice, release: &Release) -> Happening {
+    let who = release.approved_by.first().map(|officer| visible(&officer.title, true)).unwrap_or_default();
+    let words = format!(
+        "{} was released by one officer in an emergency ({who}), where {} must approve: tell the holder of the root \
+         key; every recipient is shown it",
+        notice.full_number(),
+        release.needed
+    );
+    Happening::new(EventKind::Alarm, "POUCH-MEM-08", words).numbered(notice.full_number(), notice.precedence)
 }
 
 /// How recipients see a notice of ours since a key of it ended.

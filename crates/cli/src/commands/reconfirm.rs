@@ -54,9 +54,8 @@ fn numbers(words: &[String]) -> Vec<String> {
 }
 
 async fn drafts(call: &Call, client: &Client, out: &Output) -> Result<(), Problem> {
-    let drafts = match client.call(call).await? {
-        Answer::Drafts(drafts) => drafts,
-        _ => return Err(ClientError::Unexpected.into()),
+    let Answer::Drafts(drafts) = client.call(call).await? else {
+        return Err(ClientError::Unexpected.into());
     };
     let words = if drafts.is_empty() { "Nothing needs it.".to_owned() } else { render::drafts(&drafts) };
     out.result("drafts", &drafts, &words)?;
@@ -79,9 +78,8 @@ fn step(draft: &DraftView) -> String {
 }
 
 async fn doubted(client: &Client, out: &Output) -> Result<(), Problem> {
-    let views = match client.call(&Call::Doubted).await? {
-        Answer::Doubted(views) => views,
-        _ => return Err(ClientError::Unexpected.into()),
+    let Answer::Doubted(views) = client.call(&Call::Doubted).await? else {
+        return Err(ClientError::Unexpected.into());
     };
     out.result("doubted", &views, &doubted_words(&views))?;
     let open = views.iter().any(|v| v.state != "before" && v.confirmed_by.is_empty());
