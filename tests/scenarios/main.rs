@@ -25,6 +25,7 @@ mod life_rejudged;
 mod life_release;
 mod network;
 mod relays;
+mod silence;
 mod surfaces_files;
 mod surfaces_socket;
 mod surfaces_wire;

@@ -96,6 +96,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         Call::Directory => Answer::Directory(Box::new(views::directory(desk))),
         Call::DirectoryLog { from, count } => Answer::DirectoryLog(views::entries(from, count, desk).await?),
         Call::DirectoryEntries { from } => Answer::DirectoryEntries(views::raw_entries(from, desk).await?),
+        Call::Forks => Answer::Forks(Box::new(views::disputes(desk).await?)),
         Call::OwnEntry => own_entry(desk)?,
         Call::Member => Answer::Member(Box::new(views::member(desk)?)),
         Call::Rejudged => Answer::Rejudged(rejudge::list(desk).await?),
@@ -113,6 +114,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             Answer::Keys(views::keys(desk).await?)
         }
         Call::Evidence { id } => evidence(&id, desk).await?,
+        Call::Contradictions => Answer::Contradictions(views::contradictions(desk).await?),
         Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
     })
 }

@@ -4,8 +4,8 @@ use pouch_wire::{ContactPoint, Digest, KeyId, NetworkId, NoticeType, Precedence,
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bytes, DirectoryView, DoubtedView, DraftView, EntryView, GovernanceView, InboxRow, KeyView, NoticeView,
-    OutboxRow, RejudgedView, StatusView,
+    Bytes, DirectoryView, DisputesView, DoubtedView, DraftView, EntryView, EquivocationView, GovernanceView,
+    InboxRow, KeyView, NoticeView, OutboxRow, RejudgedView, StatusView,
 };
 
 /// A file to go with a notice.
@@ -137,6 +137,8 @@ pub enum Call {
         /// The first.
         from: u64,
     },
+    /// What contradicts the directory as this node believes it.
+    Forks,
     /// The directory's current entry of this node's contact point.
     OwnEntry,
     /// What this node's member decided about its offices: keys, mandates, officers, release rules.
@@ -169,6 +171,8 @@ pub enum Call {
         /// The notice.
         id: String,
     },
+    /// Messages of one sender that cannot both be, with both signatures.
+    Contradictions,
     /// Events from now on (or from an earlier one on), as they happen.
     Watch {
         /// Numbers after this one; absent for new ones only.
@@ -234,6 +238,8 @@ pub enum Answer {
     Doubted(Vec<DoubtedView>),
     /// To [`Call::DirectoryEntries`]: some of them, in order; none when there are no more.
     DirectoryEntries(Vec<Bytes>),
+    /// To [`Call::Forks`].
+    Forks(Box<DisputesView>),
     /// To [`Call::Keys`] and [`Call::ReloadKeys`].
     Keys(Vec<KeyView>),
     /// To [`Call::OwnEntry`].
@@ -245,6 +251,8 @@ pub enum Answer {
     },
     /// To [`Call::Publish`]: the statement's index.
     Published(u64),
+    /// To [`Call::Contradictions`], newest first.
+    Contradictions(Vec<EquivocationView>),
     /// To [`Call::Watch`], once per event.
     Event(Box<crate::Event>),
 }

@@ -1,10 +1,10 @@
 //! What is told of a notice that came: that it is there, that one officer released it alone, what it
-//! confirms, and what is missing before it.
+//! confirms.
 
 use pouch_control::EventKind;
-use pouch_notice::{Confirmation, Notice, Order, Verified};
+use pouch_notice::{Confirmation, Notice, Verified};
 use pouch_store::Inbox as _;
-use pouch_wire::{ContactPoint, NoticeType};
+use pouch_wire::NoticeType;
 
 use crate::desk::Desk;
 use crate::error::AgentError;
@@ -52,25 +52,3 @@ pub(super) fn came(number: &str, notice: &Notice, again: bool) -> Happening {
     let words = format!("{} {number} from {}", notice.precedence.as_str().to_uppercase(), notice.sender);
     Happening::new(EventKind::Received, "", words).numbered(number, notice.precedence)
 }
-
-pub(super) fn out_of_order(order: &Order, sender: &ContactPoint) -> Vec<Happening> {
-    let mut alarms = Vec::new();
-    if matches!(order, Order::NewEpoch | Order::NewEpochGap { .. }) {
-        let words = format!("{sender} was restored from a backup");
-        alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-02", words));
-    }
-    if let Order::Gap { from, to } | Order::NewEpochGap { from, to } = order {
-        let words = match to.saturating_sub(*from).saturating_add(1) {
-            1 => format!(
-                "A message from {sender} to us is missing: somebody holds it back, or it is under way. {ASK}"
-            ),
-            n => format!(
-                "{n} messages from {sender} to us are missing: somebody holds them back, or they are under way. {ASK}"
-            ),
-        };
-        alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-01", words));
-    }
-    alarms
-}
-
-const ASK: &str = "Ask the office by telephone what it sent.";

@@ -8,7 +8,7 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Member, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
-use crate::agent::{events, ladder, outbox, rejudged};
+use crate::agent::{events, ladder, outbox, rejudged, watching};
 use crate::contracts::Inbox;
 use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
@@ -237,6 +237,9 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> 
             refusal.stored,
             sha256(&refusal.stored).as_bytes()
         ])?;
+    if let Some(found) = &refusal.equivocation {
+        watching::keep_equivocation(db, found)?;
+    }
     if new == 0 {
         return Ok(Kept::Duplicate);
     }
