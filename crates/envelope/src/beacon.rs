@@ -164,7 +164,7 @@ impl Beacon {
     /// beacons and half a minute. With one a minute that is 150 s.
     #[must_use]
     pub fn silent_after(&self) -> Duration {
-        Duration::from_secs(u64::from(self.every_s).saturating_mul(2).saturating_add(30))
+        Duration::from_secs(u64::from(self.every_s).saturating_mul(2).saturating_add(25))
     }
 
     /// Whether it cites more of the directory's log than is here, and is signed by a key that speaks for

@@ -218,7 +218,7 @@ fn an_older_beacon_and_the_same_again_change_nothing() {
 }
 
 #[test]
-fn a_sender_that_is_silent_for_150_seconds_is_lost_and_then_back() {
+fn a_sender_that_is_silent_for_too_long_is_lost_and_then_back() {
     let mut node = Node::default();
     node.hears(beacon(0, 0));
     assert_eq!(node.at(SILENT_AFTER - Duration::from_millis(1)), []);
