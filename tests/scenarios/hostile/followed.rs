@@ -7,7 +7,7 @@ use pouch_net::CloseCode;
 use pouch_store::{DirectoryLog as _, Followed as _};
 use pouch_testkit::stage::{PATIENCE, Stage, free_addresses, is, word};
 use pouch_wire::session::Changed;
-use pouch_wire::{Environment, List, Set, Text};
+use pouch_wire::{Environment, Text};
 use serde_json::Value;
 
 use super::keys::KeyFolder;
