@@ -20,7 +20,7 @@ mod witness;
 pub use agent::AgentStore;
 pub use contracts::{
     Answer, Checkpoints, DirectoryLog, Drafts, EventLog, Inbox, Ladder, Lookup, Mailboxes, MessageLog,
-    Mirror, Numbers, Outbox, Prekeys, SmallValues, WitnessMemory,
+    Mirror, Numbers, Outbox, Prekeys, SmallValues, WitnessLife, WitnessMemory,
 };
 pub use error::StoreError;
 pub use relay::RelayStore;
@@ -28,5 +28,5 @@ pub use rows::{
     AcceptedCheckpoint, AcceptedRow, Arrival, ArrivalEntry, ArrivalRow, Carriage, Draft, EventRow, Expired,
     ForkRow, Kept, MirrorStep, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel,
     Pending, PrekeyRow, PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow,
-    UncarriedRow, Usage,
+    UncarriedRow, Usage, WitnessBirth,
 };

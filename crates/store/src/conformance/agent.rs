@@ -4,22 +4,43 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, WitnessMemory,
+    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, WitnessLife,
+    WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
     AcceptedCheckpoint, Arrival, Draft, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing, PrekeyRow, Rung,
-    RungRow, Sequence, Standing,
+    RungRow, Sequence, Standing, WitnessBirth,
 };
 
 /// Everything that a node keeps.
 pub trait AgentContracts:
-    Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + WitnessMemory
+    Outbox
+    + Ladder
+    + Inbox
+    + Lookup
+    + Prekeys
+    + Mirror
+    + Drafts
+    + EventLog
+    + Numbers
+    + WitnessMemory
+    + WitnessLife
 {
 }
 
-impl<S: Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + WitnessMemory>
-    AgentContracts for S
+impl<S> AgentContracts for S where
+    S: Outbox
+        + Ladder
+        + Inbox
+        + Lookup
+        + Prekeys
+        + Mirror
+        + Drafts
+        + EventLog
+        + Numbers
+        + WitnessMemory
+        + WitnessLife
 {
 }
 
@@ -110,6 +131,27 @@ where
     numbers_rise_per_list_and_year(&fresh()).await;
     a_restart_forgets_nothing(&fresh()).await;
     super::relay::a_witness_never_goes_back(&fresh()).await;
+    a_witness_has_one_life(&fresh()).await;
+}
+
+/// A memory is begun by one witness, and what ended stays ended.
+pub async fn a_witness_has_one_life<E: Engine>(engine: &E)
+where
+    E::Store: WitnessLife,
+{
+    let store = engine.open().await;
+    let conflict = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Conflict(_)));
+    assert_eq!(store.witness_birth().await.unwrap(), None);
+    assert!(conflict(store.stop_witness("nobody").await));
+    store.begin_witness(digest(1)).await.unwrap();
+    store.begin_witness(digest(1)).await.unwrap();
+    assert!(conflict(store.begin_witness(digest(2)).await), "another witness's");
+    store.stop_witness("first").await.unwrap();
+    store.stop_witness("second").await.unwrap();
+    let store = engine.restart(store).await;
+    store.begin_witness(digest(1)).await.unwrap();
+    let birth = WitnessBirth { mark: Some(digest(1)), stopped: Some("first".into()) };
+    assert_eq!(store.witness_birth().await.unwrap(), Some(birth));
 }
 
 /// Reserving takes nothing; whoever stores first has the place, and a new epoch begins at 1.
