@@ -1,10 +1,14 @@
 //! A node's configuration file. Every key is documented in the file that `pouch init node` writes; an
 //! unknown key is refused.
 
+mod witness;
+
 use std::path::PathBuf;
 
 use pouch_wire::ContactPoint;
 use serde::{Deserialize, Serialize};
+
+pub use witness::{WitnessConfig, WitnessPart, WitnessedLog};
 
 /// What a node is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,22 +26,7 @@ pub struct AgentConfig {
     pub socket: PathBuf,
     /// A file (mode 0600) with the passphrase of the key files; asked for when absent.
     pub passphrase_file: Option<PathBuf>,
-    /// The name under which it cosigns logs; it does not when absent.
-    pub witness: Option<String>,
-}
-
-/// What a stand-alone witness is told.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WitnessConfig {
-    /// The name of its keys.
-    pub name: String,
-    /// The charter file.
-    pub charter: PathBuf,
-    /// The folder of its state.
-    pub data: PathBuf,
-    /// The folder of its key files.
-    pub keys: PathBuf,
-    /// A file (mode 0600) with the passphrase of the key files; asked for when absent.
-    pub passphrase_file: Option<PathBuf>,
+    /// How it cosigns logs; it does not when absent.
+    #[serde(default, deserialize_with = "witness::name_or_table")]
+    pub witness: Option<WitnessPart>,
 }

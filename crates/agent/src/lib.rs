@@ -28,8 +28,9 @@ mod signing;
 mod views;
 mod witness;
 
-pub use config::{AgentConfig, WitnessConfig};
+pub use config::{AgentConfig, WitnessConfig, WitnessPart, WitnessedLog};
 pub use desk::Clock;
 pub use error::AgentError;
 pub use keys::{KeyKeeper, KeyKeeperError, NodeKeys, WitnessKeys};
-pub use run::{Node, run, run_witness};
+pub use run::{Node, run};
+pub use witness::{WitnessUnfit, begin_witness_memory, run_witness};

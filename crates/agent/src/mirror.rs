@@ -4,6 +4,8 @@
 //! extends the last one believed. It never goes back. An entry counts only when it lies in a believed
 //! checkpoint. Two checkpoints that contradict each other are kept and raise an alarm that stays.
 
+mod follow;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

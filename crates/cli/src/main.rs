@@ -82,7 +82,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
     let source = || Source::choose(global.passphrase_file.as_deref(), None);
     match command {
         Command::Demo(demo) => demo::demo(demo, out).await?,
-        Command::Init(command) => init::init(command, &source()?, out)?,
+        Command::Init(command) => init::init(command, &source()?, out).await?,
         Command::Network(command) => network::network(command, &source()?, out)?,
         Command::Relay(RelayCommand::Init { name, address, origin, dir, cost }) => {
             let throw_away = cost.throw_away;
@@ -91,7 +91,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
             init::init_relay(&relay, &source()?, out)?;
         }
         Command::Witness(WitnessCommand::Init { name, dir, cost }) => {
-            init::init_witness(&name, &dir, cost.throw_away, &source()?, out)?;
+            init::init_witness(&name, &dir, cost.throw_away, &source()?, out).await?;
         }
         Command::Relay(RelayCommand::Run) => services::relay(global, out).await?,
         Command::Witness(WitnessCommand::Run) => services::witness(global, out).await?,
