@@ -70,7 +70,8 @@ pub(crate) async fn begin(db: &Db, mark: Digest) -> Result<(), StoreError> {
         if born(db)?.and_then(|life| life.mark).is_some_and(|known| known != mark) {
             return Err(StoreError::Conflict("this is another witness's memory"));
         }
-        let sql = "INSERT INTO witness_life (one, mark) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET mark = ?1";
+        let sql =
+            "INSERT INTO witness_life (one, mark) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET mark = ?1";
         db.prepare_cached(sql)?.execute([mark.as_bytes()])?;
         Ok(())
     })

@@ -8,7 +8,8 @@ use pouch_wire::{Fixed, Timestamp};
 
 use crate::vkey::Material;
 use crate::{
-    Checkpoint, CheckpointError, KeyName, Note, NoteKeyId, NoteSignature, SignatureKind, VerifierKey, VkeyError,
+    Checkpoint, CheckpointError, KeyName, Note, NoteKeyId, NoteSignature, SignatureKind, VerifierKey,
+    VkeyError,
 };
 
 /// The latest second that a cosignature may carry (tlog-cosignature).

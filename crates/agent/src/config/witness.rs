@@ -129,7 +129,8 @@ mod tests {
         assert_eq!((named.name.as_str(), named.listen_http), ("w.example", None));
         let table = config("[witness]\nname = \"w.example\"\nlisten_http = \"127.0.0.1:80\"").unwrap();
         assert_eq!(table.witness.unwrap().listen_http, Some("127.0.0.1:80".parse().unwrap()));
-        for wrong in ["witness = 3", "[witness]\nlisten_http = \"127.0.0.1:80\"", "[witness]\nname = \"w\"\nport = 1"]
+        for wrong in
+            ["witness = 3", "[witness]\nlisten_http = \"127.0.0.1:80\"", "[witness]\nname = \"w\"\nport = 1"]
         {
             assert!(config(wrong).is_err(), "{wrong}");
         }

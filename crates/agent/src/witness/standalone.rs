@@ -89,7 +89,9 @@ pub async fn run_witness(
 fn is_named(keys: &WitnessKeys, directory: &Directory) -> Result<(), AgentError> {
     let view = directory.now_view();
     match view.witnesses().iter().find(|witness| *witness.name == *keys.name) {
-        Some(named) if named.ed25519 == keys.ed25519.public() && named.mldsa == *keys.mldsa.public() => Ok(()),
+        Some(named) if named.ed25519 == keys.ed25519.public() && named.mldsa == *keys.mldsa.public() => {
+            Ok(())
+        }
         Some(_) => Err(AgentError::Charter(format!("it names no witness {:?} with these keys", keys.name))),
         None => {
             warn!(witness = keys.name, code = "POUCH-WIT-04", "the network does not name this witness yet");
@@ -163,10 +165,7 @@ async fn answer(witness: Arc<Witness>, mut stream: Stream, clock: Clock) {
     witness.answer(stream, request, clock()).await.ok();
 }
 
-async fn watch_itself(
-    witness: Arc<Witness>,
-    shutdown: CancellationToken,
-) -> Result<(), AgentError> {
+async fn watch_itself(witness: Arc<Witness>, shutdown: CancellationToken) -> Result<(), AgentError> {
     tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         ended = witness.watch_itself() => ended,

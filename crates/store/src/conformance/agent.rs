@@ -4,8 +4,7 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, WitnessLife,
-    WitnessMemory,
+    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, WitnessLife, WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
