@@ -8,7 +8,8 @@
 //! - `switchboard` knows who is attached and wakes their deliveries;
 //! - `delivery` hands one recipient its messages, most urgent first, then fair between senders;
 //! - `sequencer` owns the directory and decides what enters its log;
-//! - `keeper` owns one log's tree: signs, has it cosigned, publishes.
+//! - `keeper` owns one log's tree: signs, has it cosigned, publishes;
+//! - `cosigning` asks witnesses, by session or HTTP, and `board` knows who is away; `status` writes it down.
 
 mod accept;
 mod budget;
@@ -23,8 +24,10 @@ mod reading;
 mod run;
 mod sequencer;
 mod session;
+mod status;
 mod switchboard;
 
-pub use config::RelayConfig;
+pub use config::{RelayConfig, WitnessAddress};
+pub use cosigning::{LogStatus, RelayStatus, WitnessStatus};
 pub use keys::{LogKeyPair, RelayKeys};
 pub use run::{Clock, RelayError, run};

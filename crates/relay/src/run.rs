@@ -1,13 +1,16 @@
 //! Brings a relay up, and down again in order: no new sessions, what is under way is finished, the
 //! logs are left whole.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_crypto::{Context, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
-use pouch_net::{Authorise, BadIdentity, BindError, Limits, Listener, ServerSecrets, TransportIdentity};
+use pouch_net::{
+    Authorise, BadIdentity, BindError, HttpClient, Limits, Listener, ServerSecrets, TransportIdentity,
+};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _, StoreError};
 use pouch_tlog::{KeyName, LogSigner};
 use pouch_wire::session::LogName;
@@ -16,14 +19,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::RelayConfig;
+use crate::config::{RelayConfig, WitnessAddress};
+use crate::cosigning::{Board, Roster};
 use crate::keeper::{self, Keeper, KeeperParts};
 use crate::keys::RelayKeys;
 use crate::publisher::Publisher;
 use crate::quota::{OnItsWay, Quota};
 use crate::sequencer::{self, Sequencer};
-use crate::session;
-use crate::switchboard::Switchboard;
+use crate::switchboard::{Switchboard, WitnessSession};
+use crate::{session, status};
 
 /// Reads the clock.
 pub type Clock = fn() -> Timestamp;
@@ -53,6 +57,14 @@ pub enum RelayError {
         /// Which log.
         log: LogName,
     },
+    /// A witness's address in the configuration cannot be asked.
+    #[error("witness {name:?}: {reason}")]
+    WitnessAddress {
+        /// Which.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A signing key of a log does not work.
     #[error("log keys: {0}")]
     LogKeys(String),
@@ -70,6 +82,7 @@ impl RelayError {
             Self::Publish(_) => "POUCH-RLY-02",
             Self::SelfCheck { .. } => "POUCH-RLY-03",
             Self::LogKeys(_) => "POUCH-RLY-04",
+            Self::WitnessAddress { .. } => "POUCH-RLY-49",
         }
     }
 
@@ -139,6 +152,10 @@ pub async fn run(
     let identity = TransportIdentity::from_key(&keys.transport)?;
     let secrets = server_secrets(&store).await?;
     let switchboard = Switchboard::start(shutdown.clone());
+    let roster = roster(&config, switchboard.witnesses(), clock)?;
+    let writer =
+        status::serve(roster.board.clone(), config.name.clone(), config.data.clone(), shutdown.clone());
+    let writer = tokio::spawn(writer);
     let (snapshots, snapshot) = watch::channel(Arc::new(directory.clone()));
     let context = Context::of(directory.network(), Environment::Live);
 
@@ -159,7 +176,7 @@ pub async fn run(
             publisher: Publisher::new(config.publish.join(folder))?,
             directory: snapshot.clone(),
             relay: config.name.clone(),
-            switchboard: switchboard.clone(),
+            roster: roster.clone(),
             clock,
         })
     };
@@ -195,6 +212,7 @@ pub async fn run(
     if let Err(error) = listener.shutdown(Duration::from_secs(3)).await {
         warn!(code = error.code(), "sessions were cut off");
     }
+    writer.await.ok();
     failed?;
     expired(&desk).await?;
     // Whoever opens the database next finds it unlocked and whole.
@@ -267,6 +285,27 @@ fn check_named(config: &RelayConfig, keys: &RelayKeys, directory: &Directory) ->
         )));
     }
     Ok(())
+}
+
+/// Where the witnesses are, and what is known of them.
+fn roster(
+    config: &RelayConfig,
+    sessions: watch::Receiver<Vec<WitnessSession>>,
+    clock: Clock,
+) -> Result<Roster, RelayError> {
+    let mut by_url = BTreeMap::new();
+    for WitnessAddress { name, url, roots } in &config.witness {
+        let wrong = |reason: String| RelayError::WitnessAddress { name: name.clone(), reason };
+        let roots = roots.as_ref().map(std::fs::read).transpose().map_err(|e| wrong(e.to_string()))?;
+        let url = format!("{}/add-checkpoint", url.trim_end_matches('/'));
+        let client =
+            HttpClient::new(&url, roots.as_deref()).map_err(|e| wrong(format!("{} {e}", e.code())))?;
+        if by_url.insert(name.clone(), Arc::new(client)).is_some() {
+            return Err(wrong("it stands there twice".into()));
+        }
+    }
+    let away_after = Duration::from_secs(u64::from(config.witness_alarm_seconds));
+    Ok(Roster { sessions, by_url: Arc::new(by_url), board: Board::new(clock, away_after) })
 }
 
 /// Kept over restarts, so that clients notice a restart at once and tokens stay good.
