@@ -20,7 +20,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
-use commands::{audit, compose, directory, explain, init, keys, messages, network, services, watch};
+use commands::{
+    audit, compose, directory, explain, init, keys, messages, network, relay_status, services, watch,
+};
 use exit::Exit;
 use output::Output;
 use passphrase::Source;
@@ -49,6 +51,9 @@ fn main() -> ExitCode {
 
 /// Runs a command; the code to end with when nothing went wrong.
 async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Problem> {
+    if let Command::Relay(RelayCommand::Status) = &command {
+        return relay_status::status(global, out);
+    }
     let Some(command) = local(command, global, out).await? else { return Ok(Exit::Done.code()) };
     let node = config::node(&global.config)?;
     let client = node.client();

@@ -268,7 +268,15 @@ fn relay_toml(relay: &str, address: &str, source: &Source) -> String {
          publish = \"log\"\n\n{}\n\
          # What one sender may have stored here and not yet delivered.\n\
          quota_bytes = 67108864\n\
-         quota_messages = 10000\n",
+         quota_messages = 10000\n\n\
+         # For how many seconds a witness is missed before it counts as away, and that is told.\n\
+         witness_alarm_seconds = 60\n\n\
+         # Where witnesses are asked over HTTP (C2SP tlog-witness) that open no session: a table for each that the\n\
+         # network names. `roots` is a file of root certificates for https; without it, those of the system count.\n\
+         # [[witness]]\n\
+         # name = \"witness.example.org\"\n\
+         # url = \"https://witness.example.org/\"\n\
+         # roots = \"roots.pem\"\n",
         passphrase_line(source)
     )
 }

@@ -9,5 +9,6 @@ pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod network;
+pub(crate) mod relay_status;
 pub(crate) mod services;
 pub(crate) mod watch;
