@@ -82,8 +82,8 @@ async fn our_witnesses_answer_a_stranger_as_the_specification_says_also_after_a_
         let config = config.display().to_string();
         let log = folder.join("service.log");
         for part in ["run", "again"] {
-            let service = stage.program.start(command, &[command, "run", "--config", &config], &log);
-            let service = service.await.unwrap();
+            let run = [command, "run", "--config", &config];
+            let service = stage.program.start(command, &run, &log).await.unwrap();
             answers_well(&outsider, part, &url, &vkeys);
             service.stop().await.unwrap();
         }
