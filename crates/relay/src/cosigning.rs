@@ -19,6 +19,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use crate::config::{RelayConfig, WitnessAddress};
+use crate::error::RelayError;
+use crate::run::Clock;
 use crate::switchboard::WitnessSession;
 pub(crate) use asking::Target;
 use asking::{Reach, Said, question};
@@ -35,6 +38,27 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
+    /// Takes where the configuration says that witnesses are.
+    pub(crate) fn of(
+        config: &RelayConfig,
+        sessions: watch::Receiver<Vec<WitnessSession>>,
+        clock: Clock,
+    ) -> Result<Self, RelayError> {
+        let mut by_url = BTreeMap::new();
+        for WitnessAddress { name, url, roots } in &config.witness {
+            let wrong = |reason: String| RelayError::WitnessAddress { name: name.clone(), reason };
+            let roots = roots.as_ref().map(std::fs::read).transpose().map_err(|e| wrong(e.to_string()))?;
+            let url = format!("{}/add-checkpoint", url.trim_end_matches('/'));
+            let client = HttpClient::new(&url, roots.as_deref());
+            let client = client.map_err(|error| wrong(format!("{} {error}", error.code())))?;
+            if by_url.insert(name.clone(), Arc::new(client)).is_some() {
+                return Err(wrong("it stands there twice".into()));
+            }
+        }
+        let away_after = Duration::from_secs(u64::from(config.witness_alarm_seconds));
+        Ok(Self { sessions, by_url: Arc::new(by_url), board: Board::new(clock, away_after) })
+    }
+
     /// How often those that did not cosign lately are asked.
     pub(crate) fn calls_every(&self) -> Duration {
         (self.board.away_after() / 3).clamp(Duration::from_secs(1), FRESH_FOR)

@@ -1,97 +1,37 @@
 //! Brings a relay up, and down again in order: no new sessions, what is under way is finished, the
 //! logs are left whole.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_crypto::{Context, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
-use pouch_net::{
-    Authorise, BadIdentity, BindError, HttpClient, Limits, Listener, ServerSecrets, TransportIdentity,
-};
-use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _, StoreError};
-use pouch_tlog::{KeyName, LogSigner};
+use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
+use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{RelayConfig, WitnessAddress};
-use crate::cosigning::{Board, Roster};
-use crate::keeper::{self, Keeper, KeeperParts};
+use crate::conduct::Conduct;
+use crate::config::RelayConfig;
+use crate::cosigning::Roster;
+use crate::error::RelayError;
+use crate::keeper;
 use crate::keys::RelayKeys;
-use crate::publisher::Publisher;
+use crate::log::{Keeper, KeeperTask};
+use crate::named::{Duty, Named};
+use crate::parts::{Base, Part, following, sequencing};
 use crate::quota::{OnItsWay, Quota};
-use crate::sequencer::{self, Sequencer};
-use crate::switchboard::{Switchboard, WitnessSession};
+use crate::sequencer;
+use crate::statements::Statements;
+use crate::switchboard::Switchboard;
 use crate::{session, status};
 
 /// Reads the clock.
 pub type Clock = fn() -> Timestamp;
-
-/// Why a relay could not start or go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RelayError {
-    /// Storage failed; nothing was acknowledged after it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The charter is not good, or does not name this relay with these keys.
-    #[error("charter: {0}")]
-    Charter(String),
-    /// The transport key cannot be used.
-    #[error(transparent)]
-    Identity(#[from] BadIdentity),
-    /// The address cannot be bound.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The folder of the published logs cannot be written.
-    #[error("published logs: {0}")]
-    Publish(#[from] std::io::Error),
-    /// What was about to be signed does not match what is stored: one flipped bit is enough.
-    #[error("the {log:?} log does not match its stored entries; nothing more is signed")]
-    SelfCheck {
-        /// Which log.
-        log: LogName,
-    },
-    /// A witness's address in the configuration cannot be asked.
-    #[error("witness {name:?}: {reason}")]
-    WitnessAddress {
-        /// Which.
-        name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A signing key of a log does not work.
-    #[error("log keys: {0}")]
-    LogKeys(String),
-}
-
-impl RelayError {
-    /// Stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Store(error) => error.code(),
-            Self::Charter(_) => "POUCH-RLY-01",
-            Self::Identity(error) => error.code(),
-            Self::Bind(error) => error.code(),
-            Self::Publish(_) => "POUCH-RLY-02",
-            Self::SelfCheck { .. } => "POUCH-RLY-03",
-            Self::LogKeys(_) => "POUCH-RLY-04",
-            Self::WitnessAddress { .. } => "POUCH-RLY-49",
-        }
-    }
-
-    /// Whether storage failed.
-    #[must_use]
-    pub const fn is_storage(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::SelfCheck { .. })
-    }
-}
 
 /// What every part of a relay shares: handles, and snapshots of what others own.
 pub(crate) struct Desk {
@@ -99,12 +39,13 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) store: RelayStore,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
-    pub(crate) sequencer: Sequencer,
+    pub(crate) statements: Statements,
     pub(crate) directory_log: Keeper,
     pub(crate) message_log: Keeper,
     pub(crate) switchboard: Switchboard,
     pub(crate) quota: Quota,
     pub(crate) on_its_way: OnItsWay,
+    pub(crate) conduct: Arc<dyn Conduct>,
     receipts: SigningKey,
     context: Context,
 }
@@ -134,92 +75,103 @@ impl Authorise for Known {
     }
 }
 
+/// What a relay is started with.
+#[derive(Debug)]
+pub struct Relay {
+    /// Its configuration.
+    pub config: RelayConfig,
+    /// Its keys.
+    pub keys: RelayKeys,
+    /// The charter that came by hand.
+    pub charter: CharterFile,
+    /// Reads the clock.
+    pub clock: Clock,
+    /// What it does with what it hands on: [`crate::Honest`].
+    pub conduct: Arc<dyn Conduct>,
+}
+
 /// Runs a relay until `shutdown`; calls `ready` when it serves.
 ///
 /// # Errors
 /// When it cannot start, or storage fails.
-pub async fn run(
-    config: RelayConfig,
-    keys: RelayKeys,
-    charter: CharterFile,
-    clock: Clock,
-    ready: impl FnOnce(),
-    shutdown: CancellationToken,
-) -> Result<(), RelayError> {
+pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken) -> Result<(), RelayError> {
+    let Relay { config, keys, charter, clock, conduct } = relay;
     let store = RelayStore::open(&config.data.join("relay.sqlite"))?;
     let directory = sequencer::replay(&charter, &store).await?;
-    check_named(&config, &keys, &directory)?;
+    let named = Named::new(&config.name, &keys);
+    let duty = named.duty_at_start(&directory)?;
     let identity = TransportIdentity::from_key(&keys.transport)?;
     let secrets = server_secrets(&store).await?;
     let switchboard = Switchboard::start(shutdown.clone());
-    let roster = roster(&config, switchboard.witnesses(), clock)?;
+    let roster = Roster::of(&config, switchboard.witnesses(), clock)?;
     let writer =
         status::serve(roster.board.clone(), config.name.clone(), config.data.clone(), shutdown.clone());
     let writer = tokio::spawn(writer);
-    let (snapshots, snapshot) = watch::channel(Arc::new(directory.clone()));
+    let (snapshots, mut snapshot) = watch::channel(Arc::new(directory.clone()));
     let context = Context::of(directory.network(), Environment::Live);
-
-    let view = directory.now_view();
-    let relay =
-        view.relay(&config.name).ok_or_else(|| RelayError::Charter(format!("no relay {}", config.name)))?;
-    let message_origin = relay.message_log.origin.to_string();
-    let directory_origin = directory.charter().directory_log.origin.to_string();
-    let parts = |log, origin: String, pair: crate::keys::LogKeyPair| -> Result<KeeperParts, RelayError> {
-        let folder = match log {
-            LogName::Directory => "directory",
-            LogName::Messages => "messages",
-        };
-        Ok(KeeperParts {
-            log,
-            signer: signer(&origin, pair)?,
-            store: store.clone(),
-            publisher: Publisher::new(config.publish.join(folder))?,
-            directory: snapshot.clone(),
-            relay: config.name.clone(),
-            roster: roster.clone(),
-            clock,
-        })
+    let base =
+        Base { config, store, snapshot: snapshot.clone(), switchboard, roster, clock, conduct, shutdown };
+    let RelayKeys { transport, receipts, message_log, directory_log } = keys;
+    let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
+    let mut directory_part = match (duty, directory_log) {
+        (Duty::Sequences, Some(pair)) => sequencing(&base, directory, snapshots, pair).await?,
+        (Duty::Sequences | Duty::Follows, _) => following(&base, directory, snapshots, &dialer).await?,
     };
-    let directory_pair = keys.directory_log.ok_or_else(|| {
-        RelayError::Charter("this relay sequences the directory, and has no key of its log".into())
-    })?;
-    let directory_parts = parts(LogName::Directory, directory_origin, directory_pair)?;
-    let message_parts = parts(LogName::Messages, message_origin, keys.message_log)?;
-    let (directory_log, directory_task) = keeper::start(directory_parts, shutdown.clone()).await?;
-    let (message_log, message_task) = keeper::start(message_parts, shutdown.clone()).await?;
-    let sequencer =
-        Sequencer::start(directory, snapshots, store.clone(), directory_log.clone(), clock, shutdown.clone());
+    tokio::select! {
+        named = named.until_named_as(duty, &mut snapshot) => named?,
+        () = base.shutdown.cancelled() => return directory_part.end().await,
+        ended = &mut directory_part.task => return over(LogName::Directory, ended),
+    }
+    let origin = message_origin(&base.config.name, &snapshot.borrow())?;
+    let parts = base.keeper_parts(LogName::Messages, &origin, message_log)?;
+    let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
     let authorise = Arc::new(Known(snapshot.clone()));
-    let listener = Listener::bind(config.listen, &identity, authorise, &secrets, Limits::default())?;
+    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, Limits::default())?;
+    let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
+    let Part { log: directory_log, task: directory_task, statements } = directory_part;
+    let other = named.until_other(duty, snapshot.clone(), directory_log.published());
     let desk = Arc::new(Desk {
         name: config.name,
         clock,
         store,
         directory: snapshot,
-        sequencer,
+        statements,
         directory_log,
         message_log,
         switchboard,
         quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
         on_its_way: OnItsWay::default(),
-        receipts: keys.receipts,
+        conduct,
+        receipts,
         context,
     });
-    info!(address = %listener.local_addr(), "serving");
+    info!(address = %listener.local_addr(), ?duty, "serving");
     ready();
-    let failed = serve(&listener, &desk, &shutdown, directory_task, message_task).await;
+    let ended = until_over(listener, desk, shutdown, directory_task, message_task, other).await;
+    dialer.shutdown(Duration::from_secs(3)).await.ok();
+    writer.await.ok();
+    ended
+}
+
+/// Serves, and comes down in order.
+async fn until_over(
+    listener: Listener,
+    desk: Arc<Desk>,
+    shutdown: CancellationToken,
+    directory_task: KeeperTask,
+    message_task: KeeperTask,
+    other: impl Future<Output = RelayError>,
+) -> Result<(), RelayError> {
+    let failed = serve(&listener, &desk, &shutdown, directory_task, message_task, other).await;
     shutdown.cancel();
     if let Err(error) = listener.shutdown(Duration::from_secs(3)).await {
         warn!(code = error.code(), "sessions were cut off");
     }
-    writer.await.ok();
     failed?;
     expired(&desk).await?;
     // Whoever opens the database next finds it unlocked and whole.
     Ok(desk.store.clone().close().await?)
 }
-
-type KeeperTask = tokio::task::JoinHandle<Result<(), RelayError>>;
 
 /// Serves until told to stop, or until a log's keeper can go on no longer.
 async fn serve(
@@ -228,24 +180,24 @@ async fn serve(
     shutdown: &CancellationToken,
     mut directory_task: KeeperTask,
     mut message_task: KeeperTask,
+    other: impl Future<Output = RelayError>,
 ) -> Result<(), RelayError> {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    let ended = |log, joined: Result<Result<(), RelayError>, _>| match joined {
-        Ok(result) => result,
-        Err(_) => Err(RelayError::SelfCheck { log }),
-    };
+    tokio::pin!(other);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => {
                 let first = directory_task.await;
                 let second = message_task.await;
-                ended(LogName::Directory, first)?;
-                return ended(LogName::Messages, second);
+                over(LogName::Directory, first)?;
+                return over(LogName::Messages, second);
             }
             // Nothing is acknowledged after storage failed; the program ends, and says so.
             error = desk.store.until_ended() => return Err(error.into()),
-            joined = &mut directory_task => return ended(LogName::Directory, joined),
-            joined = &mut message_task => return ended(LogName::Messages, joined),
+            // The directory wants something else of it than what it was started for.
+            error = &mut other => return Err(error),
+            joined = &mut directory_task => return over(LogName::Directory, joined),
+            joined = &mut message_task => return over(LogName::Messages, joined),
             _ = sweep.tick() => expired(desk).await?,
             incoming = listener.accept() => {
                 let Some(incoming) = incoming else { return Ok(()) };
@@ -270,42 +222,18 @@ async fn expired(desk: &Desk) -> Result<(), RelayError> {
     Ok(())
 }
 
-fn check_named(config: &RelayConfig, keys: &RelayKeys, directory: &Directory) -> Result<(), RelayError> {
-    let view = directory.now_view();
-    let named = view
-        .relay(&config.name)
-        .ok_or_else(|| RelayError::Charter(format!("it names no relay {:?}", config.name)))?;
-    let same = named.transport == keys.transport.public()
-        && named.receipts == keys.receipts.public()
-        && named.message_log.ed25519 == keys.message_log.ed25519.public();
-    if !same {
-        return Err(RelayError::Charter(format!(
-            "it names other keys for relay {:?} than the key files hold",
-            config.name
-        )));
-    }
-    Ok(())
+/// How a log's keeper ended. One that was cut off left nobody knows what.
+fn over(
+    log: LogName,
+    joined: Result<Result<(), RelayError>, tokio::task::JoinError>,
+) -> Result<(), RelayError> {
+    joined.unwrap_or(Err(RelayError::SelfCheck { log }))
 }
 
-/// Where the witnesses are, and what is known of them.
-fn roster(
-    config: &RelayConfig,
-    sessions: watch::Receiver<Vec<WitnessSession>>,
-    clock: Clock,
-) -> Result<Roster, RelayError> {
-    let mut by_url = BTreeMap::new();
-    for WitnessAddress { name, url, roots } in &config.witness {
-        let wrong = |reason: String| RelayError::WitnessAddress { name: name.clone(), reason };
-        let roots = roots.as_ref().map(std::fs::read).transpose().map_err(|e| wrong(e.to_string()))?;
-        let url = format!("{}/add-checkpoint", url.trim_end_matches('/'));
-        let client =
-            HttpClient::new(&url, roots.as_deref()).map_err(|e| wrong(format!("{} {e}", e.code())))?;
-        if by_url.insert(name.clone(), Arc::new(client)).is_some() {
-            return Err(wrong("it stands there twice".into()));
-        }
-    }
-    let away_after = Duration::from_secs(u64::from(config.witness_alarm_seconds));
-    Ok(Roster { sessions, by_url: Arc::new(by_url), board: Board::new(clock, away_after) })
+fn message_origin(name: &str, directory: &Directory) -> Result<String, RelayError> {
+    let view = directory.now_view();
+    let named = view.relay(name).ok_or_else(|| RelayError::NoLongerNamed(name.to_owned()))?;
+    Ok(named.message_log.origin.to_string())
 }
 
 /// Kept over restarts, so that clients notice a restart at once and tokens stay good.
@@ -320,12 +248,6 @@ async fn server_secrets(store: &RelayStore) -> Result<ServerSecrets, RelayError>
     let bytes = [secrets.reset().as_slice(), secrets.token().as_slice()].concat();
     store.put_meta("server-secrets", bytes).await?;
     Ok(secrets)
-}
-
-fn signer(origin: &str, pair: crate::keys::LogKeyPair) -> Result<LogSigner, RelayError> {
-    let failed = |error: String| RelayError::LogKeys(error);
-    let origin = KeyName::new(origin.to_owned()).map_err(|error| failed(error.to_string()))?;
-    LogSigner::new(&origin, pair.ed25519, pair.mldsa).map_err(|error| failed(error.to_string()))
 }
 
 /// How often expired messages are looked for.

@@ -15,9 +15,14 @@ use crate::{accept, delivery, reading};
 
 /// Whose session it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Peer {
+#[non_exhaustive]
+pub enum Peer {
+    /// A node of this contact point.
     ContactPoint(ContactPoint),
+    /// The witness of this name.
     Witness(String),
+    /// The relay of this name. It reads logs and passes statements on, and nothing is delivered to it.
+    Relay(String),
 }
 
 /// Serves a session until it ends.
@@ -70,7 +75,7 @@ fn identify(session: &Session, desk: &Desk) -> Option<Peer> {
     match directory.now_view().who_has_transport(&session.peer())? {
         TransportOwner::ContactPoint(point) => Some(Peer::ContactPoint(point)),
         TransportOwner::Witness(name) => Some(Peer::Witness(name.to_string())),
-        TransportOwner::Relay(_) => None,
+        TransportOwner::Relay(name) => Some(Peer::Relay(name)),
     }
 }
 
@@ -102,15 +107,15 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadLog => match frame.read() {
-            Ok(read) => reading::entries(stream, &read, &desk).await,
+            Ok(read) => reading::entries(stream, &read, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadProof => match frame.read() {
-            Ok(read) => reading::proof(stream, &read, &desk).await,
+            Ok(read) => reading::proof(stream, &read, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadConsistency => match frame.read() {
-            Ok(read) => reading::consistency(stream, &read, &desk).await,
+            Ok(read) => reading::consistency(stream, &read, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         _ => stream.refuse(&refusal("POUCH-RLY-21", &"no request begins with this frame", None)).await,
@@ -126,7 +131,7 @@ async fn malformed(stream: Stream, error: pouch_wire::FrameError) -> Result<(), 
 }
 
 async fn statement(stream: Stream, publish: Publish, peer: &Peer, desk: &Desk) -> Result<(), StreamError> {
-    match desk.sequencer.publish(peer, publish.statement.into_vec()).await {
+    match desk.statements.publish(peer, publish.statement.into_vec()).await {
         Ok(index) => stream.answer(&Published { index }).await,
         Err(refused) => stream.refuse(&refused).await,
     }
@@ -145,12 +150,15 @@ async fn attached(
         return stream.refuse(&refusal("POUCH-RLY-20", &"another network's charter", None)).await;
     }
     let session = stream.session().clone();
-    let Some(wake) = desk.switchboard.attach(&session, attach.witnesses).await else {
+    // A relay that cosigned its own log, or another's, would be no witness.
+    let witnesses = attach.witnesses && !matches!(peer, Peer::Relay(_));
+    let Some(wake) = desk.switchboard.attach(&session, witnesses).await else {
         return stream.refuse(&refusal("POUCH-RLY-24", &"this session is attached already", None)).await;
     };
     let mut published = desk.directory_log.published();
     let directory_size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
-    stream.send_message(&Attached { now: (desk.clock)(), directory_size }).await?;
+    let welcome = Attached { now: (desk.clock)(), directory_size };
+    stream.send_message(&desk.conduct.welcomes(peer, welcome)).await?;
     if let Peer::ContactPoint(owner) = peer {
         tokio::spawn(delivery::deliver(owner.clone(), session.clone(), wake, desk.clone(), shutdown.clone()));
     }
@@ -163,7 +171,10 @@ async fn attached(
             _ = refresh.tick() => {}
         }
         let size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
-        stream.send_message(&Changed { log: LogName::Directory, size, now: (desk.clock)() }).await?;
+        let changed = Changed { log: LogName::Directory, size, now: (desk.clock)() };
+        if let Some(told) = desk.conduct.tells(peer, changed) {
+            stream.send_message(&told).await?;
+        }
     }
     Ok(())
 }

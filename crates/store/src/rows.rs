@@ -4,15 +4,18 @@
 //! comes from outside.
 
 mod arrival;
+mod gossip;
 mod node;
 mod outgoing;
 mod relayed;
 
 pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Standing};
+pub use gossip::{CitedRow, ContradictionRow, NewContradiction, PromiseRow};
 pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow, WitnessBirth};
 pub use outgoing::{
     Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
 };
 pub use relayed::{
-    AcceptedRow, Expired, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow, Usage,
+    AcceptedRow, Expired, FollowedStep, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow,
+    Usage,
 };

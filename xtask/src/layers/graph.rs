@@ -252,9 +252,13 @@ mod tests {
 
     #[test]
     fn libraries_that_know_bytes_tables_or_sockets_stay_in_their_crate() {
-        for (krate, library) in
-            [("tlog", "bincode"), ("agent", "rusqlite"), ("relay", "quinn"), ("cli", "socket2"), ("agent", "hyper")]
-        {
+        for (krate, library) in [
+            ("tlog", "bincode"),
+            ("agent", "rusqlite"),
+            ("relay", "quinn"),
+            ("cli", "socket2"),
+            ("agent", "hyper"),
+        ] {
             let broken = workspace(&[(&format!("pouch-{krate}"), library)]);
             assert!(
                 broken.iter().any(|line| line.starts_with(&format!("{krate} -> {library}: only "))),

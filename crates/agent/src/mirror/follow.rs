@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::{Asking, Believed, FETCH_WITHIN, LOOK_EVERY, MirrorKeeper, grown};
+use super::asking::Asking;
+use super::taking::{FETCH_WITHIN, grown};
+use super::{Believed, LOOK_EVERY, MirrorKeeper};
 use crate::error::AgentError;
 use crate::link::Links;
 

@@ -134,7 +134,8 @@ impl Absence {
 
     /// Whether it lasts so long that it is told now.
     fn is_due(&mut self, now: Instant, after: Duration) -> bool {
-        let due = !self.told && self.since.is_some_and(|(_, since)| now.saturating_duration_since(since) >= after);
+        let due =
+            !self.told && self.since.is_some_and(|(_, since)| now.saturating_duration_since(since) >= after);
         self.told |= due;
         due
     }

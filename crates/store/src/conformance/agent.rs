@@ -4,7 +4,8 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, WitnessLife, WitnessMemory,
+    Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises, WitnessLife,
+    WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
@@ -20,6 +21,8 @@ pub trait AgentContracts:
     + Lookup
     + Prekeys
     + Mirror
+    + Gossip
+    + Promises
     + Drafts
     + EventLog
     + Numbers
@@ -35,6 +38,8 @@ impl<S> AgentContracts for S where
         + Lookup
         + Prekeys
         + Mirror
+        + Gossip
+        + Promises
         + Drafts
         + EventLog
         + Numbers
@@ -126,6 +131,7 @@ where
     what_is_expunged_stays_known(&fresh()).await;
     people_find_by_number_and_beginning(&fresh()).await;
     the_mirror_only_grows(&fresh()).await;
+    super::gossip::all(&fresh).await;
     a_prekey_is_gone_when_it_is_destroyed(&fresh()).await;
     numbers_rise_per_list_and_year(&fresh()).await;
     a_restart_forgets_nothing(&fresh()).await;
