@@ -80,8 +80,10 @@ pub async fn run_witness(
     // Who asked last is told why: its session closes after its answer.
     dialer.shutdown(core::time::Duration::from_secs(3)).await.ok();
     shutdown.cancel();
-    timeout(core::time::Duration::from_secs(3), parts.join_all()).await.ok();
-    outcome
+    let ended = async { while parts.join_next().await.is_some() {} };
+    timeout(core::time::Duration::from_secs(3), ended).await.ok();
+    // Whoever opens the memory next finds it unlocked and whole; what went wrong before is told before.
+    outcome.and(store.close().await.map_err(AgentError::from))
 }
 
 /// The keys must be those that the network names, if it names this witness. One that it does not name yet
