@@ -151,14 +151,20 @@ impl Cosigning {
         self.newest = Some((size, note.clone()));
         let mut asked = JoinSet::new();
         for target in self.roster.targets() {
-            self.ask(&mut asked, target, (note, size), None, tree);
+            // Who remembers less than it cosigned is asked for nothing else before it remembers again.
+            match self.owed(&target) {
+                Some((shown, reminder)) => self.ask(&mut asked, target, (&reminder, shown), None, tree),
+                None => self.ask(&mut asked, target, (note, size), None, tree),
+            }
         }
         let mut cosigned = note.clone();
         let mut again = HashSet::new();
         while let Some(answered) = asked.join_next().await {
             let Ok(answered) = answered else { continue };
-            let target = answered.target.clone();
+            let (target, other) = (answered.target.clone(), answered.note.text() != note.text());
             match judge(&self.roster.board, &self.memory, self.log, policy, answered) {
+                // It remembers again; what it cosigned was the reminder.
+                Good::Lines(_) if other => {}
                 Good::Lines(lines) => {
                     if let Ok(better) = cosigned.with(lines) {
                         cosigned = better;
@@ -201,15 +207,23 @@ impl Cosigning {
                 let name = board.name_of(&target.id);
                 if !name.as_ref().is_some_and(|name| board.is_fresh(name, fresh)) {
                     // Its own lines go with it, so that a witness that forgot them finds out.
-                    let shown = name.and_then(|name| self.lock().shown.get(&name).cloned());
+                    let shown = || self.lock().shown.get(&name?).filter(|(shown, _)| shown == size).cloned();
                     let (size, note) =
-                        shown.filter(|(shown, _)| shown == size).unwrap_or((*size, note.clone()));
+                        self.owed(&target).or_else(shown).unwrap_or_else(|| (*size, note.clone()));
                     self.ask(&mut asked, target, (&note, size), None, tree);
                 }
             }
             self.hear_the_rest(asked, policy);
         }
         board.look(Instant::now());
+    }
+
+    /// The note with a witness's own lines, when it said last that it remembers less.
+    fn owed(&self, target: &Target) -> Option<(u64, Note)> {
+        let name = self.roster.board.name_of(&target.id)?;
+        let memory = self.lock();
+        let last = memory.last.get(&target.id).copied().unwrap_or(u64::MAX);
+        memory.shown.get(&name).filter(|(shown, _)| *shown > last).cloned()
     }
 
     fn ask(
@@ -220,7 +234,11 @@ impl Cosigning {
         old: Option<u64>,
         tree: &MemoryTree,
     ) {
-        let known = || self.lock().last.get(&target.id).copied().unwrap_or(0).min(size);
+        let known = || {
+            let (memory, name) = (self.lock(), self.roster.board.name_of(&target.id));
+            let last = memory.last.get(&target.id).or_else(|| memory.last.get(&name?));
+            last.copied().unwrap_or(0).min(size)
+        };
         let Some(question) = question(note, old.unwrap_or_else(known), size, tree) else { return };
         let (log, note) = (self.log, note.clone());
         asked.spawn(async move {
@@ -308,6 +326,9 @@ impl Memory {
         for name in whole(lines, policy) {
             let own = lines.iter().filter(|line| line.name().as_str() == name).cloned();
             let Ok(shown) = of_the_log.with(own) else { continue };
+            // Also after a restart it is asked from there on: one that forgot must not begin anew unnoticed.
+            let last = self.last.entry(name.clone()).or_default();
+            *last = size.max(*last);
             let newer = self.shown.get(&name).is_none_or(|(known, _)| *known <= size);
             if newer {
                 self.shown.insert(name, (size, shown));
@@ -355,3 +376,6 @@ fn whole(lines: &[NoteSignature], policy: &Policy) -> BTreeSet<String> {
 
 /// For how long a witness that cosigned is not asked by a roll call.
 const FRESH_FOR: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests;
