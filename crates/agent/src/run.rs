@@ -22,10 +22,10 @@ use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::hearsay::Heard;
-use crate::keys::{KeyKeeper, NodeKeys};
+use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
 use crate::mirror::MirrorKeeper;
-use crate::witness::{self, Witness};
+use crate::witness::{self, Witness, WitnessUnfit};
 use crate::{inbox, office, outbox, prekeys, receipts, signing};
 
 /// What a node is started with.
@@ -63,25 +63,12 @@ pub async fn run(
     check_named(&config, &current, &directory)?;
     let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
-    let others = config.witness.as_ref().map(|part| part.log.as_slice()).unwrap_or_default();
-    let (witness, unfit) = match keys.witness {
-        None => (None, None),
-        Some(keys) => match Witness::wake(keys, store.clone(), believed.clone(), others).await {
-            Ok(witness) => (Some(Arc::new(witness)), None),
-            // The node goes on: its messages need no witness.
-            Err(AgentError::Unfit(unfit)) => (None, Some(unfit)),
-            Err(error) => return Err(error),
-        },
-    };
-    let door = match config.witness.as_ref().and_then(|part| part.listen_http) {
-        Some(address) if witness.is_some() => Some(HttpListener::bind(address).await?),
-        _ => None,
-    };
+    let part = WitnessPart::wake(&config, keys.witness, &store, &believed).await?;
     let (events_tx, events_rx) = mpsc::channel(256);
     let context = LinkContext {
         dialer: Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?),
         network: directory.network(),
-        witnesses: witness.is_some(),
+        witnesses: part.witness.is_some(),
         events: events_tx,
         shutdown: shutdown.clone(),
     };
@@ -116,15 +103,7 @@ pub async fn run(
         made: RwLock::default(),
     });
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
-    if let Some(unfit) = unfit {
-        desk.alarm(unfit.code(), unfit.to_string()).await?;
-    }
-    if let Some(witness) = &witness {
-        parts.spawn(look_after(witness.clone(), desk.clone(), shutdown.clone()));
-    }
-    if let (Some(door), Some(witness)) = (door, &witness) {
-        parts.spawn(witness::serve_http(door, witness.clone(), clock, shutdown.clone()));
-    }
+    let witness = part.begin(&desk, &mut parts, &shutdown).await?;
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
@@ -227,6 +206,57 @@ async fn tend(
                 Ok(()) => {}
             }
         }
+    }
+}
+
+/// What of a node is a witness, if anything.
+struct WitnessPart {
+    witness: Option<Arc<Witness>>,
+    /// Why it is none, though the configuration says so.
+    unfit: Option<WitnessUnfit>,
+    door: Option<HttpListener>,
+}
+
+impl WitnessPart {
+    async fn wake(
+        config: &AgentConfig,
+        keys: Option<WitnessKeys>,
+        store: &AgentStore,
+        believed: &watch::Receiver<Arc<crate::mirror::Believed>>,
+    ) -> Result<Self, AgentError> {
+        let (Some(keys), Some(told)) = (keys, &config.witness) else {
+            return Ok(Self { witness: None, unfit: None, door: None });
+        };
+        match Witness::wake(keys, store.clone(), believed.clone(), &told.log).await {
+            Ok(witness) => {
+                let door = match told.listen_http {
+                    Some(address) => Some(HttpListener::bind(address).await?),
+                    None => None,
+                };
+                Ok(Self { witness: Some(Arc::new(witness)), unfit: None, door })
+            }
+            // The node goes on: its messages need no witness.
+            Err(AgentError::Unfit(unfit)) => Ok(Self { witness: None, unfit: Some(unfit), door: None }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn begin(
+        self,
+        desk: &Arc<Desk>,
+        parts: &mut JoinSet<Result<(), AgentError>>,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Arc<Witness>>, AgentError> {
+        if let Some(unfit) = self.unfit {
+            desk.alarm(unfit.code(), unfit.to_string()).await?;
+        }
+        if let Some(witness) = &self.witness {
+            parts.spawn(look_after(witness.clone(), desk.clone(), shutdown.clone()));
+            if let Some(door) = self.door {
+                parts.spawn(witness::serve_http(door, witness.clone(), desk.clock, shutdown.clone()));
+            }
+        }
+        Ok(self.witness)
     }
 }
 

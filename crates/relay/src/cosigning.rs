@@ -26,7 +26,6 @@ use crate::switchboard::WitnessSession;
 pub(crate) use asking::Target;
 use asking::{Reach, Said, question};
 pub(crate) use board::Board;
-pub use board::{LogStatus, RelayStatus, WitnessStatus};
 
 /// Where witnesses are, shared by all logs of a relay.
 #[derive(Debug, Clone)]
@@ -61,7 +60,8 @@ impl Roster {
 
     /// How often those that did not cosign lately are asked.
     pub(crate) fn calls_every(&self) -> Duration {
-        (self.board.away_after() / 3).clamp(Duration::from_secs(1), FRESH_FOR)
+        let third = self.board.away_after().checked_div(3).unwrap_or_default();
+        third.clamp(Duration::from_secs(1), FRESH_FOR)
     }
 
     /// Who can be asked now. A witness that has a session is asked there.

@@ -40,8 +40,8 @@ mod switchboard;
 
 pub use conduct::{Accepting, Conduct, Entering, Given, Handing, Honest, Keeping};
 pub use config::{RelayConfig, WitnessAddress};
-pub use cosigning::{LogStatus, RelayStatus, WitnessStatus};
 pub use error::RelayError;
 pub use keys::{LogKeyPair, RelayKeys};
 pub use run::{Clock, Relay, run};
 pub use session::Peer;
+pub use status::{LogStatus, RelayStatus, WitnessStatus};

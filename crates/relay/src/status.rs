@@ -4,10 +4,63 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pouch_wire::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::cosigning::{Board, RelayStatus};
+use crate::cosigning::Board;
+
+/// A relay's logs and witnesses as it saw them last; what `pouch relay status` shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayStatus {
+    /// The relay.
+    pub relay: String,
+    /// When this was written; a relay that runs writes it at least every fifteen seconds.
+    pub written_at: Timestamp,
+    /// How many witnesses must cosign.
+    pub quorum: u8,
+    /// For how long a witness is missed before it counts as away.
+    pub away_after_seconds: u64,
+    /// Its logs.
+    pub logs: Vec<LogStatus>,
+    /// The network's witnesses.
+    pub witnesses: Vec<WitnessStatus>,
+}
+
+/// How far a log is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// `directory` or `messages`.
+    pub log: String,
+    /// Size of the published checkpoint; zero before the first.
+    pub published: u64,
+    /// When a quorum had cosigned it.
+    pub cosigned_at: Option<Timestamp>,
+    /// Since when too few witnesses cosign for anything newer to be published.
+    pub no_quorum_since: Option<Timestamp>,
+    /// Whether that has lasted so long that it was told.
+    pub told: bool,
+}
+
+/// How a witness stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessStatus {
+    /// Its name.
+    pub name: String,
+    /// `session`, `http`, or `none`: how it was reached last.
+    pub by: String,
+    /// When it cosigned last.
+    pub cosigned_at: Option<Timestamp>,
+    /// Since when it does not.
+    pub missing_since: Option<Timestamp>,
+    /// Whether it is missing for so long that it counts as away, and that was told.
+    pub away: bool,
+    /// Why it did not cosign last: a code, or what it said.
+    pub last_code: Option<String>,
+    /// Whether it was found to remember less than it cosigned.
+    pub forgot: bool,
+}
 
 /// The file in a relay's data folder.
 const FILE: &str = "status.json";
@@ -15,6 +68,19 @@ const FILE: &str = "status.json";
 const BYTES_MAX: u64 = 256 * 1024;
 
 impl RelayStatus {
+    /// Whether any witness is away.
+    #[must_use]
+    pub fn is_somebody_away(&self) -> bool {
+        self.witnesses.iter().any(|witness| witness.away || witness.forgot)
+    }
+
+    /// Whether too few witnesses are left, or a log cannot be published.
+    #[must_use]
+    pub fn is_under_quorum(&self) -> bool {
+        let there = self.witnesses.iter().filter(|witness| !witness.away).count();
+        there < usize::from(self.quorum) || self.logs.iter().any(|log| log.told)
+    }
+
     /// What a relay wrote last into its data folder; `None` when no relay runs there, or it never did.
     ///
     /// # Errors
@@ -66,8 +132,6 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(14);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cosigning::Board;
-    use pouch_wire::Timestamp;
 
     #[tokio::test]
     async fn a_status_is_read_back_and_gone_when_the_relay_is() {

@@ -51,7 +51,7 @@ fn known(db: &Connection, origin: &str) -> Result<Option<(u64, Digest)>, StoreEr
 }
 
 pub(crate) async fn birth(db: &Db) -> Result<Option<WitnessBirth>, StoreError> {
-    db.call(|db| born(db)).await
+    db.call(born).await
 }
 
 fn born(db: &Connection) -> Result<Option<WitnessBirth>, StoreError> {

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::status::WitnessStatus;
 
 const NOW: Timestamp = Timestamp(1_764_000_000_000);
 const ORIGIN: &str = "log.example/messages";
