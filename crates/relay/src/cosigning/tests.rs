@@ -121,7 +121,9 @@ async fn serve(witness: &'static str, ways: Ways) -> Server {
                     permits.acquire().await.unwrap().forget();
                     answer(witness, &state, &body)
                 }
-                Ways::Contradicts(asked) => conflict(asked.fetch_add(1, Ordering::SeqCst) % 2 + 1),
+                Ways::Contradicts(asked) => {
+                    conflict((asked.fetch_add(1, Ordering::SeqCst) % 2).saturating_add(1))
+                }
                 Ways::Lies => answer("stranger.example", &state, &body),
                 Ways::Forgets => {
                     let asked = AddCheckpoint::parse(&body).unwrap();
