@@ -54,7 +54,12 @@ fn listens(outsider: &Outsider, config: &Path, table: &str) -> String {
     let tables: String = logs.lines().map(|line| format!("[[{table}]]\nkeys = [{}]\n", keys(line))).collect();
     assert_eq!(logs.lines().count(), 4, "{logs}");
     let text = fs::read_to_string(config).unwrap();
-    fs::write(config, format!("{text}\nlisten_http = {address:?}\n{tables}")).unwrap();
+    // A node's witness is a name; with more than that it is a table.
+    let (before, name) = match text.split_once("\nwitness = ") {
+        Some((before, name)) => (before, format!("[witness]\nname = {name}")),
+        None => (text.as_str(), String::new()),
+    };
+    fs::write(config, format!("{before}\n{name}\nlisten_http = {address:?}\n{tables}")).unwrap();
     format!("http://{address}")
 }
 

@@ -93,6 +93,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         }
         Call::Directory => Answer::Directory(Box::new(views::directory(desk))),
         Call::DirectoryLog { from, count } => Answer::DirectoryLog(views::entries(from, count, desk).await?),
+        Call::Forks => Answer::Forks(Box::new(views::disputes(desk).await?)),
         Call::OwnEntry => own_entry(desk)?,
         Call::Keys => Answer::Keys(views::keys(desk).await?),
         Call::Publish { statement } => {
@@ -105,6 +106,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             Answer::Keys(views::keys(desk).await?)
         }
         Call::Evidence { id } => evidence(&id, desk).await?,
+        Call::Contradictions => Answer::Contradictions(views::contradictions(desk).await?),
         Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
     })
 }

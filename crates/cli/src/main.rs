@@ -74,6 +74,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Status => messages::status(&client, out).await,
         Command::Keys(command) => keys::keys(command, &node, &source, out).await,
         Command::Directory(command) => directory::directory(command, &client, out).await,
+        Command::Evidence(Evidence::Contradictions) => messages::contradictions(&client, out).await,
         Command::Evidence(Evidence::Export { id, output }) => {
             messages::export(&id, &output, &client, out).await
         }

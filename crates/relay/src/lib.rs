@@ -14,6 +14,7 @@
 
 mod accept;
 mod asking;
+mod beacons;
 mod budget;
 mod conduct;
 mod config;

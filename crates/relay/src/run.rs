@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::beacons::Beacons;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
 use crate::cosigning::Roster;
@@ -46,6 +47,7 @@ pub(crate) struct Desk {
     pub(crate) quota: Quota,
     pub(crate) on_its_way: OnItsWay,
     pub(crate) conduct: Arc<dyn Conduct>,
+    pub(crate) beacons: Beacons,
     receipts: SigningKey,
     context: Context,
 }
@@ -71,7 +73,7 @@ struct Known(watch::Receiver<Arc<Directory>>);
 
 impl Authorise for Known {
     fn is_known(&self, key: &pouch_crypto::PublicKey) -> bool {
-        self.0.borrow().now_view().who_has_transport(key).is_some()
+        session::peer_with(key, &self.0.borrow().now_view()).is_some()
     }
 }
 
@@ -142,6 +144,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
         on_its_way: OnItsWay::default(),
         conduct,
+        beacons: Beacons::default(),
         receipts,
         context,
     });

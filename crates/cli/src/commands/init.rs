@@ -242,7 +242,7 @@ fn passphrase_line(source: &Source) -> String {
 
 fn agent_toml(contact_point: &ContactPoint, witness: Option<&str>, source: &Source) -> String {
     let witness = match witness {
-        Some(name) => format!("[witness]\nname = {name:?}\n{}", witness_options("witness.log")),
+        Some(name) => format!("witness = {name:?}\n"),
         None => "# witness = \"example.org/witness\"\n".into(),
     };
     format!(
@@ -257,8 +257,14 @@ fn agent_toml(contact_point: &ContactPoint, witness: Option<&str>, source: &Sour
          keys = \"keys\"\n\n\
          # The Unix socket on which commands reach the node (mode 0600).\n\
          socket = \"agent.sock\"\n\n{}\n\
+         # How far apart its beacons are, in seconds (10 to 60): by them others see within ten seconds more\n\
+         # that a message was held back, and that this node is there.\n\
+         # beacon_seconds = 60\n\n\
          # The name under which this node cosigns logs, if the network names it as a witness. What it cosigned is in\n\
-         # its database: if that is lost or put back to a backup, the witness must be replaced.\n{witness}",
+         # its database: if that is lost or put back to a backup, the witness must be replaced. To have it answer\n\
+         # others' logs by C2SP tlog-witness too (POST /add-checkpoint), give a table: the TCP address on which it\n\
+         # listens, plain HTTP behind a web server that adds TLS; and the verifier keys of logs beside the network's.\n\
+         # witness = {{ name = \"example.org/witness\", listen_http = \"127.0.0.1:8080\", log = [{{ keys = [\"...\"] }}] }}\n{witness}",
         passphrase_line(source)
     )
 }
@@ -305,19 +311,15 @@ fn witness_toml(witness: &str, source: &Source) -> String {
          # The folder of the encrypted key files (mode 0600).\n\
          keys = \"keys\"\n\n{}\n{}",
         passphrase_line(source),
-        witness_options("log")
+        WITNESS_OPTIONS
     )
 }
 
-/// What every witness may be told, commented out.
-fn witness_options(log: &str) -> String {
-    format!(
-        "# The TCP address on which it answers others' logs by C2SP tlog-witness: POST /add-checkpoint. Plain HTTP:\n\
+/// What a witness may be told besides, commented out.
+const WITNESS_OPTIONS: &str = "# The TCP address on which it answers others' logs by C2SP tlog-witness: POST /add-checkpoint. Plain HTTP:\n\
          # a web server in front of it adds TLS. It listens nowhere when this is absent.\n\
          # listen_http = \"127.0.0.1:8080\"\n\n\
          # Logs that it cosigns besides the network's: a table for each, with the log's verifier keys, of which one\n\
          # is enough.\n\
-         # [[{log}]]\n\
-         # keys = [\"example.org/log+530d903c+ATS...\"]\n"
-    )
-}
+         # [[log]]\n\
+         # keys = [\"example.org/log+530d903c+ATS...\"]\n";
