@@ -106,7 +106,7 @@ impl Witness {
         let directory = self.believed.borrow().directory.clone();
         let mut logs = self.others.clone();
         // Of a log that the network has, the network's word counts.
-        logs.extend(known_logs(&directory.now_view(), &directory.charter().directory_log));
+        logs.extend(known_logs(&directory.now_view()));
         logs
     }
 }
@@ -116,9 +116,9 @@ fn no(reason: &str) -> Cosigned {
 }
 
 /// The logs of a network that a witness cosigns.
-fn known_logs(view: &View<'_>, directory_log: &LogKeys) -> BTreeMap<KeyName, KnownLog> {
+fn known_logs(view: &View<'_>) -> BTreeMap<KeyName, KnownLog> {
     let of_relays = view.relays().iter().map(|relay| &relay.message_log);
-    of_relays.chain([directory_log]).filter_map(known_log).collect()
+    of_relays.chain([view.directory_log()]).filter_map(known_log).collect()
 }
 
 fn known_log(keys: &LogKeys) -> Option<(KeyName, KnownLog)> {

@@ -20,7 +20,7 @@ mod witness;
 pub use agent::AgentStore;
 pub use contracts::{
     Answer, Checkpoints, DirectoryLog, Drafts, EventLog, Followed, Gossip, Inbox, Ladder, Lookup, Mailboxes,
-    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, SmallValues, Watching, WitnessLife,
+    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging, SmallValues, Watching, WitnessLife,
     WitnessMemory,
 };
 pub use error::StoreError;
@@ -29,6 +29,6 @@ pub use rows::{
     AcceptedCheckpoint, AcceptedRow, Announced, Arrival, ArrivalEntry, ArrivalRow, Carriage, CitedRow,
     ContradictionRow, Draft, Equivocation, EventRow, Expired, FollowedStep, ForkRow, Kept, MirrorStep,
     NewContradiction, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending,
-    PrekeyRow, PromiseRow, PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow,
-    UncarriedRow, Usage, WitnessBirth,
+    PrekeyRow, PromiseRow, PublishedRow, Rejudged, RejudgedRow, Rung, RungRow, Sequence, SignatureRow,
+    SignedRow, Standing, StepRow, UncarriedRow, Unkeyed, Usage, Was, WitnessBirth,
 };

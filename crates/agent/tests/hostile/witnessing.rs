@@ -4,10 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use pouch_agent::{AgentError, WitnessConfig, WitnessKeys, WitnessUnfit, begin_witness_memory, run_witness};
-use pouch_directory::{Act, Relay};
+use pouch_directory::{Act, NetworkChange, Relay};
 use pouch_net::{HttpAnswer, HttpClient};
 use pouch_tlog::{AddCheckpoint, Checkpoint, KeyName, LeafHash, LogSigner};
-use pouch_wire::List;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::node::{LONG, charter_file, network, soon};
 use crate::relay::FakeRelay;
 use crate::world::{
-    NOW, THRESHOLDS, WITNESSES, World, key, message_log, mldsa_key, note_key, relay, set, text, witnesses,
+    NOW, THRESHOLDS, WITNESSES, World, key, message_log, mldsa_key, note_key, relay, text, witnesses,
 };
 
 struct Running {
@@ -87,12 +86,9 @@ async fn a_witness_follows_which_logs_the_network_has() {
     assert_eq!(witness.asked_for("relay-3").await.status, 404);
     let mut changed = world.clone();
     let at = Relay { address: text(&fake.address.to_string()), ..relay("relay-1") };
-    let act = Act::ChangeNetwork {
-        relays: List::new(vec![at, relay("relay-3")]).unwrap(),
-        witnesses: set(&witnesses()),
-        quorum: 2,
-        thresholds: THRESHOLDS,
-    };
+    let relays = [at, relay("relay-3")];
+    let change = NetworkChange::to(&changed.directory.now_view(), &relays, &witnesses(), 2, THRESHOLDS);
+    let act = Act::ChangeNetwork(Box::new(change.unwrap()));
     changed.log(act, NOW, &[&key("MD root"), &key("NL root")]);
     fake.serve(&changed);
     fake.say_it_grew().await;
