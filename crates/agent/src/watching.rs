@@ -26,7 +26,8 @@ pub(crate) use state::{PeerNow, Watching};
 
 /// How often time passes.
 const EVERY: Duration = Duration::from_millis(500);
-/// How long an announced message may be on its way while deliveries are, beside what their bytes take.
+/// How long an announced message may be on its way while deliveries are, beside what their bytes take;
+/// and while a home relay is away, or only just came back.
 const GRACE_BUSY: Duration = Duration::from_secs(60);
 /// The same while a session is fresh, and whatever the bytes take: what piled up meanwhile comes first.
 const GRACE_MAX: Duration = Duration::from_secs(600);
@@ -73,6 +74,7 @@ fn around(desk: &Desk) -> Around {
     let busy = desk.busy(&home, Instant::now());
     let up = desk.links.all().iter().any(|line| line.session.is_some());
     let grace = match &busy {
+        None if desk.is_settling(&home, Instant::now()) => GRACE_BUSY,
         None => GRACE,
         Some(busy) if busy.fresh => GRACE_MAX,
         Some(busy) => {

@@ -84,5 +84,13 @@ async fn loss_and_long_ways_are_not_called_withholding() {
 
 async fn received(node: &mut Node, envelope: &str) {
     let fits = |event: &Value| is(event, "kind", "received") && is(event, "envelope", envelope);
-    node.watcher.wait_for("an arrival", ARRIVES_WITHIN, fits).await.unwrap();
+    if let Err(error) = node.watcher.wait_for("an arrival", ARRIVES_WITHIN, fits).await {
+        let status = node.ok(&["status"]).await;
+        let logs = ["../nl/agent.log", "agent.log", "../relay/relay.log"].map(|log| {
+            let path = std::path::Path::new(&node.config).with_file_name("").join(log);
+            std::fs::read_to_string(path).unwrap_or_default()
+        });
+        std::fs::write("/tmp/beacons_diag.txt", format!("{envelope}\n{status:?}\n{}", logs.join("\n=====\n"))).unwrap();
+        panic!("{error}");
+    }
 }
