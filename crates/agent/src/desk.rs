@@ -184,6 +184,11 @@ impl Desk {
         Err(refused.map_or(AgentError::NoRelay, AgentError::from))
     }
 
+    /// Whether this node put an entry into the directory.
+    pub(crate) fn has_made(&self, entry: &[u8]) -> bool {
+        self.made.read().unwrap_or_else(PoisonError::into_inner).has(entry)
+    }
+
     /// Keeps and tells an event. One that cannot be kept because the disk is full stops nothing.
     pub(crate) async fn tell(&self, happening: Happening) -> Result<(), AgentError> {
         match self.events.tell(&happening, (self.clock)()).await.map_err(AgentError::from) {

@@ -93,6 +93,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         }
         Call::Directory => Answer::Directory(Box::new(views::directory(desk))),
         Call::DirectoryLog { from, count } => Answer::DirectoryLog(views::entries(from, count, desk).await?),
+        Call::Forks => Answer::Forks(Box::new(views::disputes(desk).await?)),
         Call::OwnEntry => own_entry(desk)?,
         Call::Keys => Answer::Keys(views::keys(desk).await?),
         Call::Publish { statement } => {

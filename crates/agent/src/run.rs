@@ -24,6 +24,7 @@ use crate::events::{Events, Happening};
 use crate::hearsay::Heard;
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
+use crate::made::Made;
 use crate::mirror::MirrorKeeper;
 use crate::watching::Watching;
 use crate::witness::{Witness, known_logs};
@@ -59,6 +60,7 @@ pub async fn run(
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
     let by_hand = u64::try_from(charter.first_statements.len()).unwrap_or(0).saturating_add(1);
+    let made = Made::restore(&store).await?;
     let heard = Mutex::new(Heard::restore(&store, by_hand).await?);
     let current = keeper.signing()?;
     check_named(&config, &current, &directory)?;
@@ -104,7 +106,7 @@ pub async fn run(
         watching,
         beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
-        made: RwLock::default(),
+        made: RwLock::new(made),
     });
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));

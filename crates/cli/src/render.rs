@@ -2,14 +2,18 @@
 //! is made one visible line here once more: a terminal obeys what it is sent. This module adds words and
 //! order, and never decides anything.
 
+mod disputes;
+
 use pouch_control::{
-    ContradictionView, DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow,
+    DirectoryView, DraftView, EntryView, EquivocationView, Event, EventKind, InboxRow, KeyView, LadderRow,
     NoticeView, OutboxRow, PeerView, Rung, StatusView, VerdictView,
 };
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
+
+pub(crate) use disputes::disputes;
 
 /// What others may have written, on one line and without anything that a terminal obeys.
 fn safe(text: &str) -> String {
@@ -89,6 +93,7 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     }
     if row.verdict.colour != "green" {
         lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
+        lines.push(format!("    what to do: {}", safe(&row.verdict.next)));
     }
     let acknowledged = match row.acknowledged_at {
         Some(at) => Some(format!("    acknowledged {} ({})", age(at, now), utc(at))),
@@ -259,6 +264,12 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     let size =
         if view.directory_size == 1 { "1 entry".into() } else { format!("{} entries", view.directory_size) };
     lines.push(format!("  directory  {size}, {cosigned}"));
+    let fresh = &view.freshness;
+    if !fresh.next.is_empty() {
+        let colour = fresh.colour.to_uppercase();
+        let words = safe(&fresh.words);
+        lines.push(format!("             {colour}: {words} ({}) Next: {}", fresh.code, safe(&fresh.next)));
+    }
     lines.push(format!("  clock      {}", safe(&view.clock)));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
@@ -272,11 +283,11 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-pub(crate) fn contradictions(found: &[ContradictionView]) -> String {
+pub(crate) fn contradictions(found: &[EquivocationView]) -> String {
     if found.is_empty() {
         return "nobody said two things in one place".into();
     }
-    let line = |c: &ContradictionView| {
+    let line = |c: &EquivocationView| {
         let kept =
             if c.other.signature.is_some() { "both signatures are kept" } else { "the other never came" };
         let (one, other) = (c.one.envelope.short(), c.other.envelope.short());

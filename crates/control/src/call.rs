@@ -4,8 +4,8 @@ use pouch_wire::{ContactPoint, Digest, KeyId, NetworkId, NoticeType, Precedence,
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bytes, ContradictionView, DirectoryView, DraftView, EntryView, InboxRow, KeyView, NoticeView, OutboxRow,
-    StatusView,
+    Bytes, DirectoryView, DisputesView, DraftView, EntryView, EquivocationView, InboxRow, KeyView,
+    NoticeView, OutboxRow, StatusView,
 };
 
 /// A file to go with a notice.
@@ -132,6 +132,8 @@ pub enum Call {
         /// How many at most.
         count: u32,
     },
+    /// What contradicts the directory as this node believes it.
+    Forks,
     /// The directory's current entry of this node's contact point.
     OwnEntry,
     /// This node's keys.
@@ -207,6 +209,8 @@ pub enum Answer {
     Directory(Box<DirectoryView>),
     /// To [`Call::DirectoryLog`].
     DirectoryLog(Vec<EntryView>),
+    /// To [`Call::Forks`].
+    Forks(Box<DisputesView>),
     /// To [`Call::Keys`] and [`Call::ReloadKeys`].
     Keys(Vec<KeyView>),
     /// To [`Call::OwnEntry`].
@@ -219,7 +223,7 @@ pub enum Answer {
     /// To [`Call::Publish`]: the statement's index.
     Published(u64),
     /// To [`Call::Contradictions`], newest first.
-    Contradictions(Vec<ContradictionView>),
+    Contradictions(Vec<EquivocationView>),
     /// To [`Call::Watch`], once per event.
     Event(Box<crate::Event>),
 }

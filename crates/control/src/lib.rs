@@ -8,6 +8,7 @@
 mod bytes;
 mod call;
 mod client;
+mod disputes;
 mod line;
 mod server;
 mod view;
@@ -15,10 +16,11 @@ mod view;
 pub use bytes::Bytes;
 pub use call::{Answer, AttachmentFile, Call, Compose, Refusal, Selection};
 pub use client::{Client, ClientError, Events};
+pub use disputes::{BrokenPromiseView, ContradictionView, DisputesView, Finding, ForkView};
 pub use line::{LINE_BYTES_MAX, LineError};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
-    AttachmentView, CheckView, ContactPointView, ContradictionView, DirectoryView, DraftView, EntryView,
+    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, EquivocationView,
     Event, EventKind, GapView, InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, OutsideView,
     PeerView, Rung, StatusView, VerdictView, WitnessView,
 };

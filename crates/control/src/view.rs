@@ -8,6 +8,7 @@ use pouch_wire::{
 use serde::{Deserialize, Serialize};
 
 use crate::Bytes;
+use crate::Finding;
 
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -297,6 +298,8 @@ pub struct StatusView {
     pub directory_size: u64,
     /// When its quorum cosigned it.
     pub cosigned_at: Option<Timestamp>,
+    /// How fresh it is.
+    pub freshness: Finding,
     /// `sure`, or why the time is unsure.
     pub clock: String,
     /// Notices that no officer acknowledged.
@@ -333,7 +336,7 @@ pub struct PeerView {
 /// Two messages of one sender that cannot both be: two in one place, or one that names another before it
 /// than the one that is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContradictionView {
+pub struct EquivocationView {
     /// Whose.
     pub sender: ContactPoint,
     /// When this node saw it.

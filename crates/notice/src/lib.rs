@@ -39,7 +39,7 @@ pub use content::Content;
 pub use draft::{Approved, Draft, Signed, SignedNotice, usual_life_ms, year_of};
 pub use evidence::{Answer, EvidenceFile, EvidenceRefused, Proven};
 pub use form::{DraftError, check_form};
-pub use freshness::{AMBER_AFTER_MS, Doubt, RED_AFTER_MS, compared};
+pub use freshness::{AMBER_AFTER_MS, Doubt, Freshness, RED_AFTER_MS, WARN_AFTER_MS, compared};
 pub use lines::{OpenGap, SenderLines};
 pub use notice::{Attachment, NotANumber, Notice, NoticeNumber, Reference};
 pub use open::{OpenError, Opened, open, reopen};

@@ -32,10 +32,19 @@ fn member(record: &pouch_directory::MemberRecord, view: &View<'_>, now: Timestam
     let points = view.contact_points(Environment::Live).filter(|e| e.contact_point.member == record.member);
     MemberView {
         member: record.member.clone(),
-        name: visible(&record.name, true),
+        name: shown_name(record, view),
         suspended: record.suspended,
         root: record.root.id(),
         contact_points: points.map(|e| point(&e.contact_point, view, now)).collect(),
+    }
+}
+
+/// The code stands beside it wherever it is shown.
+fn shown_name(record: &pouch_directory::MemberRecord, view: &View<'_>) -> String {
+    let name = visible(&record.name, true);
+    match view.looks_like(&record.member) {
+        None => name,
+        Some(other) => format!("{name} (NOT {}, whose name looks the same)", other.member),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How it stands with other offices: who is heard of, what does not come, who said two things.
 
-use pouch_control::{Bytes, ContradictionView, GapView, OutsideView, PeerView};
+use pouch_control::{Bytes, EquivocationView, GapView, OutsideView, PeerView};
 use pouch_notice::OpenGap;
 use pouch_store::Watching as _;
 use pouch_wire::EnvelopeId;
@@ -25,9 +25,9 @@ pub(super) fn peer(peer: PeerNow) -> PeerView {
     }
 }
 
-pub(crate) async fn contradictions(desk: &Desk) -> Result<Vec<ContradictionView>, Failed> {
+pub(crate) async fn contradictions(desk: &Desk) -> Result<Vec<EquivocationView>, Failed> {
     let found = desk.store.equivocations(LISTED).await?;
-    let view = |found: pouch_store::Equivocation| ContradictionView {
+    let view = |found: pouch_store::Equivocation| EquivocationView {
         sender: found.sender,
         seen_at: found.at,
         one: outside(found.one, Some(found.one_outside)),

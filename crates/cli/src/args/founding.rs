@@ -198,6 +198,8 @@ pub(crate) enum DirectoryCommand {
         #[arg(long, default_value_t = 256)]
         count: u32,
     },
+    /// What contradicts the directory as the node believes it, with what proves it (`--json`)
+    Forks,
     /// Verify a folder with the directory log against a charter, offline
     Verify {
         /// The folder with `checkpoint` and `tile/`

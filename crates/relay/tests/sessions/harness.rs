@@ -57,9 +57,8 @@ impl Running {
         let addr = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (ready, is_ready) = oneshot::channel();
         let shutdown = CancellationToken::new();
-        let (config, charter) = (config(dir.path().into(), addr), charter_file(&world));
         let ready = || ready.send(()).unwrap();
-        let relay = Relay { config, keys: keys(), charter, clock: || NOW, conduct };
+        let relay = Relay { conduct, ..relay(dir.path().into(), addr, "relay-1", &world) };
         let task = tokio::spawn(run(relay, ready, shutdown.clone()));
         soon("the relay serves", is_ready).await.unwrap();
         Self { dir, world, addr, shutdown, task }
@@ -88,10 +87,17 @@ impl Running {
     }
 }
 
-fn config(folder: PathBuf, listen: SocketAddr) -> RelayConfig {
+/// A relay of the test network as its operator would start it; the first has the directory's keys.
+pub(crate) fn relay(folder: PathBuf, listen: SocketAddr, name: &str, world: &World) -> Relay {
+    let keys = keys(name);
+    let config = config(folder, listen, name);
+    Relay { config, keys, charter: charter_file(world), clock: || NOW, conduct: Arc::new(Honest) }
+}
+
+fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
     std::fs::create_dir_all(folder.join("data")).unwrap();
     RelayConfig {
-        name: "relay-1".into(),
+        name: name.into(),
         charter: folder.join("charter"),
         listen,
         data: folder.join("data"),
@@ -103,13 +109,16 @@ fn config(folder: PathBuf, listen: SocketAddr) -> RelayConfig {
     }
 }
 
-fn keys() -> RelayKeys {
-    let pair = |origin: &str| LogKeyPair { ed25519: note_key(origin), mldsa: mldsa_key(origin) };
+pub(crate) fn pair(origin: &str) -> LogKeyPair {
+    LogKeyPair { ed25519: note_key(origin), mldsa: mldsa_key(origin) }
+}
+
+fn keys(name: &str) -> RelayKeys {
     RelayKeys {
-        transport: key("relay-1 transport"),
-        receipts: key("relay-1 receipts"),
-        message_log: pair(&message_log("relay-1")),
-        directory_log: Some(pair(DIRECTORY_LOG)),
+        transport: key(&format!("{name} transport")),
+        receipts: key(&format!("{name} receipts")),
+        message_log: pair(&message_log(name)),
+        directory_log: (name == "relay-1").then(|| pair(DIRECTORY_LOG)),
     }
 }
 

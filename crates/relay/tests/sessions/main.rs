@@ -21,3 +21,4 @@ mod beacons;
 mod delivering;
 mod keeping;
 mod lying;
+mod naming;
