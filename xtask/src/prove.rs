@@ -9,26 +9,33 @@ use crate::run::{cargo, run};
 use crate::setup;
 use crate::trouble::Trouble;
 
-/// The harnesses: name, and the program in the workspace's `tests` that carries it.
-const HARNESSES: [(&str, &str); 3] =
-    [("outsider", "prove_outsider"), ("evilrelay", "prove_evilrelay"), ("evillog", "prove_evillog")];
+/// The harnesses: name, the program in the workspace's `tests` that carries it, and whether its figures are of
+/// an optimised build.
+const HARNESSES: [(&str, &str, bool); 4] = [
+    ("outsider", "prove_outsider", false),
+    ("evilrelay", "prove_evilrelay", false),
+    ("evillog", "prove_evillog", false),
+    ("replay", "prove_replay", true),
+];
 
 /// Runs a harness. With `--json` its figures are all that stands on standard output.
 pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {
-    let known = || HARNESSES.map(|(name, _)| name).join(", ");
+    let known = || HARNESSES.map(|(name, ..)| name).join(", ");
     let Some((name, flags)) = options.split_first() else {
         return Err(Trouble::Usage(format!("prove needs a harness: {}", known())));
     };
     if let Some(flag) = flags.iter().find(|flag| !matches!(**flag, "--quick" | "--json")) {
         return Err(Trouble::Usage(format!("prove takes --quick and --json, not {flag}")));
     }
-    let Some((_, binary)) = HARNESSES.iter().find(|(harness, _)| harness == name) else {
+    let Some((_, binary, optimised)) = HARNESSES.iter().find(|(harness, ..)| harness == name) else {
         return Err(Trouble::Usage(format!("no harness {name}; there are: {}", known())));
     };
     setup::for_tests()?;
     run(cargo(root).args(["build", "--quiet", "--locked", "--package", "pouch", "--bins"]))?;
     run(cargo(root)
-        .args(["run", "--quiet", "--locked", "--package", "pouch-tests", "--bin", binary, "--"])
+        .args(["run", "--quiet", "--locked", "--package", "pouch-tests", "--bin", binary])
+        .args(optimised.then_some("--release"))
+        .arg("--")
         .args(flags))?;
     let held = format!("{name}: bounds hold, negative controls fail");
     if flags.contains(&"--json") {

@@ -3,6 +3,7 @@
 mod directory;
 mod disputes;
 mod keys;
+mod member;
 mod others;
 
 use std::time::Duration;
@@ -26,9 +27,10 @@ use crate::error::AgentError;
 use crate::inbox::{self, Reading};
 use crate::refusals::{Failed, ambiguous, not_found};
 
-pub(crate) use directory::{directory, entries};
+pub(crate) use directory::{directory, entries, raw_entries};
 pub(crate) use disputes::disputes;
 pub(crate) use keys::keys;
+pub(crate) use member::member;
 pub(crate) use others::contradictions;
 
 const LIST_DEFAULT: u32 = 50;
@@ -318,6 +320,7 @@ pub(crate) async fn outbox_row(
         precedence: notice.precedence,
         subject: visible(&notice.subject, true),
         signed_at: notice.created,
+        break_glass: notice.break_glass,
         ladder: ladder(envelope, notice, desk).await?,
     })
 }
@@ -389,7 +392,15 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
     let mut alarms = desk.events.alarms(5).await?;
     // These stay, however many others came since.
     alarms.splice(0..0, disputes::standing(desk).await?);
+    let directory = desk.directory();
+    let (view, now, signing) = (directory.now_view(), (desk.clock)(), desk.signing_publics().0);
+    let named = view.contact_point(&desk.me, Environment::Live).is_some_and(|e| e.signing == signing);
+    let since = view.key_history(&desk.me, Environment::Live).into_iter().rev().find(|p| p.key == signing);
+    let sealing = view.prekeys_ahead(&desk.me, Environment::Live);
     Ok(StatusView {
+        signing_key: signing.id(),
+        signing_since: since.filter(|period| named && period.revoked.is_none()).map(|period| period.from),
+        sealing_until: sealing.filter(|until| *until > now),
         contact_point: desk.me.clone(),
         network: desk.network_name.clone(),
         relays: desk.links.all().into_iter().map(|line| (line.relay.name, line.session.is_some())).collect(),

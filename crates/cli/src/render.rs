@@ -6,8 +6,9 @@ mod disputes;
 
 use pouch_control::{
     DirectoryView, DraftView, EntryView, EquivocationView, Event, EventKind, InboxRow, KeyView, LadderRow,
-    NoticeView, OutboxRow, PeerView, Rung, StatusView, VerdictView,
+    MemberView, NoticeView, OutboxRow, PeerView, Rung, StatusView, VerdictView,
 };
+use pouch_directory::Thresholds;
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
 
@@ -174,7 +175,9 @@ fn sent_row(row: &OutboxRow, id: &str) -> String {
         row.notice_type,
         safe(&row.subject)
     );
-    std::iter::once(head).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
+    let alone =
+        row.break_glass.then(|| "  RELEASED in an emergency, marked so for every recipient".to_owned());
+    std::iter::once(head).chain(alone).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn outbox(rows: &[OutboxRow]) -> String {
@@ -271,6 +274,16 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
         lines.push(format!("             {colour}: {words} ({}) Next: {}", fresh.code, safe(&fresh.next)));
     }
     lines.push(format!("  clock      {}", safe(&view.clock)));
+    let since = match view.signing_since {
+        Some(since) => format!("in use since {}", age(since, now)),
+        None => "NOT NAMED BY THE DIRECTORY, or revoked".into(),
+    };
+    lines.push(format!("  signing    key {} {since}", view.signing_key.short()));
+    let sealing = match view.sealing_until {
+        Some(until) => format!("others can seal to us until {} ({})", utc(until), age(until, now)),
+        None => "NOBODY CAN SEAL TO US NOW".into(),
+    };
+    lines.push(format!("  sealing    {sealing}"));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     if let Some(since) = view.no_relay_since {
@@ -349,6 +362,16 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
         view.quorum,
         view.witnesses.len()
     )];
+    if let Some(t) = &view.thresholds {
+        let t = Thresholds {
+            admission: t.admission,
+            network: t.network,
+            recovery: t.recovery,
+            recovery_after_veto: t.recovery_after_veto,
+            recovery_delay_ms: t.recovery_delay_ms,
+        };
+        lines.push(t.words());
+    }
     for member in &view.members {
         let suspended = if member.suspended { "  SUSPENDED" } else { "" };
         lines.push(format!(
@@ -357,6 +380,7 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
             safe(&member.name),
             member.root.short()
         ));
+        lines.extend(recovery(member));
         for point in &member.contact_points {
             lines.push(format!(
                 "  {}  {}  telephone {}",
@@ -383,6 +407,32 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// What waits for a member's root, and what was refused it.
+fn recovery(member: &MemberView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(waiting) = &member.recovery {
+        let endorsers: Vec<&str> = waiting.endorsers.iter().map(|m| m.as_str()).collect();
+        lines.push(format!(
+            "  RECOVERY WAITS since entry {}: new root {}, endorsed by {}",
+            waiting.index,
+            waiting.new_root.short(),
+            endorsers.join(", ")
+        ));
+        lines.push(format!(
+            "    can take effect from {} on, with the next entry of a member that did not endorse it; until it has, {}'s \
+             next root stops it: pouch keys veto",
+            utc(waiting.effective),
+            member.member
+        ));
+    }
+    lines.extend(
+        member
+            .vetoed
+            .map(|index| format!("  vetoed a recovery by entry {index}: the next needs more members")),
+    );
+    lines
 }
 
 pub(crate) fn entries(entries: &[EntryView]) -> String {

@@ -159,6 +159,9 @@ pub struct OutboxRow {
     pub subject: String,
     /// When it was signed.
     pub signed_at: Timestamp,
+    /// Whether it is marked as released by one officer in an emergency.
+    #[serde(default)]
+    pub break_glass: bool,
     /// What is known of each recipient.
     pub ladder: Vec<LadderRow>,
 }
@@ -195,8 +198,45 @@ pub struct MemberView {
     pub suspended: bool,
     /// Its root key.
     pub root: KeyId,
+    /// The root after it, which alone vetoes a recovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_root: Option<KeyId>,
+    /// The entry by which it vetoed a recovery, when the next one needs more members because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vetoed: Option<u64>,
+    /// The recovery of its root that waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryView>,
     /// Its offices.
     pub contact_points: Vec<ContactPointView>,
+}
+
+/// A recovery of a member's root that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryView {
+    /// By which entry it began.
+    pub index: u64,
+    /// Who endorsed it.
+    pub endorsers: Vec<Member>,
+    /// The root that it would give the member.
+    pub new_root: KeyId,
+    /// From when on it can take effect; until it has, the member's next root can veto it.
+    pub effective: Timestamp,
+}
+
+/// How many members must agree to what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThresholdsView {
+    /// To an admission, suspension or reinstatement.
+    pub admission: u8,
+    /// To a change of the network.
+    pub network: u8,
+    /// To a recovery, of the other members.
+    pub recovery: u8,
+    /// To a recovery after a veto.
+    pub recovery_after_veto: u8,
+    /// How long a recovery waits.
+    pub recovery_delay_ms: u64,
 }
 
 /// An office of a member.
@@ -252,6 +292,9 @@ pub struct DirectoryView {
     pub witnesses: Vec<WitnessView>,
     /// How many of them must cosign.
     pub quorum: u8,
+    /// How many members must agree to what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<ThresholdsView>,
 }
 
 /// One entry of the directory log.
@@ -306,6 +349,12 @@ pub struct StatusView {
     pub unacknowledged: u64,
     /// Sent notices not yet at a relay.
     pub queued: u64,
+    /// The signing key in use.
+    pub signing_key: KeyId,
+    /// Since when the directory names it; absent when it does not, or names another.
+    pub signing_since: Option<Timestamp>,
+    /// Until when others can seal to this node with what is published now.
+    pub sealing_until: Option<Timestamp>,
     /// Alarms that stand, newest first.
     pub alarms: Vec<String>,
     /// Since when no relay has been reachable, if none is.

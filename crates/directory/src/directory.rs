@@ -46,6 +46,7 @@ impl Directory {
         check_keys(&charter)?;
         check_signatures(&charter, signed)?;
         let founding = Network {
+            directory_log: charter.directory_log.clone(),
             relays: charter.relays.to_vec(),
             witnesses: charter.witnesses.to_vec(),
             quorum: charter.quorum,

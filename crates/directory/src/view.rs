@@ -43,7 +43,7 @@ impl<'a> View<'a> {
         Self { size, ..self }
     }
 
-    fn network(&self) -> &'a Network {
+    pub(crate) fn network(&self) -> &'a Network {
         self.directory.state.network.at(self.size).map_or(&self.directory.founding, |period| &period.value)
     }
 
@@ -208,6 +208,14 @@ impl<'a> View<'a> {
             .collect();
         usable.sort_by_key(|prekey| core::cmp::Reverse(prekey.usable_until));
         usable
+    }
+
+    /// Until when an office can be sealed to with what is published.
+    #[must_use]
+    pub fn prekeys_ahead(&self, point: &ContactPoint, environment: Environment) -> Option<Timestamp> {
+        let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
+        let standing = ids.filter(|id| self.prekey_stands(**id));
+        standing.filter_map(|id| self.prekey(*id)).map(|(_, _, prekey)| prekey.usable_until).max()
     }
 
     /// Whether a sealing key is published and may be sealed to in its time. What a revoked key published

@@ -22,7 +22,7 @@ pub const GAP_AFTER_BUSY: Duration = Duration::from_secs(9);
 /// The same while the way to the relays is poor: until then it is told, and no alarm.
 pub const GAP_AFTER_POOR: Duration = Duration::from_secs(150);
 /// After how long nothing was heard of a sender whose beacons are not known yet.
-pub const SILENT_AFTER: Duration = Duration::from_secs(150);
+pub const SILENT_AFTER: Duration = Duration::from_secs(145);
 /// How many numbers are tried for a refused message that could not be opened.
 const NUMBERS_TRIED: u64 = 256;
 

@@ -1,7 +1,7 @@
 //! What is told of a relay's log that is not followed.
 
 use pouch_store::Mirror as _;
-use pouch_tlog::{AcceptError, PolicyError};
+use pouch_tlog::AcceptError;
 use tracing::info;
 
 use super::MirrorKeeper;
@@ -54,12 +54,6 @@ impl MirrorKeeper {
             AcceptError::Proof(_) => {
                 let words = "a relay's directory does not extend the one that this node believes";
                 self.tell(relay, "POUCH-MIR-03", words, desk).await
-            }
-            // The log signed it and it extends what we believe; only witnesses are missing.
-            AcceptError::Policy(PolicyError::NoQuorum { .. }) => {
-                let words = "a relay shows a directory that the log signed and no quorum of witnesses stands for; it is \
-                             not believed";
-                self.tell(relay, "POUCH-MIR-12", words, desk).await
             }
             AcceptError::Back { .. } => self.went_back(relay, desk).await,
             AcceptError::Policy(error) => {

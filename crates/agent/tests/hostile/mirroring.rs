@@ -154,7 +154,8 @@ async fn nothing_is_believed_without_a_quorum_of_distinct_witnesses_of_both_kind
     relay.asked_again().await;
     let (one, two) = (WITNESSES[0], WITNESSES[1]);
     relay.serve(&grown(&world));
-    let lies: [(&str, fn(&mut Served)); 4] = [
+    type Lie = (&'static str, fn(&mut Served));
+    let lies: [Lie; 4] = [
         ("of two that are needed one lies", |served| served.cosigned_by = vec![WITNESSES[2]]),
         ("one cosigns twice", |served| served.cosigned_by = vec![WITNESSES[0], WITNESSES[0]]),
         ("both with one kind of key alone", |served| served.one_kind = true),

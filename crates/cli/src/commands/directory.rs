@@ -7,8 +7,8 @@ use pouch_wire::Member;
 
 use crate::args::DirectoryCommand;
 use crate::clock;
-use crate::commands::audit;
 use crate::commands::network::read_charter;
+use crate::commands::{audit, ceremonies};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::problem::Problem;
@@ -72,6 +72,7 @@ pub(crate) async fn directory(
     match command {
         DirectoryCommand::Show { member } => show(member.as_ref(), client, out).await,
         DirectoryCommand::Log { from, count } => log(from, count, client, out).await,
+        DirectoryCommand::Submit { file } => ceremonies::submit(&file, client, out).await,
         DirectoryCommand::Forks => forks(client, out).await,
         DirectoryCommand::Verify { dir, charter } => verify(&dir, &charter, out),
     }
