@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_control::EventKind;
+use pouch_net::Session;
 use pouch_notice::{Around, GRACE, OpenGap, Turn};
 use pouch_store::Watching as _;
 use pouch_wire::ContactPoint;
@@ -68,6 +69,11 @@ async fn look(desk: &Desk) -> Result<(), AgentError> {
     Ok(())
 }
 
+/// Whether the way to a relay is so poor that anything may take minutes.
+pub(crate) fn is_poor(session: &Session) -> bool {
+    session.round_trip() >= POOR
+}
+
 /// How it is around this node.
 fn around(desk: &Desk) -> Around {
     let directory = desk.directory();
@@ -75,7 +81,7 @@ fn around(desk: &Desk) -> Around {
     let home: Vec<&str> = home.iter().map(|relay| relay.name.as_str()).collect();
     let busy = desk.busy(&home, Instant::now());
     let up = desk.links.all().iter().any(|line| line.session.is_some());
-    let poor = home.iter().filter_map(|relay| desk.links.session(relay)).any(|s| s.round_trip() >= POOR);
+    let poor = home.iter().filter_map(|relay| desk.links.session(relay)).any(|session| is_poor(&session));
     let grace = match &busy {
         None if poor || desk.is_settling(&home, Instant::now()) => GRACE_BUSY,
         None => GRACE,

@@ -379,7 +379,7 @@ proptest! {
     ) {
         messages.sort_by_key(|trip| trip.leaves_ms);
         // What happens when, in milliseconds.
-        enum What { Comes(u64), Beacon(HeardBeacon), Restart }
+        enum What { Comes(u64), Beacon(Box<HeardBeacon>), Restart }
         let mut events: Vec<(u64, What)> = Vec::new();
         for (n, trip) in (1_u64..).zip(&messages) {
             for again in 0..u64::from(trip.times) {
@@ -390,7 +390,7 @@ proptest! {
             let made = turn * 60_000;
             // The sender announces what a relay's receipt told it; that may lag behind.
             let known = messages.iter().filter(|trip| trip.leaves_ms + receipts_ms <= made).count() as u64;
-            events.push((made + delay, What::Beacon(beacon(turn * 60, known))));
+            events.push((made + delay, What::Beacon(Box::new(beacon(turn * 60, known)))));
         }
         events.extend(restarts.into_iter().map(|second| (second * 1000, What::Restart)));
         events.sort_by_key(|(at, _)| *at);
@@ -402,7 +402,7 @@ proptest! {
             while let Some((_, what)) = events.next_if(|(at, _)| *at <= now_ms) {
                 match what {
                     What::Comes(n) => drop(node.takes(n)),
-                    What::Beacon(beacon) => drop(node.hears(beacon)),
+                    What::Beacon(beacon) => drop(node.hears(*beacon)),
                     What::Restart => {
                         node = node.restarted();
                         begun = now_ms;
