@@ -197,12 +197,14 @@ fn new_telephone(directory: &Directory, number: &str) -> Act {
 /// The network with these relays.
 fn with(directory: &Directory, relays: Vec<Relay>) -> Act {
     let view = directory.now_view();
-    Act::ChangeNetwork {
-        relays: List::new(relays).unwrap(),
-        witnesses: Set::new(view.witnesses().to_vec()).unwrap(),
-        quorum: view.quorum(),
-        thresholds: view.thresholds(),
-    }
+    let change = pouch_directory::NetworkChange::to(
+        &view,
+        &relays,
+        view.witnesses(),
+        view.quorum(),
+        view.thresholds(),
+    );
+    Act::ChangeNetwork(Box::new(change.unwrap()))
 }
 
 /// What a new relay's request says.
