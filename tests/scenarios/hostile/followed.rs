@@ -2,12 +2,12 @@
 //! a relay may do at another, and what becomes of one that the directory names otherwise than before.
 
 use pouch_crypto::SigningKey;
-use pouch_directory::{Act, Directory, LogKeys, Relay};
+use pouch_directory::{Act, Directory, LogKeys, NetworkChange, Relay};
 use pouch_net::CloseCode;
 use pouch_store::{DirectoryLog as _, Followed as _};
 use pouch_testkit::stage::{PATIENCE, Stage, free_addresses, is, word};
 use pouch_wire::session::Changed;
-use pouch_wire::{Environment, List, Set, Text};
+use pouch_wire::{Environment, Text};
 use serde_json::Value;
 
 use super::keys::KeyFolder;
@@ -197,14 +197,9 @@ fn new_telephone(directory: &Directory, number: &str) -> Act {
 /// The network with these relays.
 fn with(directory: &Directory, relays: Vec<Relay>) -> Act {
     let view = directory.now_view();
-    let change = pouch_directory::NetworkChange::to(
-        &view,
-        &relays,
-        view.witnesses(),
-        view.quorum(),
-        view.thresholds(),
-    );
-    Act::ChangeNetwork(Box::new(change.unwrap()))
+    let (witnesses, quorum) = (view.witnesses().to_vec(), view.quorum());
+    let change = NetworkChange::to(&view, &relays, &witnesses, quorum, view.thresholds()).unwrap();
+    Act::ChangeNetwork(Box::new(change))
 }
 
 /// What a new relay's request says.
