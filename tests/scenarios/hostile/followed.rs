@@ -197,9 +197,8 @@ fn new_telephone(directory: &Directory, number: &str) -> Act {
 /// The network with these relays.
 fn with(directory: &Directory, relays: Vec<Relay>) -> Act {
     let view = directory.now_view();
-    let (witnesses, quorum) = (view.witnesses().to_vec(), view.quorum());
-    let change = NetworkChange::to(&view, &relays, &witnesses, quorum, view.thresholds()).unwrap();
-    Act::ChangeNetwork(Box::new(change))
+    let change = NetworkChange::to(&view, &relays, view.witnesses(), view.quorum(), view.thresholds());
+    Act::ChangeNetwork(Box::new(change.unwrap()))
 }
 
 /// What a new relay's request says.
