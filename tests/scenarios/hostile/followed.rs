@@ -2,7 +2,7 @@
 //! a relay may do at another, and what becomes of one that the directory names otherwise than before.
 
 use pouch_crypto::SigningKey;
-use pouch_directory::{Act, Directory, LogKeys, Relay};
+use pouch_directory::{Act, Directory, LogKeys, NetworkChange, Relay};
 use pouch_net::CloseCode;
 use pouch_store::{DirectoryLog as _, Followed as _};
 use pouch_testkit::stage::{PATIENCE, Stage, free_addresses, is, word};
@@ -197,13 +197,7 @@ fn new_telephone(directory: &Directory, number: &str) -> Act {
 /// The network with these relays.
 fn with(directory: &Directory, relays: Vec<Relay>) -> Act {
     let view = directory.now_view();
-    let change = pouch_directory::NetworkChange::to(
-        &view,
-        &relays,
-        view.witnesses(),
-        view.quorum(),
-        view.thresholds(),
-    );
+    let change = NetworkChange::to(&view, &relays, view.witnesses(), view.quorum(), view.thresholds());
     Act::ChangeNetwork(Box::new(change.unwrap()))
 }
 
