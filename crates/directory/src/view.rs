@@ -193,6 +193,7 @@ impl<'a> View<'a> {
         }
         let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
         let mut usable: Vec<&Prekey> = ids
+            .map(|(id, _)| id)
             .filter(|id| self.prekey_stands(**id))
             .filter_map(|id| self.directory.state.prekeys.get(id))
             .map(|published| &published.prekey)
