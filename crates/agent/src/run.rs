@@ -24,9 +24,11 @@ use crate::events::{Events, Happening};
 use crate::hearsay::Heard;
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
-use crate::mirror::MirrorKeeper;
+use crate::made::Made;
+use crate::mirror::{Believed, MirrorKeeper};
+use crate::watching::Watching;
 use crate::witness::{Witness, known_logs};
-use crate::{inbox, office, outbox, prekeys, receipts, signing};
+use crate::{beacons, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -58,9 +60,10 @@ pub async fn run(
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
     let by_hand = u64::try_from(charter.first_statements.len()).unwrap_or(0).saturating_add(1);
+    let made = Made::restore(&store).await?;
     let heard = Mutex::new(Heard::restore(&store, by_hand).await?);
-    let current = keeper.signing()?;
-    check_named(&config, &current, &directory)?;
+    let current = Arc::new(keeper.signing()?);
+    let named = is_named(&config, &current, &believed.borrow())?;
     let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
     let witness = keys.witness.map(|keys| Witness::new(keys, store.clone())).transpose()?.map(Arc::new);
@@ -75,10 +78,11 @@ pub async fn run(
     let dialer = context.dialer.clone();
     let (mut keeper_of_links, links) = LinkKeeper::new(context);
     keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
+    let watching = Watching::restore(&store).await?;
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
-        me: config.contact_point,
+        me: config.contact_point.clone(),
         network: directory.network(),
         network_name: directory.charter().name.to_string(),
         version,
@@ -87,7 +91,7 @@ pub async fn run(
         believed: believed.clone(),
         links,
         events: Events::new(store.clone()).await?,
-        signing: RwLock::new(Signing { current: Arc::new(current), next }),
+        signing: RwLock::new(Signing { current: current.clone(), next }),
         keeper,
         store,
         outgoing: Mutex::new(()),
@@ -99,15 +103,24 @@ pub async fn run(
         clocks: RwLock::default(),
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
+        watching,
+        beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
-        made: RwLock::default(),
+        made: RwLock::new(made),
     });
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
-    parts.spawn(tend(desk.clone(), believed, shutdown.clone()));
+    parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
+    parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
+    parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
+    if !named && let Err(error) = until_named(&config, &current, believed).await {
+        shutdown.cancel();
+        return until_over(parts, &shutdown, &dialer).await.and(Err(error));
+    }
     parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
     info!(contact_point = %desk.me, "serving");
     ready();
@@ -134,17 +147,44 @@ async fn until_over(
     outcome
 }
 
-/// The key file must be of this office. An office of which this node's directory has never heard may have
-/// joined later: relays know it by then, and refuse a session to whom they do not.
-fn check_named(config: &AgentConfig, key: &SigningKey, directory: &Directory) -> Result<(), AgentError> {
-    let history = directory.now_view().key_history(&config.contact_point, Environment::Live);
-    if history.is_empty() {
-        warn!(contact_point = %config.contact_point, "not in the directory as far as this node has read it");
-        return Ok(());
+/// Whether the directory names this office with this key; `false` while only the charter file is known, and
+/// it may have come after that.
+fn is_named(config: &AgentConfig, key: &SigningKey, believed: &Believed) -> Result<bool, AgentError> {
+    let view = believed.directory.now_view();
+    let point = &config.contact_point;
+    if view.contact_point(point, Environment::Live).is_none() {
+        return if believed.size == 0 { Ok(false) } else { Err(not_named(point)) };
     }
-    let known = history.iter().any(|period| period.key == key.public());
-    if known { Ok(()) } else { Err(AgentError::OtherKey) }
+    let known = view.key_history(point, Environment::Live).iter().any(|period| period.key == key.public());
+    if known { Ok(true) } else { Err(AgentError::OtherKey) }
 }
+
+fn not_named(point: &ContactPoint) -> AgentError {
+    AgentError::Charter(format!("the directory has no contact point {point}"))
+}
+
+/// An office that came after the founding is not in the charter file: its node hears of itself from a relay,
+/// which knows its transport key then, and serves nobody before.
+async fn until_named(
+    config: &AgentConfig,
+    key: &SigningKey,
+    mut believed: watch::Receiver<Arc<Believed>>,
+) -> Result<(), AgentError> {
+    info!(contact_point = %config.contact_point, "not in the charter; asking the relays for the directory");
+    let named = async {
+        while believed.changed().await.is_ok() {
+            let newest = believed.borrow_and_update().clone();
+            if newest.size > 0 {
+                return is_named(config, key, &newest).map(drop);
+            }
+        }
+        Err(not_named(&config.contact_point))
+    };
+    tokio::time::timeout(NAMED_WITHIN, named).await.unwrap_or_else(|_| Err(not_named(&config.contact_point)))
+}
+
+/// How long a new office's node waits for a relay to tell it of itself.
+const NAMED_WITHIN: core::time::Duration = core::time::Duration::from_secs(15);
 
 fn relays_of(me: &ContactPoint, directory: &Directory) -> Vec<Relay> {
     let view = directory.now_view();
@@ -164,7 +204,7 @@ fn relay(relay: &pouch_directory::Relay) -> Relay {
 async fn follow_relays(
     mut links: LinkKeeper,
     desk: Arc<Desk>,
-    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    mut believed: watch::Receiver<Arc<Believed>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     loop {
@@ -179,7 +219,7 @@ async fn follow_relays(
 /// Looks after the keys: whenever the directory changes, and every minute.
 async fn tend(
     desk: Arc<Desk>,
-    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    mut believed: watch::Receiver<Arc<Believed>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     let mut every = tokio::time::interval(core::time::Duration::from_secs(60));
@@ -254,12 +294,20 @@ async fn hear(
                     desk.wake_mirror();
                 }
             }
+            // A relay that hands over more than can be looked at hands over in vain.
+            LinkEvent::Beacon { relay, beacon } if streams.len() < BEACONS_AT_ONCE => {
+                streams.spawn(beacons::heard(*beacon, relay, desk.clone()));
+            }
+            LinkEvent::Beacon { .. } => {}
             LinkEvent::Stream { relay, stream } => {
                 streams.spawn(answer(*stream, relay, desk.clone(), witness.clone()));
             }
         }
     }
 }
+
+/// How many beacons and deliveries are looked at, at a time.
+const BEACONS_AT_ONCE: usize = 2048;
 
 async fn answer(
     mut stream: pouch_net::Stream,
@@ -271,7 +319,7 @@ async fn answer(
     match (frame.kind(), witness) {
         (FrameKind::Deliver, _) => match frame.read::<Deliver>() {
             Ok(deliver) => {
-                let _under_way = Delivering::begin(&relay, &desk);
+                let _under_way = Delivering::begin(&relay, inbox::announced_bytes(&deliver), &desk);
                 inbox::delivery(stream, deliver, &relay, &desk).await
             }
             Err(error) => malformed(stream, error).await,

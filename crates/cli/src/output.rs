@@ -10,7 +10,7 @@ use crate::args::{CONFIG, Global};
 use crate::problem::Problem;
 
 /// Commands that are about one node, and so about its configuration.
-const OF_A_NODE: [&str; 28] = [
+const OF_A_NODE: [&str; 34] = [
     "send",
     "draft",
     "approve",
@@ -38,6 +38,12 @@ const OF_A_NODE: [&str; 28] = [
     "network propose",
     "network join",
     "evidence export",
+    "member show",
+    "member officer",
+    "member office",
+    "member rules",
+    "member delegate",
+    "reconfirm",
     "relay run",
 ];
 

@@ -2,15 +2,19 @@
 //! is made one visible line here once more: a terminal obeys what it is sent. This module adds words and
 //! order, and never decides anything.
 
+mod disputes;
+
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, MemberView,
-    NoticeView, OutboxRow, Rung, StatusView, VerdictView,
+    DirectoryView, DraftView, EntryView, EquivocationView, Event, EventKind, InboxRow, KeyView, LadderRow,
+    MemberView, NoticeView, OutboxRow, PeerView, Rung, StatusView, VerdictView,
 };
 use pouch_directory::Thresholds;
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
+
+pub(crate) use disputes::disputes;
 
 /// What others may have written, on one line and without anything that a terminal obeys.
 fn safe(text: &str) -> String {
@@ -90,6 +94,7 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     }
     if row.verdict.colour != "green" {
         lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
+        lines.push(format!("    what to do: {}", safe(&row.verdict.next)));
     }
     let acknowledged = match row.acknowledged_at {
         Some(at) => Some(format!("    acknowledged {} ({})", age(at, now), utc(at))),
@@ -170,7 +175,9 @@ fn sent_row(row: &OutboxRow, id: &str) -> String {
         row.notice_type,
         safe(&row.subject)
     );
-    std::iter::once(head).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
+    let alone =
+        row.break_glass.then(|| "  RELEASED in an emergency, marked so for every recipient".to_owned());
+    std::iter::once(head).chain(alone).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn outbox(rows: &[OutboxRow]) -> String {
@@ -231,6 +238,7 @@ pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
         EventKind::Link => "link",
         EventKind::Directory => "directory",
         EventKind::Key => "key",
+        EventKind::Contact => "contact",
     };
     let code = if event.code.is_empty() { String::new() } else { format!(" ({})", safe(&event.code)) };
     let notice = received.filter(|row| row.subject.is_some()).map(|row| {
@@ -259,13 +267,72 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     let size =
         if view.directory_size == 1 { "1 entry".into() } else { format!("{} entries", view.directory_size) };
     lines.push(format!("  directory  {size}, {cosigned}"));
+    let fresh = &view.freshness;
+    if !fresh.next.is_empty() {
+        let colour = fresh.colour.to_uppercase();
+        let words = safe(&fresh.words);
+        lines.push(format!("             {colour}: {words} ({}) Next: {}", fresh.code, safe(&fresh.next)));
+    }
     lines.push(format!("  clock      {}", safe(&view.clock)));
+    let since = match view.signing_since {
+        Some(since) => format!("in use since {}", age(since, now)),
+        None => "NOT NAMED BY THE DIRECTORY, or revoked".into(),
+    };
+    lines.push(format!("  signing    key {} {since}", view.signing_key.short()));
+    let sealing = match view.sealing_until {
+        Some(until) => format!("others can seal to us until {} ({})", utc(until), age(until, now)),
+        None => "NOBODY CAN SEAL TO US NOW".into(),
+    };
+    lines.push(format!("  sealing    {sealing}"));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
+    if let Some(since) = view.no_relay_since {
+        lines.push(format!("  NO RELAY   reachable since {}: nothing is heard of anybody", utc(since)));
+    }
+    lines.extend(view.peers.iter().flat_map(peer));
     for alarm in &view.alarms {
         lines.push(format!("  ALARM      {}", safe(alarm)));
     }
     lines.join("\n")
+}
+
+pub(crate) fn contradictions(found: &[EquivocationView]) -> String {
+    if found.is_empty() {
+        return "nobody said two things in one place".into();
+    }
+    let line = |c: &EquivocationView| {
+        let kept =
+            if c.other.signature.is_some() { "both signatures are kept" } else { "the other never came" };
+        let (one, other) = (c.one.envelope.short(), c.other.envelope.short());
+        format!("{}  {}  {one} against {other}; {kept}", utc(c.seen_at), c.sender)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What there is to say of another office now; nothing while all is well.
+fn peer(peer: &PeerView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if peer.withheld {
+        lines.push(format!(
+            "  WITHHELD   {}: a relay accepted a message of it for us, and it does not come",
+            peer.contact_point
+        ));
+    }
+    for gap in &peer.gaps {
+        let count = gap.to.saturating_sub(gap.from).saturating_add(1);
+        let places = if count == 1 { gap.from.to_string() } else { format!("{} to {}", gap.from, gap.to) };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        lines.push(format!(
+            "  MISSING    {}: {} to us ({places})",
+            peer.contact_point,
+            counted(count, "message")
+        ));
+    }
+    if peer.contact_lost {
+        let since = peer.heard_at.map_or("this node began".to_owned(), utc);
+        lines.push(format!("  contact    none with {} since {since}", peer.contact_point));
+    }
+    lines
 }
 
 pub(crate) fn keys(keys: &[KeyView]) -> String {

@@ -13,6 +13,7 @@
 
 mod accept;
 mod asking;
+mod beacons;
 mod bridges;
 mod budget;
 mod conduct;

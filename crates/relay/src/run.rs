@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_crypto::{Context, PublicKey, SigningKey};
-use pouch_directory::{CharterFile, Directory, TransportOwner};
+use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
 use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::beacons::Beacons;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
 use crate::error::RelayError;
@@ -25,7 +26,7 @@ use crate::named::{Duty, Named};
 use crate::parts::{Base, Part, following, sequencing};
 use crate::quota::{OnItsWay, Quota};
 use crate::sequencer;
-use crate::session;
+use crate::session::{self, Peer};
 use crate::statements::Statements;
 use crate::switchboard::Switchboard;
 
@@ -46,6 +47,7 @@ pub(crate) struct Desk {
     pub(crate) quota: Quota,
     pub(crate) on_its_way: OnItsWay,
     pub(crate) conduct: Arc<dyn Conduct>,
+    pub(crate) beacons: Beacons,
     receipts: SigningKey,
     context: Context,
 }
@@ -74,21 +76,21 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Whose transport key it is. A witness that leaves is known until what it must still cosign is published:
+    /// Whose session it is. A witness that leaves is known until what it must still cosign is published:
     /// the checkpoint that says so.
-    pub(crate) fn owner(&self, key: &PublicKey) -> Option<TransportOwner> {
+    pub(crate) fn peer(&self, key: &PublicKey) -> Option<Peer> {
         let directory = self.directory.borrow().clone();
-        directory.now_view().who_has_transport(key).or_else(|| {
+        session::peer_with(key, &directory.now_view()).or_else(|| {
             let size = self.published.borrow().as_ref().map_or(0, |published| published.size);
-            let before = directory.as_of(size).who_has_transport(key)?;
-            matches!(before, TransportOwner::Witness(_)).then_some(before)
+            let before = session::peer_with(key, &directory.as_of(size))?;
+            matches!(before, Peer::Witness(_)).then_some(before)
         })
     }
 }
 
 impl Authorise for Known {
     fn is_known(&self, key: &PublicKey) -> bool {
-        self.owner(key).is_some()
+        self.peer(key).is_some()
     }
 }
 
@@ -158,6 +160,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
         on_its_way: OnItsWay::default(),
         conduct,
+        beacons: Beacons::default(),
         receipts,
         context,
     });

@@ -5,14 +5,16 @@
 
 mod agent;
 mod gossip;
+mod rejudged;
 mod relay;
 
 use std::future::Future;
 
 use pouch_wire::Digest;
 
-pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys};
+pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Watching};
 pub use gossip::{Gossip, Promises};
+pub use rejudged::Rejudging;
 pub use relay::{Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;

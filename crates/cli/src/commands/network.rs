@@ -285,7 +285,7 @@ pub(crate) fn contact_point(request: &requests::ContactPointRequest) -> Result<C
 }
 
 /// Everything, to everyone, for ten years: what a member gives its own offices at the start.
-fn full_mandate() -> Result<Mandate, Problem> {
+pub(crate) fn full_mandate() -> Result<Mandate, Problem> {
     let from = clock::now();
     Ok(Mandate {
         types: bounded(Set::new(NoticeType::ALL.iter().copied()))?,

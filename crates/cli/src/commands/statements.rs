@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pouch_control::{Answer, Bytes, Call, Client, ClientError};
 use pouch_crypto::{SigningKey, sha256, spoken_digits};
-use pouch_directory::{Act, SignedStatement, Statement};
+use pouch_directory::{Act, Mandate, SignedStatement, Statement};
 use pouch_notice::visible;
 use pouch_wire::{Blob, Canonical as _, Digest, NetworkId, Set, decode_hex, encode_hex};
 use rand::Rng as _;
@@ -161,15 +161,22 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
         Act::AuthoriseContactPoint(entry) => vec![
             format!("authorises {} with signing key {}", entry.contact_point, entry.signing.id().short()),
             format!("  its node's key {}, telephone {}", entry.transport.id().short(), &*entry.telephone),
+            within(&entry.mandate),
         ],
-        Act::AuthoriseOfficer(entry) => vec![format!(
-            "authorises an officer of {}: {} with key {}",
-            entry.contact_point,
-            &*entry.title,
-            entry.key.id().short()
-        )],
+        Act::AuthoriseOfficer(entry) => vec![
+            format!(
+                "authorises an officer of {}: {} (person {}) with key {}",
+                entry.contact_point,
+                &*entry.title,
+                &*entry.person,
+                entry.key.id().short()
+            ),
+            within(&entry.mandate),
+        ],
         Act::SetReleaseRules { contact_point, rules } => {
-            vec![format!("sets {} release rules of {contact_point}", rules.len())]
+            let mut lines = vec![format!("sets {} release rules of {contact_point}", rules.len())];
+            lines.extend(rules.iter().map(|rule| format!("  {}", rule.words())));
+            lines
         }
         Act::PublishPrekeys { contact_point, prekeys, .. } => {
             vec![format!("publishes {} sealing keys of {contact_point}", prekeys.len())]
@@ -178,6 +185,10 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
         Act::CloseExercise { .. } => vec!["ends an exercise at once".to_owned()],
     };
     lines.iter().map(|line| visible(line, true)).collect()
+}
+
+fn within(mandate: &Mandate) -> String {
+    format!("  may: {}, until {}", mandate.words(), clock::utc(mandate.until))
 }
 
 /// The root key in a member's folder.

@@ -1,6 +1,8 @@
 //! What a node keeps of messages that it sends. Sealed bytes and wrapped keys only.
 
-use pouch_wire::{ContactPoint, EnvelopeId, NoticeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
+
+use super::node::NewEvent;
 
 /// The next place in the sequence to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,16 @@ pub struct Sequence {
     pub n: u64,
     /// The message before; zeros for the first.
     pub previous: EnvelopeId,
+}
+
+/// Where the messages to one recipient stand that may have come to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// To whom.
+    pub recipient: ContactPoint,
+    /// The newest one: epoch, number, message. `None` when there is none that is confirmed or may still
+    /// come.
+    pub newest: Option<(u64, u64, EnvelopeId)>,
 }
 
 /// A sealed message to send.
@@ -34,6 +46,12 @@ pub struct Outgoing {
     pub not_after: Timestamp,
     /// What the agent keeps to show its own notice again, wrapped.
     pub wrapped: Vec<u8>,
+    /// The notice that it answers, corrects, withdraws or confirms.
+    pub concerns: Option<NoticeId>,
+    /// The keys that signed and approved it.
+    pub keys: Vec<KeyId>,
+    /// What is told of it.
+    pub events: Vec<NewEvent>,
 }
 
 /// A message in the outbox.
