@@ -6,6 +6,7 @@
 //! signature flipped: that entry must lose its effect, and the fold must know something else.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a harness speaks to the terminal")]
 
+mod founding;
 mod log;
 
 use std::process::ExitCode;
