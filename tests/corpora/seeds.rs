@@ -289,6 +289,9 @@ fn session() -> Vec<Frame> {
         frame(&s::ReadConsistency { log, from: 200 }),
         frame(&s::Consistency { checkpoint: checkpoint(), proof: hashes() }),
         frame(&s::Cosigned::No(Text::new(words).unwrap())),
+        Frame::from_parts(FrameKind::Beacon, seeds["accept.beacon-frame"].clone()).unwrap(),
+        frame(&s::BeaconKept { at: NOW }),
+        Frame::from_parts(FrameKind::BeaconFor, seeds["accept.beacon-for-a-peer"].clone()).unwrap(),
         frame(&s::Cosigned::Lines(Blob::new(note.split(|b| *b == b'\n').nth(4).unwrap()).unwrap())),
     ]
 }
@@ -397,6 +400,7 @@ fn calls() -> Seeds {
         Call::Attachment { id: id(), index: 0 },
         Call::Acknowledge { id: id(), officer: "Duty officer".into(), answer_by: Some(NOW), note: None },
         Call::DirectoryLog { from: 1, count: 2 },
+        Call::Contradictions,
         Call::Publish { statement: Bytes(vec![1, 2, 3]) },
         Call::Watch { after: Some(7) },
     ];

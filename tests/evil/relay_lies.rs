@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pouch_envelope::Header;
+use pouch_envelope::{Beacon, Header};
 use pouch_relay::{Accepting, Conduct, Given, Handing, Keeping, Peer};
 use pouch_store::Pending;
 use pouch_testkit::stage::{PATIENCE, StageError, is};
@@ -14,7 +14,8 @@ use pouch_wire::{ContactPoint, EnvelopeId, Precedence};
 use tokio::time::Instant;
 
 use super::codes::{CONTACT_LOST, GAP, HELD_BACK, OVERDUE, REPEATED, WITHHELD};
-use super::log_lies::{Frozen, is_of};
+use super::forger::Forger;
+use super::log_lies::{Frozen, grown_at, is_of, settled};
 use super::runs::{Expected, Lie};
 use super::town::{Town, office};
 
@@ -108,7 +109,7 @@ impl Lie for RelayLie {
             Self::Honest => return honest(town).await,
             Self::DropAll => town.liar.begins(Holds { beacons: true, ..Holds::everything(Handing::Drop)? }),
             Self::DropFlash => {
-                town.liar.begins(Holds { least: Precedence::Flash, ..Holds::everything(Handing::Drop)? });
+                town.liar.begins(Holds { flash_only: true, ..Holds::everything(Handing::Drop)? });
                 // What is not urgent goes on as if nothing were amiss.
                 town.meets("nl", "md").await?;
             }
@@ -150,24 +151,29 @@ fn point(folder: &str) -> Result<ContactPoint, StageError> {
 struct Holds {
     from: ContactPoint,
     to: ContactPoint,
-    least: Precedence,
+    flash_only: bool,
     how: Handing,
     beacons: bool,
 }
 
 impl Holds {
     fn everything(how: Handing) -> Result<Self, StageError> {
-        Ok(Self { from: point("nl")?, to: point("md")?, least: Precedence::Routine, how, beacons: false })
+        Ok(Self { from: point("nl")?, to: point("md")?, flash_only: false, how, beacons: false })
     }
 }
 
 impl Conduct for Holds {
     fn hands_over(&self, to: &ContactPoint, message: &Pending) -> Handing {
-        let concerns = *to == self.to && message.sender == self.from && message.precedence >= self.least;
+        let concerns = *to == self.to
+            && message.sender == self.from
+            && (!self.flash_only || message.precedence == Precedence::Flash);
         if concerns { self.how } else { Handing::Now }
     }
 
-    // BEACONS
+    fn hands_beacon(&self, to: &ContactPoint, beacon: &Beacon) -> Handing {
+        let concerns = self.beacons && *to == self.to && beacon.sender == self.from;
+        if concerns { self.how } else { Handing::Now }
+    }
 }
 
 /// Signs for what goes to an office, and forgets it.
@@ -278,11 +284,13 @@ fn presented_once(town: &Town) -> Result<(), StageError> {
     if seen.is_empty() { Err(StageError::new("nothing was presented")) } else { Ok(()) }
 }
 
-/// NL takes a new key and writes with it; MD is shown the directory of before.
+/// BA takes a new key, NL writes and knows of it; MD is shown the directory of before.
 async fn stale(town: &Town) -> Result<Instant, StageError> {
-    town.liar.begins(Stale(Frozen::new(point("md")?)));
-    town.rotates("nl").await?;
+    let size = settled(town).await?;
+    town.liar.begins(Stale(Frozen::now(point("md")?, &Forger::of(town)?)?));
+    town.rotates("ba").await?;
     let began = Instant::now();
+    grown_at(town, "nl", size).await?;
     town.sends("nl", "md", "flash").await?;
     Ok(began)
 }
@@ -316,7 +324,7 @@ async fn honest(town: &Town) -> Result<Instant, StageError> {
             town.received("md", &sent).await?;
         }
         town.meets("md", "ba").await?;
-        if !rotated && began.elapsed() > HONEST_FOR / 2 {
+        if !rotated && began.elapsed() > HONEST_FOR.div_f64(2.0) {
             town.rotates("nl").await?;
             rotated = true;
         }

@@ -9,13 +9,16 @@ use crate::run::{cargo, run};
 use crate::setup;
 use crate::trouble::Trouble;
 
-/// The harnesses: name, the program in the workspace's `tests` that carries it, and whether its figures are of
-/// an optimised build.
-const HARNESSES: [(&str, &str, bool); 4] = [
-    ("outsider", "prove_outsider", false),
-    ("evilrelay", "prove_evilrelay", false),
-    ("evillog", "prove_evillog", false),
-    ("replay", "prove_replay", true),
+/// The package of the harnesses that run the real program as it was built for tests.
+const TESTS: &str = "pouch-tests";
+
+/// The harnesses: name, package, and the program in it. Those of packages of their own have figures that only
+/// an optimised build has.
+const HARNESSES: [(&str, &str, &str); 4] = [
+    ("outsider", TESTS, "prove_outsider"),
+    ("evilrelay", TESTS, "prove_evilrelay"),
+    ("evillog", TESTS, "prove_evillog"),
+    ("replay", "pouch-replay", "prove_replay"),
 ];
 
 /// Runs a harness. With `--json` its figures are all that stands on standard output.
@@ -27,16 +30,18 @@ pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {
     if let Some(flag) = flags.iter().find(|flag| !matches!(**flag, "--quick" | "--json")) {
         return Err(Trouble::Usage(format!("prove takes --quick and --json, not {flag}")));
     }
-    let Some((_, binary, optimised)) = HARNESSES.iter().find(|(harness, ..)| harness == name) else {
+    let Some((_, package, binary)) = HARNESSES.iter().find(|(harness, ..)| harness == name) else {
         return Err(Trouble::Usage(format!("no harness {name}; there are: {}", known())));
     };
     setup::for_tests()?;
-    run(cargo(root).args(["build", "--quiet", "--locked", "--package", "pouch", "--bins"]))?;
-    run(cargo(root)
-        .args(["run", "--quiet", "--locked", "--package", "pouch-tests", "--bin", binary])
-        .args(optimised.then_some("--release"))
-        .arg("--")
-        .args(flags))?;
+    let mut harness = cargo(root);
+    harness.args(["run", "--quiet", "--locked", "--package", package, "--bin", binary]);
+    if *package == TESTS {
+        run(cargo(root).args(["build", "--quiet", "--locked", "--package", "pouch", "--bins"]))?;
+    } else {
+        harness.arg("--release");
+    }
+    run(harness.arg("--").args(flags))?;
     let held = format!("{name}: bounds hold, negative controls fail");
     if flags.contains(&"--json") {
         eprintln!("{held}");

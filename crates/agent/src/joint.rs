@@ -81,7 +81,7 @@ async fn gather_of(found: Kept, wanted: &str, proofs: Proofs, desk: &Arc<Desk>) 
         for member in &members {
             for entry in desk.store.concerning(about, member, OF_A_MEMBER).await? {
                 let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
-                match inbox::read_alone(&row, desk).await {
+                match inbox::read_alone(&row, &[], desk).await {
                     Ok(Reading::Verified(verified)) => {
                         let (envelope, proof) = (row.envelope, row.proof);
                         others.push(Part { envelope, verified: *verified, proof });
@@ -133,7 +133,7 @@ enum Kept {
 async fn named(wanted: &str, desk: &Desk) -> Result<Kept, Failed> {
     let found = one(wanted, desk).await?;
     let concerns = match &found {
-        Kept::Came(row) => match inbox::read_alone(row, desk).await? {
+        Kept::Came(row) => match inbox::read_alone(row, &[], desk).await? {
             Reading::Verified(verified) => signs(verified.value()),
             Reading::Refused(_) => None,
         },
@@ -177,7 +177,7 @@ async fn part(kept: Kept, proofs: Proofs, desk: &Arc<Desk>) -> Result<Option<Par
                 Err(refusal(&code, 10, what, "nothing that it proposed is signed by us any more", "").into())
             }
         },
-        Kept::Came(row) => match inbox::read_alone(&row, desk).await? {
+        Kept::Came(row) => match inbox::read_alone(&row, &[], desk).await? {
             Reading::Verified(verified) => {
                 Ok(Some(Part { envelope: row.envelope, verified: *verified, proof: row.proof }))
             }

@@ -4,6 +4,7 @@
 //! Each part owns its state and is reached through channels; `Desk` holds the handles that they share.
 
 mod answers;
+mod beacons;
 mod caught_up;
 mod clocks;
 mod compose;
@@ -25,16 +26,21 @@ mod monitor;
 mod office;
 mod outbox;
 mod prekeys;
+mod publishing;
 mod receipts;
+mod reconfirm;
 mod refusals;
+mod rejudge;
 mod run;
 mod sends;
 mod signing;
 mod views;
+mod watching;
 mod witness;
 
-pub use config::{AgentConfig, WitnessConfig};
+pub use config::{AgentConfig, WitnessConfig, WitnessPart, WitnessedLog};
 pub use desk::Clock;
 pub use error::AgentError;
 pub use keys::{KeyKeeper, KeyKeeperError, NodeKeys, WitnessKeys};
-pub use run::{Node, run, run_witness};
+pub use run::{Node, run};
+pub use witness::{WitnessUnfit, begin_witness_memory, run_witness};

@@ -224,5 +224,7 @@ pub(crate) fn outgoing(
         created: route.created,
         not_after: route.not_after,
         wrapped: desk.vault.wrap(envelope.as_bytes(), &kept, &mut rand::rng())?,
+        keys: Vec::new(),
+        events: Vec::new(),
     })
 }

@@ -1,4 +1,4 @@
-//! Brings a node, or a stand-alone witness, up and down again.
+//! Brings a node up and down again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use pouch_control::{EventKind, Server};
 use pouch_crypto::{SigningKey, VaultKey};
 use pouch_directory::{CharterFile, Directory};
-use pouch_net::{Dialer, Limits, TransportIdentity};
+use pouch_net::{Dialer, HttpListener, Limits, TransportIdentity};
 use pouch_store::AgentStore;
 use pouch_wire::session::{Cosign, Deliver};
 use pouch_wire::{ContactPoint, Environment, FrameKind};
@@ -17,16 +17,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::caught_up::Delivering;
-use crate::config::{AgentConfig, WitnessConfig};
+use crate::config::AgentConfig;
 use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::hearsay::Heard;
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
-use crate::mirror::MirrorKeeper;
-use crate::witness::{Witness, known_logs};
-use crate::{exercises, inbox, office, outbox, prekeys, receipts, signing};
+use crate::made::Made;
+use crate::mirror::{Believed, MirrorKeeper};
+use crate::watching::Watching;
+use crate::witness::{self, Witness, WitnessUnfit};
+use crate::{beacons, exercises, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -58,27 +60,29 @@ pub async fn run(
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
     let by_hand = u64::try_from(charter.first_statements.len()).unwrap_or(0).saturating_add(1);
+    let made = Made::restore(&store).await?;
     let heard = Mutex::new(Heard::restore(&store, by_hand).await?);
-    let current = keeper.signing()?;
-    check_named(&config, &current, &directory)?;
+    let current = Arc::new(keeper.signing()?);
+    let named = is_named(&config, &current, &believed.borrow())?;
     let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
-    let witness = keys.witness.map(|keys| Witness::new(keys, store.clone())).transpose()?.map(Arc::new);
+    let part = WitnessPart::wake(&config, keys.witness, &store, &believed).await?;
     let (events_tx, events_rx) = mpsc::channel(256);
     let context = LinkContext {
         dialer: Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?),
         network: directory.network(),
-        witnesses: witness.is_some(),
+        witnesses: part.witness.is_some(),
         events: events_tx,
         shutdown: shutdown.clone(),
     };
     let dialer = context.dialer.clone();
     let (mut keeper_of_links, links) = LinkKeeper::new(context);
     keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
+    let watching = Watching::restore(&store).await?;
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
-        me: config.contact_point,
+        me: config.contact_point.clone(),
         network: directory.network(),
         network_name: directory.charter().name.to_string(),
         version,
@@ -87,7 +91,7 @@ pub async fn run(
         believed: believed.clone(),
         links,
         events: Events::new(store.clone()).await?,
-        signing: RwLock::new(Signing { current: Arc::new(current), next }),
+        signing: RwLock::new(Signing { current: current.clone(), next }),
         keeper,
         exercise_keys: RwLock::default(),
         store,
@@ -100,16 +104,26 @@ pub async fn run(
         clocks: RwLock::default(),
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
+        watching,
+        beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
-        made: RwLock::default(),
+        made: RwLock::new(made),
     });
     exercises::load(&desk)?;
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
+    let witness = part.begin(&desk, &mut parts, &shutdown).await?;
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
-    parts.spawn(tend(desk.clone(), believed, shutdown.clone()));
+    parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
+    parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
+    parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
+    if !named && let Err(error) = until_named(&config, &current, believed).await {
+        shutdown.cancel();
+        return until_over(parts, &shutdown, &dialer).await.and(Err(error));
+    }
     parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
     info!(contact_point = %desk.me, "serving");
     ready();
@@ -136,17 +150,44 @@ async fn until_over(
     outcome
 }
 
-/// The key file must be of this office. An office of which this node's directory has never heard may have
-/// joined later: relays know it by then, and refuse a session to whom they do not.
-fn check_named(config: &AgentConfig, key: &SigningKey, directory: &Directory) -> Result<(), AgentError> {
-    let history = directory.now_view().key_history(&config.contact_point, Environment::Live);
-    if history.is_empty() {
-        warn!(contact_point = %config.contact_point, "not in the directory as far as this node has read it");
-        return Ok(());
+/// Whether the directory names this office with this key; `false` while only the charter file is known, and
+/// it may have come after that.
+fn is_named(config: &AgentConfig, key: &SigningKey, believed: &Believed) -> Result<bool, AgentError> {
+    let view = believed.directory.now_view();
+    let point = &config.contact_point;
+    if view.contact_point(point, Environment::Live).is_none() {
+        return if believed.size == 0 { Ok(false) } else { Err(not_named(point)) };
     }
-    let known = history.iter().any(|period| period.key == key.public());
-    if known { Ok(()) } else { Err(AgentError::OtherKey) }
+    let known = view.key_history(point, Environment::Live).iter().any(|period| period.key == key.public());
+    if known { Ok(true) } else { Err(AgentError::OtherKey) }
 }
+
+fn not_named(point: &ContactPoint) -> AgentError {
+    AgentError::Charter(format!("the directory has no contact point {point}"))
+}
+
+/// An office that came after the founding is not in the charter file: its node hears of itself from a relay,
+/// which knows its transport key then, and serves nobody before.
+async fn until_named(
+    config: &AgentConfig,
+    key: &SigningKey,
+    mut believed: watch::Receiver<Arc<Believed>>,
+) -> Result<(), AgentError> {
+    info!(contact_point = %config.contact_point, "not in the charter; asking the relays for the directory");
+    let named = async {
+        while believed.changed().await.is_ok() {
+            let newest = believed.borrow_and_update().clone();
+            if newest.size > 0 {
+                return is_named(config, key, &newest).map(drop);
+            }
+        }
+        Err(not_named(&config.contact_point))
+    };
+    tokio::time::timeout(NAMED_WITHIN, named).await.unwrap_or_else(|_| Err(not_named(&config.contact_point)))
+}
+
+/// How long a new office's node waits for a relay to tell it of itself.
+const NAMED_WITHIN: core::time::Duration = core::time::Duration::from_secs(15);
 
 fn relays_of(me: &ContactPoint, directory: &Directory) -> Vec<Relay> {
     let view = directory.now_view();
@@ -166,7 +207,7 @@ fn relay(relay: &pouch_directory::Relay) -> Relay {
 async fn follow_relays(
     mut links: LinkKeeper,
     desk: Arc<Desk>,
-    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    mut believed: watch::Receiver<Arc<Believed>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     loop {
@@ -181,7 +222,7 @@ async fn follow_relays(
 /// Looks after the keys: whenever the directory changes, and every minute.
 async fn tend(
     desk: Arc<Desk>,
-    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    mut believed: watch::Receiver<Arc<Believed>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     let mut every = tokio::time::interval(core::time::Duration::from_secs(60));
@@ -211,6 +252,74 @@ async fn tend(
             }
         }
     }
+}
+
+/// What of a node is a witness, if anything.
+struct WitnessPart {
+    witness: Option<Arc<Witness>>,
+    /// Why it is none, though the configuration says so.
+    unfit: Option<WitnessUnfit>,
+    door: Option<HttpListener>,
+}
+
+impl WitnessPart {
+    async fn wake(
+        config: &AgentConfig,
+        keys: Option<WitnessKeys>,
+        store: &AgentStore,
+        believed: &watch::Receiver<Arc<Believed>>,
+    ) -> Result<Self, AgentError> {
+        let (Some(keys), Some(told)) = (keys, &config.witness) else {
+            return Ok(Self { witness: None, unfit: None, door: None });
+        };
+        match Witness::wake(keys, store.clone(), believed.clone(), &told.log).await {
+            Ok(witness) => {
+                let door = match told.listen_http {
+                    Some(address) => Some(HttpListener::bind(address).await?),
+                    None => None,
+                };
+                Ok(Self { witness: Some(Arc::new(witness)), unfit: None, door })
+            }
+            // The node goes on: its messages need no witness.
+            Err(AgentError::Unfit(unfit)) => Ok(Self { witness: None, unfit: Some(unfit), door: None }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn begin(
+        self,
+        desk: &Arc<Desk>,
+        parts: &mut JoinSet<Result<(), AgentError>>,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Arc<Witness>>, AgentError> {
+        if let Some(unfit) = self.unfit {
+            desk.alarm(unfit.code(), unfit.to_string()).await?;
+        }
+        if let Some(witness) = &self.witness {
+            parts.spawn(look_after(witness.clone(), desk.clone(), shutdown.clone()));
+            if let Some(door) = self.door {
+                parts.spawn(witness::serve_http(door, witness.clone(), desk.clock, shutdown.clone()));
+            }
+        }
+        Ok(self.witness)
+    }
+}
+
+/// Watches for our own cosignatures on more than our witness remembers. Then it stops, and says so; the node
+/// goes on.
+async fn look_after(
+    witness: Arc<Witness>,
+    desk: Arc<Desk>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let stopped = tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        ended = witness.watch_itself() => return ended,
+        stopped = witness.until_stopped() => stopped,
+    };
+    desk.alarm(stopped.code(), stopped.to_string()).await?;
+    shutdown.cancelled().await;
+    Ok(())
 }
 
 /// Handles what happens on the links.
@@ -257,12 +366,20 @@ async fn hear(
                     desk.wake_mirror();
                 }
             }
+            // A relay that hands over more than can be looked at hands over in vain.
+            LinkEvent::Beacon { relay, beacon } if streams.len() < BEACONS_AT_ONCE => {
+                streams.spawn(beacons::heard(*beacon, relay, desk.clone()));
+            }
+            LinkEvent::Beacon { .. } => {}
             LinkEvent::Stream { relay, stream } => {
                 streams.spawn(answer(*stream, relay, desk.clone(), witness.clone()));
             }
         }
     }
 }
+
+/// How many beacons and deliveries are looked at, at a time.
+const BEACONS_AT_ONCE: usize = 2048;
 
 async fn answer(
     mut stream: pouch_net::Stream,
@@ -274,16 +391,14 @@ async fn answer(
     match (frame.kind(), witness) {
         (FrameKind::Deliver, _) => match frame.read::<Deliver>() {
             Ok(deliver) => {
-                let _under_way = Delivering::begin(&relay, &desk);
+                let _under_way = Delivering::begin(&relay, inbox::announced_bytes(&deliver), &desk);
                 inbox::delivery(stream, deliver, &relay, &desk).await
             }
             Err(error) => malformed(stream, error).await,
         },
         (FrameKind::Cosign, Some(witness)) => match frame.read::<Cosign>() {
             Ok(request) => {
-                let directory = desk.directory();
-                let logs = known_logs(&directory.now_view());
-                witness.answer(stream, request, logs, (desk.clock)()).await.ok();
+                witness.answer(stream, request, (desk.clock)()).await.ok();
                 Ok(())
             }
             Err(error) => malformed(stream, error).await,
@@ -298,66 +413,5 @@ async fn answer(
 async fn malformed(stream: pouch_net::Stream, error: pouch_wire::FrameError) -> Result<(), AgentError> {
     let error = pouch_net::StreamError::from(error);
     stream.refuse(&pouch_net::refusal(error.code(), &error, None)).await.ok();
-    Ok(())
-}
-
-/// Runs a stand-alone witness until `shutdown`.
-///
-/// # Errors
-/// When it cannot start, or storage fails.
-pub async fn run_witness(
-    config: WitnessConfig,
-    keys: WitnessKeys,
-    transport: SigningKey,
-    charter: CharterFile,
-    clock: Clock,
-    ready: impl FnOnce(),
-    shutdown: CancellationToken,
-) -> Result<(), AgentError> {
-    let directory = charter.found().map_err(|error| AgentError::Charter(error.to_string()))?;
-    let view = directory.now_view();
-    // A witness that joined later is named by the directory alone, and relays know it from there.
-    let named = view.witnesses().iter().find(|w| *w.name == *config.name);
-    if named.is_some_and(|w| w.ed25519 != keys.ed25519.public()) {
-        return Err(AgentError::Charter(format!("it names witness {:?} with other keys", config.name)));
-    }
-    let store = AgentStore::open(&config.data.join("witness.sqlite"))?;
-    let witness = Arc::new(Witness::new(keys, store.clone())?);
-    let mut asked: JoinSet<()> = JoinSet::new();
-    let logs = known_logs(&view);
-    let (events, mut heard) = mpsc::channel(64);
-    let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
-    let context = LinkContext {
-        dialer: dialer.clone(),
-        network: directory.network(),
-        witnesses: true,
-        events,
-        shutdown: shutdown.clone(),
-    };
-    let (mut links, _lines) = LinkKeeper::new(context);
-    links.follow(&view.relays().iter().map(relay).collect::<Vec<_>>());
-    info!(witness = config.name, "serving");
-    ready();
-    loop {
-        let event = tokio::select! {
-            () = shutdown.cancelled() => break,
-            error = store.until_ended() => return Err(error.into()),
-            Some(_) = asked.join_next(), if !asked.is_empty() => continue,
-            event = heard.recv() => match event {
-                Some(event) => event,
-                None => break,
-            },
-        };
-        let LinkEvent::Stream { stream, .. } = event else { continue };
-        let (witness, logs) = (witness.clone(), logs.clone());
-        // Each on its own: a relay that opens a stream and says nothing keeps no other waiting.
-        asked.spawn(async move {
-            let mut stream = *stream;
-            let Ok(request) = stream.recv_message::<Cosign>().await else { return };
-            // A relay that went away asks again.
-            witness.answer(stream, request, logs, clock()).await.ok();
-        });
-    }
-    dialer.shutdown(core::time::Duration::from_secs(3)).await.ok();
     Ok(())
 }

@@ -4,6 +4,7 @@ mod ceremonies;
 mod exercises;
 mod founding;
 mod joint;
+mod member;
 mod messages;
 mod services;
 
@@ -18,8 +19,9 @@ pub(crate) use ceremonies::{
 pub(crate) use exercises::{Exercise, Root, SignExercise};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
 pub(crate) use joint::{Joint, JointDraft};
+pub(crate) use member::{Bounds, ByRoot, Delegate, MemberCommand, Office, Officer, Reconfirm, Rules};
 pub(crate) use messages::{
-    Ack, Approve, Compose, DraftArgs, Id, List, Reply, Send, Show, Wait, WaitFor, Watch,
+    Ack, Approve, Compose, DraftArgs, Id, Inbox, List, Reply, Send, Show, Wait, WaitFor, Watch,
 };
 pub(crate) use services::{AgentCommand, Audit, CheckConfig, Evidence, RelayCommand, WitnessCommand};
 
@@ -85,6 +87,9 @@ pub(crate) enum Command {
     /// Found a network, and change together who belongs to it and what it runs on
     #[command(subcommand)]
     Network(Network),
+    /// What this node's member decides about its own offices: mandates, officers, release rules, delegations
+    #[command(subcommand)]
+    Member(MemberCommand),
     /// This node's keys
     #[command(subcommand)]
     Keys(Keys),
@@ -106,7 +111,7 @@ pub(crate) enum Command {
     /// Send a draft that has its approvals
     Release(Id),
     /// What arrived
-    Inbox(List),
+    Inbox(Inbox),
     /// One notice, verified again now
     Show(Show),
     /// Acknowledge a notice: receipt only, no concurrence
@@ -117,6 +122,8 @@ pub(crate) enum Command {
     Correct(Box<Reply>),
     /// Cancel a notice that was sent
     Cancel(Box<Reply>),
+    /// Confirm notices that recipients doubt since a key ended, or ask others to confirm theirs
+    Reconfirm(Reconfirm),
     /// What was sent, and who has it
     Outbox(List),
     /// Events as they happen

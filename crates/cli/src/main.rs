@@ -21,8 +21,8 @@ use clap::{CommandFactory as _, Parser as _};
 use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, Keys, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
 use commands::{
-    audit, ceremonies, compose, directory, exercise, explain, init, joint, keys, messages, network, services,
-    watch,
+    audit, ceremonies, compose, directory, exercise, explain, init, joint, keys, member, messages, network,
+    reconfirm, relay_status, services, watch,
 };
 use exit::Exit;
 use output::Output;
@@ -52,6 +52,9 @@ fn main() -> ExitCode {
 
 /// Runs a command; the code to end with when nothing went wrong.
 async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Problem> {
+    if let Command::Relay(RelayCommand::Status) = &command {
+        return relay_status::status(global, out);
+    }
     let Some(command) = local(command, global, out).await? else { return Ok(Exit::Done.code()) };
     let node = config::node(&global.config)?;
     let client = node.client();
@@ -66,7 +69,10 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Reply(reply) => return compose::reply(ReplyKind::Reply, *reply, &client, out).await,
         Command::Correct(reply) => return compose::reply(ReplyKind::Correct, *reply, &client, out).await,
         Command::Cancel(reply) => return compose::reply(ReplyKind::Cancel, *reply, &client, out).await,
-        Command::Inbox(list) => messages::inbox(&list, &client, out).await,
+        Command::Inbox(inbox) if inbox.rejudged => reconfirm::rejudged(&client, out).await,
+        Command::Inbox(inbox) => messages::inbox(&inbox.list, &client, out).await,
+        Command::Reconfirm(command) => reconfirm::reconfirm(command, &client, out).await,
+        Command::Member(command) => member::member(command, Some(&node), &source, out).await,
         Command::Outbox(list) => messages::outbox(&list, &client, out).await,
         Command::Ack(ack) => messages::ack(&ack, &client, out).await,
         Command::Watch(watch) => watch::watch(&watch, &client, out).await,
@@ -74,6 +80,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Keys(command) => keys::keys(command, &node, &source, out).await,
         Command::Exercise(command) => exercise::exercise(command, &node, &source, out).await,
         Command::Directory(command) => directory::directory(command, &client, out).await,
+        Command::Evidence(Evidence::Contradictions) => messages::contradictions(&client, out).await,
         Command::Evidence(Evidence::Export { id, output }) => {
             messages::export(&id, &output, &client, out).await
         }
@@ -87,7 +94,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
     let source = || Source::choose(global.passphrase_file.as_deref(), None);
     match command {
         Command::Demo(demo) => demo::demo(demo, out).await?,
-        Command::Init(command) => init::init(command, &source()?, out)?,
+        Command::Init(command) => init::init(command, &source()?, out).await?,
         Command::Network(command) => network::network(command, &global.config, &source()?, out).await?,
         Command::Keys(Keys::Rotate { member_dir, root, cost }) if root.root => {
             ceremonies::rotate(&member_dir, &root, cost, &global.config, &source()?, out).await?;
@@ -103,7 +110,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
             init::init_relay(&relay, &source()?, out)?;
         }
         Command::Witness(WitnessCommand::Init { name, dir, cost }) => {
-            init::init_witness(&name, &dir, cost.throw_away, &source()?, out)?;
+            init::init_witness(&name, &dir, cost.throw_away, &source()?, out).await?;
         }
         Command::Relay(RelayCommand::Run) => services::relay(global, out).await?,
         Command::Witness(WitnessCommand::Run) => services::witness(global, out).await?,
@@ -118,6 +125,9 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         }
         Command::Directory(args::DirectoryCommand::Verify { dir, charter }) => {
             directory::verify(&dir, &charter, out)?
+        }
+        Command::Member(command) if command.is_offline() => {
+            member::member(command, None, &source()?, out).await?;
         }
         Command::CheckConfig(check) => {
             services::check_config(check.file.as_deref().unwrap_or(&global.config), out)?;

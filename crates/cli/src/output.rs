@@ -10,7 +10,7 @@ use crate::args::{CONFIG, Global};
 use crate::problem::Problem;
 
 /// Commands that are about one node, and so about its configuration.
-const OF_A_NODE: [&str; 38] = [
+const OF_A_NODE: [&str; 44] = [
     "send",
     "draft",
     "approve",
@@ -48,6 +48,12 @@ const OF_A_NODE: [&str; 38] = [
     "exercise list",
     "exercise join",
     "exercise officer",
+    "member show",
+    "member officer",
+    "member office",
+    "member rules",
+    "member delegate",
+    "reconfirm",
     "relay run",
 ];
 

@@ -2,19 +2,22 @@
 //! is made one visible line here once more: a terminal obeys what it is sent. This module adds words and
 //! order, and never decides anything.
 
+mod directory;
+mod disputes;
 mod exercises;
 mod joint;
 
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, MemberView,
-    NoticeView, OutboxRow, Rung, StatusView, VerdictView,
+    DraftView, EntryView, EquivocationView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
+    OutboxRow, PeerView, Rung, StatusView, VerdictView,
 };
-use pouch_directory::Thresholds;
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
 
+pub(crate) use directory::directory;
+pub(crate) use disputes::disputes;
 pub(crate) use exercises::exercises;
 pub(crate) use joint::joint;
 
@@ -96,6 +99,7 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     }
     if row.verdict.colour != "green" {
         lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
+        lines.push(format!("    what to do: {}", safe(&row.verdict.next)));
     }
     let acknowledged = match row.acknowledged_at {
         Some(at) => Some(format!("    acknowledged {} ({})", age(at, now), utc(at))),
@@ -182,7 +186,9 @@ fn sent_row(row: &OutboxRow, id: &str) -> String {
         row.notice_type,
         safe(&row.subject)
     );
-    std::iter::once(head).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
+    let alone =
+        row.break_glass.then(|| "  RELEASED in an emergency, marked so for every recipient".to_owned());
+    std::iter::once(head).chain(alone).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn outbox(rows: &[OutboxRow]) -> String {
@@ -246,6 +252,7 @@ pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
         EventKind::Directory => "directory",
         EventKind::Key => "key",
         EventKind::Joint => "joint",
+        EventKind::Contact => "contact",
     };
     let code = if event.code.is_empty() { String::new() } else { format!(" ({})", safe(&event.code)) };
     let notice = received.filter(|row| row.subject.is_some()).map(|row| {
@@ -274,17 +281,76 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     let size =
         if view.directory_size == 1 { "1 entry".into() } else { format!("{} entries", view.directory_size) };
     lines.push(format!("  directory  {size}, {cosigned}"));
+    let fresh = &view.freshness;
+    if !fresh.next.is_empty() {
+        let colour = fresh.colour.to_uppercase();
+        let words = safe(&fresh.words);
+        lines.push(format!("             {colour}: {words} ({}) Next: {}", fresh.code, safe(&fresh.next)));
+    }
     lines.push(format!("  clock      {}", safe(&view.clock)));
+    let since = match view.signing_since {
+        Some(since) => format!("in use since {}", age(since, now)),
+        None => "NOT NAMED BY THE DIRECTORY, or revoked".into(),
+    };
+    lines.push(format!("  signing    key {} {since}", view.signing_key.short()));
+    let sealing = match view.sealing_until {
+        Some(until) => format!("others can seal to us until {} ({})", utc(until), age(until, now)),
+        None => "NOBODY CAN SEAL TO US NOW".into(),
+    };
+    lines.push(format!("  sealing    {sealing}"));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     if view.unacknowledged_in_exercises > 0 {
         let drills = view.unacknowledged_in_exercises;
         lines.push(format!("  EXERCISES  {drills} not acknowledged in the inbox"));
     }
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
+    if let Some(since) = view.no_relay_since {
+        lines.push(format!("  NO RELAY   reachable since {}: nothing is heard of anybody", utc(since)));
+    }
+    lines.extend(view.peers.iter().flat_map(peer));
     for alarm in &view.alarms {
         lines.push(format!("  ALARM      {}", safe(alarm)));
     }
     lines.join("\n")
+}
+
+pub(crate) fn contradictions(found: &[EquivocationView]) -> String {
+    if found.is_empty() {
+        return "nobody said two things in one place".into();
+    }
+    let line = |c: &EquivocationView| {
+        let kept =
+            if c.other.signature.is_some() { "both signatures are kept" } else { "the other never came" };
+        let (one, other) = (c.one.envelope.short(), c.other.envelope.short());
+        format!("{}  {}  {one} against {other}; {kept}", utc(c.seen_at), c.sender)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What there is to say of another office now; nothing while all is well.
+fn peer(peer: &PeerView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if peer.withheld {
+        lines.push(format!(
+            "  WITHHELD   {}: a relay accepted a message of it for us, and it does not come",
+            peer.contact_point
+        ));
+    }
+    for gap in &peer.gaps {
+        let count = gap.to.saturating_sub(gap.from).saturating_add(1);
+        let places = if count == 1 { gap.from.to_string() } else { format!("{} to {}", gap.from, gap.to) };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        lines.push(format!(
+            "  MISSING    {}: {} to us ({places})",
+            peer.contact_point,
+            counted(count, "message")
+        ));
+    }
+    if peer.contact_lost {
+        let since = peer.heard_at.map_or("this node began".to_owned(), utc);
+        lines.push(format!("  contact    none with {} since {since}", peer.contact_point));
+    }
+    lines
 }
 
 pub(crate) fn keys(keys: &[KeyView]) -> String {
@@ -300,91 +366,6 @@ pub(crate) fn keys(keys: &[KeyView]) -> String {
         }
     };
     keys.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
-    let witnessed = match view.cosigned_at {
-        Some(at) => format!("witnessed {}", age(at, now)),
-        None => "not witnessed yet".into(),
-    };
-    let mut lines = vec![format!(
-        "{}: {} entries, {witnessed} by at least {} of {} witnesses",
-        safe(&view.name),
-        view.size,
-        view.quorum,
-        view.witnesses.len()
-    )];
-    if let Some(t) = &view.thresholds {
-        let t = Thresholds {
-            admission: t.admission,
-            network: t.network,
-            recovery: t.recovery,
-            recovery_after_veto: t.recovery_after_veto,
-            recovery_delay_ms: t.recovery_delay_ms,
-        };
-        lines.push(t.words());
-    }
-    for member in &view.members {
-        let suspended = if member.suspended { "  SUSPENDED" } else { "" };
-        lines.push(format!(
-            "{}  {}{suspended}  root {}",
-            member.member,
-            safe(&member.name),
-            member.root.short()
-        ));
-        lines.extend(recovery(member));
-        for point in &member.contact_points {
-            lines.push(format!(
-                "  {}  {}  telephone {}",
-                point.contact_point,
-                safe(&point.name),
-                safe(&point.telephone)
-            ));
-            lines.push(format!(
-                "    key {} since entry {} ({})",
-                point.signing_key.short(),
-                point.since_index,
-                age(point.since, now)
-            ));
-            lines.push(format!("    digits {}", point.fingerprint));
-            lines.push(format!("    may: {}", safe(&point.mandate)));
-            lines.push(format!(
-                "    collects at {}; {} usable now",
-                safe(&point.home_relays.join(", ")),
-                counted(point.live_prekeys, "sealing key")
-            ));
-            if !point.officers.is_empty() {
-                lines.push(format!("    officers: {}", safe(&point.officers.join(", "))));
-            }
-        }
-    }
-    lines.join("\n")
-}
-
-/// What waits for a member's root, and what was refused it.
-fn recovery(member: &MemberView) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(waiting) = &member.recovery {
-        let endorsers: Vec<&str> = waiting.endorsers.iter().map(|m| m.as_str()).collect();
-        lines.push(format!(
-            "  RECOVERY WAITS since entry {}: new root {}, endorsed by {}",
-            waiting.index,
-            waiting.new_root.short(),
-            endorsers.join(", ")
-        ));
-        lines.push(format!(
-            "    can take effect from {} on, with the next entry of a member that did not endorse it; until it has, {}'s \
-             next root stops it: pouch keys veto",
-            utc(waiting.effective),
-            member.member
-        ));
-    }
-    lines.extend(
-        member
-            .vetoed
-            .map(|index| format!("  vetoed a recovery by entry {index}: the next needs more members")),
-    );
-    lines
 }
 
 pub(crate) fn entries(entries: &[EntryView]) -> String {

@@ -8,21 +8,27 @@
 mod bytes;
 mod call;
 mod client;
+mod disputes;
 mod exercises;
 mod joint;
 mod line;
+mod member;
+mod rejudged;
 mod server;
 mod view;
 
 pub use bytes::Bytes;
 pub use call::{Answer, AttachmentFile, Call, Compose, Refusal, Selection};
 pub use client::{Client, ClientError, Events};
+pub use disputes::{BrokenPromiseView, ContradictionView, DisputesView, Finding, ForkView};
 pub use exercises::{ExerciseView, JoinedView};
 pub use joint::{JointSignatureView, JointView, NotCountedView};
 pub use line::{LINE_BYTES_MAX, LineError};
+pub use member::{GovernanceView, OfficeView, OfficerView, RuleView};
+pub use rejudged::{DoubtedView, RejudgedView};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
-    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,
-    InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, RecoveryView, Rung, StatusView,
-    ThresholdsView, VerdictView, WitnessView,
+    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, EquivocationView,
+    Event, EventKind, GapView, InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, OutsideView,
+    PeerView, RecoveryView, Rung, StatusView, ThresholdsView, VerdictView, WitnessView,
 };

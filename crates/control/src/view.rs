@@ -7,7 +7,7 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::ExerciseView;
+use crate::{Bytes, ExerciseView, Finding};
 
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +164,9 @@ pub struct OutboxRow {
     pub subject: String,
     /// When it was signed.
     pub signed_at: Timestamp,
+    /// Whether it is marked as released by one officer in an emergency.
+    #[serde(default)]
+    pub break_glass: bool,
     /// What is known of each recipient.
     pub ladder: Vec<LadderRow>,
     /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
@@ -351,6 +354,8 @@ pub struct StatusView {
     pub directory_size: u64,
     /// When its quorum cosigned it.
     pub cosigned_at: Option<Timestamp>,
+    /// How fresh it is.
+    pub freshness: Finding,
     /// `sure`, or why the time is unsure.
     pub clock: String,
     /// Live notices that no officer acknowledged.
@@ -359,10 +364,73 @@ pub struct StatusView {
     pub unacknowledged_in_exercises: u64,
     /// Sent notices not yet at a relay.
     pub queued: u64,
+    /// The signing key in use.
+    pub signing_key: KeyId,
+    /// Since when the directory names it; absent when it does not, or names another.
+    pub signing_since: Option<Timestamp>,
+    /// Until when others can seal to this node with what is published now.
+    pub sealing_until: Option<Timestamp>,
     /// Alarms that stand, newest first.
     pub alarms: Vec<String>,
+    /// Since when no relay has been reachable, if none is.
+    #[serde(default)]
+    pub no_relay_since: Option<Timestamp>,
+    /// How it stands with everybody else now.
+    #[serde(default)]
+    pub peers: Vec<PeerView>,
     /// The program's version.
     pub version: String,
+}
+
+/// How it stands with another office now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Which.
+    pub contact_point: ContactPoint,
+    /// When its newest beacon came; absent when none did since this node began.
+    pub heard_at: Option<Timestamp>,
+    /// Whether nothing is heard of it any more.
+    pub contact_lost: bool,
+    /// Whether a relay accepted a message of it for us that does not come.
+    pub withheld: bool,
+    /// Messages of it that are missing: others came after them.
+    pub gaps: Vec<GapView>,
+}
+
+/// Two messages of one sender that cannot both be: two in one place, or one that names another before it
+/// than the one that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquivocationView {
+    /// Whose.
+    pub sender: ContactPoint,
+    /// When this node saw it.
+    pub seen_at: Timestamp,
+    /// The message that came later, and was refused.
+    pub one: OutsideView,
+    /// The message that it contradicts.
+    pub other: OutsideView,
+}
+
+/// The outside of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideView {
+    /// Its id, which is the hash of the header.
+    pub envelope: EnvelopeId,
+    /// The header's canonical bytes; absent when the message never came and is only named.
+    pub header: Option<Bytes>,
+    /// The sender's signature over them (domain `envelope`).
+    pub signature: Option<Bytes>,
+}
+
+/// Messages that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapView {
+    /// In which of the sender's epochs.
+    pub epoch: u64,
+    /// The first missing number.
+    pub from: u64,
+    /// The last missing number.
+    pub to: u64,
 }
 
 /// What kind of thing happened.
@@ -387,6 +455,8 @@ pub enum EventKind {
     Key,
     /// A joint statement stands otherwise than before.
     Joint,
+    /// Somebody is no longer heard of, or is again; what did not come came.
+    Contact,
 }
 
 /// Something happened.

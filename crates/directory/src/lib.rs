@@ -10,6 +10,7 @@ mod ceremonies;
 mod charter;
 mod confusable;
 mod directory;
+mod governance;
 mod mandate;
 mod period;
 mod plain;
@@ -20,6 +21,7 @@ mod state;
 mod statement;
 mod timing;
 mod view;
+mod words;
 
 pub use answers::{Authority, KeyPeriod, NotInRole, OfficerAuthority, TransportOwner};
 pub use apply::Outcome;
@@ -28,6 +30,7 @@ pub use charter::{
     Charter, CharterFile, CharterSignature, Founder, LogKeys, Relay, SignedCharter, Thresholds, Witness,
 };
 pub use directory::Directory;
+pub use governance::OfficerRecord;
 pub use mandate::{Audience, Mandate, ReleaseRule};
 pub use refusal::{CharterRefused, StatementRefused};
 pub use state::{Exercise, MemberRecord, Revocation};

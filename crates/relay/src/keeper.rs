@@ -18,12 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::bridges::Bridges;
-use crate::cosigning::Cosigning;
+use crate::cosigning::{Cosigning, Roster};
 use crate::error::RelayError;
 use crate::log::{Keeper, KeeperTask, Published, Questions};
 use crate::log_files::LogFiles;
 use crate::run::Clock;
-use crate::switchboard::Switchboard;
 
 /// What a keeper is made of.
 pub(crate) struct KeeperParts {
@@ -32,7 +31,7 @@ pub(crate) struct KeeperParts {
     pub(crate) files: LogFiles,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) relay: String,
-    pub(crate) switchboard: Switchboard,
+    pub(crate) roster: Roster,
     pub(crate) clock: Clock,
     /// Of the directory's log.
     pub(crate) bridges: Option<Bridges>,
@@ -60,7 +59,9 @@ pub(crate) async fn start(
     });
     let (published_tx, published_rx) = watch::channel(published);
     let (keeper, grown, questions) = Keeper::new(published_rx);
-    let cosigning = Cosigning::new(parts.files.log(), parts.switchboard.witnesses());
+    let signed = parts.store.signed(parts.files.log()).await?;
+    let newest = signed.and_then(|row| Some((row.size, Note::parse(&row.note).ok()?)));
+    let cosigning = Cosigning::new(parts.files.log(), parts.roster.clone(), newest);
     let mut task = Task {
         parts,
         tree: MemoryTree::default(),
@@ -71,6 +72,7 @@ pub(crate) async fn start(
     };
     task.parts.files.catch_up(&mut task.tree).await?;
     task.is_what_was_signed().await?;
+    task.tell_what_is_published();
     let handle = tokio::spawn(task.serve(grown, questions, shutdown));
     Ok((keeper, handle))
 }
@@ -82,7 +84,8 @@ impl Task {
         mut questions: Questions,
         shutdown: CancellationToken,
     ) -> Result<(), RelayError> {
-        let mut witnesses = self.parts.switchboard.witnesses();
+        let mut witnesses = self.parts.roster.sessions.clone();
+        let mut roll_call = tokio::time::interval(self.parts.roster.calls_every());
         let mut due = false;
         let mut retry = tokio::time::interval(RETRY_EVERY);
         let mut not_before = Instant::now();
@@ -93,6 +96,10 @@ impl Task {
                 () = grown.notified() => due = true,
                 changed = witnesses.changed() => due = due || changed.is_ok() && self.is_behind(),
                 _ = retry.tick() => due = due || self.is_behind() || self.refreshed.elapsed() >= REFRESH_EVERY,
+                _ = roll_call.tick() => {
+                    let (names, quorum) = self.witnesses();
+                    self.cosigning.roll_call(&self.tree, &self.policy_now(), &names, quorum);
+                }
                 () = tokio::time::sleep_until(not_before), if due => {
                     // Past the end of a network, the next one goes on at once.
                     due = self.publish().await?;
@@ -149,14 +156,17 @@ impl Task {
         let note = self.sign(&checkpoint, now).await?;
         // The end of a network is cosigned as the network was before its last entry.
         let policy = self.policy(&directory, end.map_or(directory.size(), |size| size.saturating_sub(1)));
+        let (names, quorum) = self.witnesses();
+        self.parts.roster.board.expect(&names, quorum);
         let Some(cosigned) = self.cosigning.gather(&note, size, &self.tree, &policy).await else {
             warn!(log = ?self.parts.files.log(), size, "not enough witnesses; published checkpoint stays behind");
+            self.parts.roster.board.no_quorum(self.parts.files.log());
             return Ok(false);
         };
         if let (Some(bridges), Some(size)) = (&mut self.parts.bridges, end) {
             bridges.put(size, &cosigned).await?;
         }
-        self.put(size, &cosigned).await?;
+        self.put(size, &cosigned, &policy).await?;
         Ok(end.is_some())
     }
 
@@ -175,12 +185,38 @@ impl Task {
         }
     }
 
+    fn policy_now(&self) -> Policy {
+        let directory = self.parts.directory.borrow().clone();
+        self.policy(&directory, directory.size())
+    }
+
     fn policy(&self, directory: &Directory, size: u64) -> Policy {
         let view = directory.as_of(size);
         match (self.parts.files.log(), view.relay(&self.parts.relay)) {
             (LogName::Messages, Some(relay)) => view.message_policy(relay),
             (LogName::Directory | LogName::Messages, _) => view.directory_policy(),
         }
+    }
+
+    /// The names of the network's witnesses, and how many of them must cosign.
+    fn witnesses(&self) -> (Vec<String>, u8) {
+        let directory = self.parts.directory.borrow().clone();
+        let view = directory.now_view();
+        (view.witnesses().iter().map(|witness| witness.name.to_string()).collect(), view.quorum())
+    }
+
+    /// What a relay begins with, told to whoever watches the witnesses.
+    fn tell_what_is_published(&self) {
+        let (policy, (names, quorum)) = (self.policy_now(), self.witnesses());
+        let board = &self.parts.roster.board;
+        board.expect(&names, quorum);
+        let published = self.published.borrow();
+        let Some(Published { size, note }) = published.as_ref() else {
+            return board.published(self.parts.files.log(), 0, None);
+        };
+        self.cosigning.published(*size, note, &policy);
+        let met = policy.check_strict(note).ok();
+        board.published(self.parts.files.log(), *size, met.and_then(|met| met.cosigned_at()));
     }
 
     /// Reads back and hashes what is about to be signed.
@@ -211,12 +247,18 @@ impl Task {
         Ok(note)
     }
 
-    async fn put(&mut self, size: u64, note: &Note) -> Result<(), RelayError> {
+    async fn put(&mut self, size: u64, note: &Note, policy: &Policy) -> Result<(), RelayError> {
         let bytes = note.to_bytes();
         self.parts.store.put_published(self.parts.files.log(), size, bytes.clone()).await?;
         self.parts.files.publisher().put_checkpoint(&bytes)?;
         self.published.send_replace(Some(Published { size, note: note.clone() }));
         self.refreshed = Instant::now();
+        let met = policy.check_strict(note).ok();
+        self.parts.roster.board.published(
+            self.parts.files.log(),
+            size,
+            met.and_then(|met| met.cosigned_at()),
+        );
         info!(log = ?self.parts.files.log(), size, "published");
         Ok(())
     }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bridges::Bridges;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
+use crate::cosigning::Roster;
 use crate::error::RelayError;
 use crate::follower::{self, FollowerParts};
 use crate::keeper::{self, KeeperParts};
@@ -32,6 +33,7 @@ pub(crate) struct Base {
     pub(crate) store: RelayStore,
     pub(crate) snapshot: watch::Receiver<Arc<Directory>>,
     pub(crate) switchboard: Switchboard,
+    pub(crate) roster: Roster,
     pub(crate) clock: Clock,
     pub(crate) conduct: Arc<dyn Conduct>,
     /// How many entries the charter file has.
@@ -76,7 +78,7 @@ impl Base {
             files: self.files(log)?,
             directory: self.snapshot.clone(),
             relay: self.config.name.clone(),
-            switchboard: self.switchboard.clone(),
+            roster: self.roster.clone(),
             clock: self.clock,
             bridges: None,
         })

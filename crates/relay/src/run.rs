@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_crypto::{Context, PublicKey, SigningKey};
-use pouch_directory::{CharterFile, Directory, TransportOwner};
+use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
 use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
@@ -15,8 +15,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::beacons::Beacons;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
+use crate::cosigning::Roster;
 use crate::error::RelayError;
 use crate::keeper;
 use crate::keys::RelayKeys;
@@ -25,9 +27,10 @@ use crate::named::{Duty, Named};
 use crate::parts::{Base, Part, following, sequencing};
 use crate::quota::{OnItsWay, Quota};
 use crate::sequencer;
-use crate::session;
+use crate::session::Peer;
 use crate::statements::Statements;
 use crate::switchboard::Switchboard;
+use crate::{session, status};
 
 /// Reads the clock.
 pub type Clock = fn() -> Timestamp;
@@ -46,6 +49,7 @@ pub(crate) struct Desk {
     pub(crate) quota: Quota,
     pub(crate) on_its_way: OnItsWay,
     pub(crate) conduct: Arc<dyn Conduct>,
+    pub(crate) beacons: Beacons,
     receipts: SigningKey,
     context: Context,
 }
@@ -74,21 +78,21 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Whose transport key it is. A witness that leaves is known until what it must still cosign is published:
+    /// Whose session it is. A witness that leaves is known until what it must still cosign is published:
     /// the checkpoint that says so.
-    pub(crate) fn owner(&self, key: &PublicKey) -> Option<TransportOwner> {
+    pub(crate) fn peer(&self, key: &PublicKey) -> Option<Peer> {
         let directory = self.directory.borrow().clone();
-        directory.now_view().who_has_transport(key).or_else(|| {
+        session::peer_with(key, &directory.now_view()).or_else(|| {
             let size = self.published.borrow().as_ref().map_or(0, |published| published.size);
-            let before = directory.as_of(size).who_has_transport(key)?;
-            matches!(before, TransportOwner::Witness(_)).then_some(before)
+            let before = session::peer_with(key, &directory.as_of(size))?;
+            matches!(before, Peer::Witness(_)).then_some(before)
         })
     }
 }
 
 impl Authorise for Known {
     fn is_known(&self, key: &PublicKey) -> bool {
-        self.owner(key).is_some()
+        self.peer(key).is_some()
     }
 }
 
@@ -120,11 +124,15 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let identity = TransportIdentity::from_key(&keys.transport)?;
     let secrets = server_secrets(&store).await?;
     let switchboard = Switchboard::start(shutdown.clone());
+    let roster = Roster::of(&config, switchboard.witnesses(), clock)?;
+    let writer =
+        status::serve(roster.board.clone(), config.name.clone(), config.data.clone(), shutdown.clone());
+    let writer = tokio::spawn(writer);
     let (snapshots, mut snapshot) = watch::channel(Arc::new(directory.clone()));
     let context = Context::of(directory.network(), Environment::Live);
     let founded = u64::try_from(charter.first_statements.len()).unwrap_or(u64::MAX).saturating_add(1);
     let seen = snapshot.clone();
-    let base = Base { config, store, snapshot: seen, switchboard, clock, conduct, founded, shutdown };
+    let base = Base { config, store, snapshot: seen, switchboard, roster, clock, conduct, founded, shutdown };
     let RelayKeys { transport, receipts, message_log, directory_log } = keys;
     let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
     let mut directory_part = match (duty, directory_log) {
@@ -158,6 +166,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
         on_its_way: OnItsWay::default(),
         conduct,
+        beacons: Beacons::default(),
         receipts,
         context,
     });
@@ -165,6 +174,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     ready();
     let ended = until_over(listener, desk, shutdown, directory_task, message_task, other).await;
     dialer.shutdown(Duration::from_secs(3)).await.ok();
+    writer.await.ok();
     ended
 }
 

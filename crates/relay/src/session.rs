@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
-use pouch_directory::TransportOwner;
+use pouch_crypto::PublicKey;
+use pouch_directory::{TransportOwner, View};
 use pouch_net::{CloseCode, ResetCode, Session, Stream, StreamError, refusal};
-use pouch_wire::session::{Attach, Attached, Changed, LogName, Publish, Published, Submit};
+use pouch_wire::session::{Attach, Attached, Beacon, Changed, LogName, Publish, Published, Submit};
 use pouch_wire::{ContactPoint, FrameKind};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::run::Desk;
-use crate::{accept, delivery, reading};
+use crate::{accept, beacons, delivery, reading};
 
 /// Whose session it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum Peer {
     Witness(String),
     /// The relay of this name. It reads logs and passes statements on, and nothing is delivered to it.
     Relay(String),
+    /// A relay that had this name and is no longer named: it reads the directory, to learn so.
+    FormerRelay(String),
 }
 
 /// Serves a session until it ends.
@@ -71,10 +75,16 @@ fn speaks_still(session: &Session, peer: &Peer, desk: &Desk) -> bool {
 }
 
 fn identify(session: &Session, desk: &Desk) -> Option<Peer> {
-    match desk.known.owner(&session.peer())? {
-        TransportOwner::ContactPoint(point) => Some(Peer::ContactPoint(point)),
-        TransportOwner::Witness(name) => Some(Peer::Witness(name.to_string())),
-        TransportOwner::Relay(name) => Some(Peer::Relay(name)),
+    desk.known.peer(&session.peer())
+}
+
+/// Whose transport key it is, if there may be a session with it.
+pub(crate) fn peer_with(key: &PublicKey, view: &View<'_>) -> Option<Peer> {
+    match view.who_has_transport(key) {
+        Some(TransportOwner::ContactPoint(point)) => Some(Peer::ContactPoint(point)),
+        Some(TransportOwner::Witness(name)) => Some(Peer::Witness(name)),
+        Some(TransportOwner::Relay(name)) => Some(Peer::Relay(name)),
+        None => view.former_relay(key).map(|name| Peer::FormerRelay(name.to_owned())),
     }
 }
 
@@ -93,12 +103,20 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
         }
     };
     let done = match frame.kind() {
+        kind if !may_ask(&peer, kind) => {
+            let words = "a relay that is no longer named only reads the directory";
+            stream.refuse(&refusal("POUCH-RLY-29", &words, None)).await
+        }
         FrameKind::Submit => match frame.read::<Submit>() {
             Ok(submit) => accept::submit(stream, submit, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::Attach => match frame.read::<Attach>() {
             Ok(attach) => attached(stream, attach, &peer, &desk, shutdown).await,
+            Err(error) => malformed(stream, error).await,
+        },
+        FrameKind::Beacon => match frame.read::<Beacon>() {
+            Ok(beacon) => beacons::submitted(stream, beacon, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::Publish => match frame.read::<Publish>() {
@@ -122,6 +140,12 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
     if let Err(error) = done {
         debug!(session, code = error.code(), "answer not taken");
     }
+}
+
+/// A relay that is no longer named learns so, and nothing more.
+const fn may_ask(peer: &Peer, kind: FrameKind) -> bool {
+    let reads = matches!(kind, FrameKind::Attach | FrameKind::ReadLog | FrameKind::ReadConsistency);
+    reads || !matches!(peer, Peer::FormerRelay(_))
 }
 
 async fn malformed(stream: Stream, error: pouch_wire::FrameError) -> Result<(), StreamError> {
@@ -150,7 +174,7 @@ async fn attached(
     }
     let session = stream.session().clone();
     // A relay that cosigned its own log, or another's, would be no witness.
-    let witnesses = attach.witnesses && !matches!(peer, Peer::Relay(_));
+    let witnesses = attach.witnesses && !matches!(peer, Peer::Relay(_) | Peer::FormerRelay(_));
     let Some(wake) = desk.switchboard.attach(&session, witnesses).await else {
         return stream.refuse(&refusal("POUCH-RLY-24", &"this session is attached already", None)).await;
     };
@@ -161,11 +185,23 @@ async fn attached(
     if let Peer::ContactPoint(owner) = peer {
         tokio::spawn(delivery::deliver(owner.clone(), session.clone(), wake, desk.clone(), shutdown.clone()));
     }
+    let mut newest = desk.beacons.newest();
+    let mut handed = beacons::Handed::default();
+    hand_beacons(&mut stream, peer, &mut handed, desk).await?;
     let mut refresh = tokio::time::interval(CLOCK_EVERY);
     loop {
+        let held = handed.next_due();
         tokio::select! {
             () = shutdown.cancelled() => break,
             _ = session.closed() => break,
+            changed = newest.changed() => if changed.is_err() { break } else {
+                hand_beacons(&mut stream, peer, &mut handed, desk).await?;
+                continue;
+            },
+            () = until(held), if held.is_some() => {
+                hand_beacons(&mut stream, peer, &mut handed, desk).await?;
+                continue;
+            }
             changed = published.changed() => if changed.is_err() { break },
             _ = refresh.tick() => {}
         }
@@ -176,6 +212,26 @@ async fn attached(
         }
     }
     Ok(())
+}
+
+/// Hands over the beacons that a node was not handed yet.
+async fn hand_beacons(
+    stream: &mut Stream,
+    peer: &Peer,
+    handed: &mut beacons::Handed,
+    desk: &Desk,
+) -> Result<(), StreamError> {
+    let Peer::ContactPoint(reader) = peer else { return Ok(()) };
+    for beacon in desk.beacons.next(reader, handed, &*desk.conduct, Instant::now()) {
+        stream.send_message(&beacon).await?;
+    }
+    Ok(())
+}
+
+async fn until(at: Option<Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at).await;
+    }
 }
 
 /// How often an attached agent hears the relay's clock even when nothing changes.

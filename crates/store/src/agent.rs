@@ -13,14 +13,17 @@ mod mirror;
 mod numbers;
 mod outbox;
 mod prekeys;
+mod rejudged;
+mod watching;
 
 use std::path::Path;
 
 use pouch_wire::Digest;
 
-use crate::contracts::WitnessMemory;
+use crate::contracts::{WitnessLife, WitnessMemory};
 use crate::db::{Db, Kind};
 use crate::error::StoreError;
+use crate::rows::WitnessBirth;
 use crate::witness;
 
 const KIND: Kind = Kind {
@@ -85,13 +88,31 @@ CREATE INDEX contradiction_office ON contradiction (office);
 CREATE TABLE promise (idx INTEGER NOT NULL, relay TEXT NOT NULL, statement BLOB NOT NULL, at INTEGER NOT NULL,
     broken_at INTEGER, kept INTEGER NOT NULL DEFAULT 0, UNIQUE (idx, statement)) STRICT;
 ", "
+ALTER TABLE rung ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rung ADD COLUMN n INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX rung_place ON rung (recipient, epoch, n) WHERE n > 0;
+CREATE TABLE gap_told (sender TEXT PRIMARY KEY, gaps TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE equivocation (one BLOB NOT NULL, other BLOB NOT NULL, sender TEXT NOT NULL, at INTEGER NOT NULL,
+    one_outside BLOB NOT NULL, other_outside BLOB, PRIMARY KEY (one, other)) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_refused ON inbox (sender, arrived_at) WHERE refused IS NOT NULL;
+", "
+ALTER TABLE outbox ADD COLUMN concerns BLOB;
+CREATE INDEX outbox_concerns ON outbox (concerns) WHERE concerns IS NOT NULL;
+CREATE INDEX inbox_sender ON inbox (sender) WHERE notice IS NOT NULL;
+CREATE TABLE spoke (key BLOB NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY (key, envelope)) STRICT, WITHOUT ROWID;
+CREATE INDEX spoke_envelope ON spoke (envelope);
+CREATE TABLE rejudged (entry INTEGER NOT NULL, envelope BLOB NOT NULL REFERENCES inbox, was INTEGER NOT NULL,
+    PRIMARY KEY (entry, envelope)) STRICT, WITHOUT ROWID;
+CREATE TABLE rejudged_until (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL) STRICT;
+", "
+CREATE TABLE witness_life (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB, stopped TEXT) STRICT;
+INSERT INTO witness_life (one, mark) SELECT 1, NULL WHERE EXISTS (SELECT 1 FROM witness);
+", "
 ALTER TABLE inbox ADD COLUMN exercise BLOB;
 CREATE INDEX inbox_exercise ON inbox (exercise, arrived_at) WHERE exercise IS NOT NULL;
 ALTER TABLE outbox ADD COLUMN exercise BLOB;
-ALTER TABLE outbox ADD COLUMN concerns BLOB;
 ALTER TABLE outbox ADD COLUMN secret BLOB;
 ALTER TABLE outbox ADD COLUMN proof BLOB;
-CREATE INDEX outbox_concerns ON outbox (concerns) WHERE concerns IS NOT NULL;
 CREATE INDEX outbox_exercise ON outbox (exercise, created) WHERE exercise IS NOT NULL;
 ALTER TABLE prekey ADD COLUMN exercise BLOB;
 CREATE TABLE exercise_sequence_out (exercise BLOB NOT NULL, recipient TEXT NOT NULL, epoch INTEGER NOT NULL,
@@ -157,5 +178,42 @@ impl WitnessMemory for AgentStore {
         root: Digest,
     ) -> Result<(), StoreError> {
         witness::put_state(&self.0, origin, old, size, root).await
+    }
+}
+
+impl WitnessLife for AgentStore {
+    async fn witness_birth(&self) -> Result<Option<WitnessBirth>, StoreError> {
+        witness::birth(&self.0).await
+    }
+
+    async fn begin_witness(&self, mark: Digest) -> Result<(), StoreError> {
+        witness::begin(&self.0, mark).await
+    }
+
+    async fn stop_witness(&self, reason: &str) -> Result<(), StoreError> {
+        witness::stop(&self.0, reason).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_memory_of_before_there_were_marks_takes_one_and_an_empty_one_does_not() {
+        for cosigned in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("node.sqlite");
+            let before = Kind { of: KIND.of, id: KIND.id, migrations: &KIND.migrations[..5] };
+            let old = AgentStore(Db::open(&path, &before).unwrap());
+            if cosigned {
+                old.put_witness_state("log", None, 3, Digest::new([1; 32])).await.unwrap();
+            }
+            old.close().await.unwrap();
+            let store = AgentStore::open(&path).unwrap();
+            let birth = store.witness_birth().await.unwrap();
+            assert_eq!(birth.map(|birth| birth.mark), cosigned.then_some(None));
+            store.close().await.unwrap();
+        }
     }
 }

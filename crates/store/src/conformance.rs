@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod exercises;
 pub mod gossip;
+pub mod rejudged;
 pub mod relay;
 
 use std::future::Future;

@@ -7,14 +7,16 @@ mod arrival;
 mod gossip;
 mod node;
 mod outgoing;
+mod rejudged;
 mod relayed;
 
-pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Standing};
+pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Equivocation, Kept, NewRefusal, Standing};
 pub use gossip::{CitedRow, ContradictionRow, NewContradiction, PromiseRow};
-pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow};
+pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow, WitnessBirth};
 pub use outgoing::{
-    Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
+    Announced, Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
 };
+pub use rejudged::{Rejudged, RejudgedRow, Unkeyed, Was};
 pub use relayed::{
     AcceptedRow, Expired, FollowedStep, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow,
     Usage,

@@ -13,6 +13,7 @@ mod scene;
 mod wild;
 
 mod exercises;
+mod followed;
 mod frames;
 mod gossip;
 mod inside;
@@ -23,3 +24,6 @@ mod relayed;
 mod statements;
 mod strangers;
 mod submitted;
+
+pub(crate) use keys::KeyFolder;
+pub(crate) use scene::now;

@@ -5,7 +5,7 @@ use pouch_control::{
 };
 use pouch_crypto::KeyFingerprint;
 use pouch_directory::{
-    Act, Audience, Directory, Mandate, Outcome, SignedStatement, Statement, Thresholds, View, WaitingRecovery,
+    Act, Directory, Outcome, SignedStatement, Statement, Thresholds, View, WaitingRecovery,
 };
 use pouch_notice::visible;
 use pouch_store::Mirror as _;
@@ -39,7 +39,7 @@ fn member(record: &pouch_directory::MemberRecord, view: &View<'_>, now: Timestam
     let points = view.contact_points(Environment::Live).filter(|e| e.contact_point.member == record.member);
     MemberView {
         member: record.member.clone(),
-        name: visible(&record.name, true),
+        name: shown_name(record, view),
         suspended: record.suspended,
         root: record.root.id(),
         next_root: Some(record.next_root),
@@ -68,6 +68,15 @@ fn thresholds(thresholds: &Thresholds) -> ThresholdsView {
     }
 }
 
+/// The code stands beside it wherever it is shown.
+fn shown_name(record: &pouch_directory::MemberRecord, view: &View<'_>) -> String {
+    let name = visible(&record.name, true);
+    match view.looks_like(&record.member) {
+        None => name,
+        Some(other) => format!("{name} (NOT {}, whose name looks the same)", other.member),
+    }
+}
+
 fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> ContactPointView {
     let entry = view.contact_point(contact_point, Environment::Live);
     let history = view.key_history(contact_point, Environment::Live);
@@ -85,7 +94,7 @@ fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> Conta
         since: since.map_or(Timestamp(0), |p| p.from),
         telephone: entry.map(|e| visible(&e.telephone, true)).unwrap_or_default(),
         home_relays: entry.map(|e| e.home_relays.iter().map(|r| r.to_string()).collect()).unwrap_or_default(),
-        mandate: entry.map(|e| mandate(&e.mandate)).unwrap_or_default(),
+        mandate: entry.map(|e| e.mandate.words()).unwrap_or_default(),
         live_prekeys: view.prekeys(contact_point, Environment::Live, now).len(),
         officers: view
             .officers(contact_point, Environment::Live)
@@ -93,25 +102,6 @@ fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> Conta
             .map(|o| visible(&o.title, true))
             .collect(),
     }
-}
-
-fn mandate(mandate: &Mandate) -> String {
-    let all = mandate.types.len() == pouch_wire::NoticeType::ALL.len();
-    let types = if all {
-        "every type of notice".to_owned()
-    } else {
-        mandate.types.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let audience = match &mandate.audience {
-        Audience::Everyone => "everyone".to_owned(),
-        Audience::Members(members) => members.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", "),
-    };
-    format!(
-        "{types}, up to {}, {} to {}, to {audience}",
-        mandate.highest_precedence,
-        mandate.strictest_tlp.label(),
-        mandate.most_open_tlp.label()
-    )
 }
 
 pub(crate) async fn entries(from: u64, count: u32, desk: &Desk) -> Result<Vec<EntryView>, Failed> {

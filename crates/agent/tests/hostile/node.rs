@@ -104,6 +104,7 @@ impl Running {
                 socket: socket.clone(),
                 passphrase_file: None,
                 witness: None,
+                beacon_seconds: 60,
             },
             keys: NodeKeys { transport: key("MD/technical transport"), vault: vault.into(), witness: None },
             charter: charter_file(world),
@@ -222,7 +223,7 @@ async fn keep_prekey(data: &std::path::Path, vault: &[u8; 32]) {
     store.close().await.unwrap();
 }
 
-fn charter_file(world: &World) -> CharterFile {
+pub(crate) fn charter_file(world: &World) -> CharterFile {
     let statements = world.entries.iter().skip(1).map(|entry| Blob::new(entry.clone()).unwrap());
     CharterFile {
         charter: world.charter.clone(),

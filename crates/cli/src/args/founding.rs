@@ -227,6 +227,8 @@ pub(crate) enum DirectoryCommand {
         /// The statement, from `network join`, `keys rotate --root`, `keys veto` or another command
         file: PathBuf,
     },
+    /// What contradicts the directory as the node believes it, with what proves it (`--json`)
+    Forks,
     /// Verify a folder with the directory log against a charter, offline
     Verify {
         /// The folder with `checkpoint` and `tile/`

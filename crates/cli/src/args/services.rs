@@ -36,6 +36,9 @@ pub(crate) enum RelayCommand {
     },
     /// Run the relay until SIGTERM
     Run,
+    /// How far the running relay's logs are, and which witnesses are away
+    #[command(after_help = "Ends with 40 when a witness is away, with 41 when too few are left.")]
+    Status,
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,6 +89,8 @@ pub(crate) enum Audit {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Evidence {
+    /// Messages of one sender that cannot both be; with --json, both headers and signatures
+    Contradictions,
     /// Write the evidence file of a received notice
     Export {
         /// The notice: its number or its id's beginning

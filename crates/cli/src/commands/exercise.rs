@@ -9,7 +9,7 @@ use pouch_wire::{ContactPoint, Environment, ExerciseId, Member, Set};
 
 use crate::args::{Exercise, Root, SignExercise};
 use crate::clock;
-use crate::commands::keys::{directory, own_entry, parse_time, root_of};
+use crate::commands::keys::{directory, own_entry, root_of};
 use crate::commands::network::{bounded, full_mandate, text};
 use crate::commands::statements::{Carried, root as root_in, submit};
 use crate::config::NodeFiles;
@@ -94,8 +94,8 @@ impl Office<'_> {
         let act = Act::OpenExercise {
             name: text(name)?,
             participants: bounded(Set::new(participants))?,
-            from: from.map_or(Ok(now), parse_time)?,
-            until: parse_time(until)?,
+            from: from.map_or(Ok(now), |from| clock::moment(from, now))?,
+            until: clock::moment(until, now)?,
         };
         let carried = self.enact(act, self.root(root)?, root, "opens the exercise").await?;
         // An exercise's id is that of the statement that opens it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pouch_control::{Answer, Bytes, Call, Client, ClientError};
 use pouch_crypto::{SigningKey, sha256, spoken_digits};
-use pouch_directory::{Act, SignedStatement, Statement};
+use pouch_directory::{Act, Mandate, SignedStatement, Statement};
 use pouch_notice::visible;
 use pouch_wire::{Blob, Canonical as _, Digest, NetworkId, Set, decode_hex, encode_hex};
 use rand::Rng as _;
@@ -166,16 +166,23 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
                 entry.signing.id().short()
             ),
             format!("  its node's key {}, telephone {}", entry.transport.id().short(), &*entry.telephone),
+            may(&entry.mandate),
         ],
-        Act::AuthoriseOfficer(entry) => vec![format!(
-            "authorises an officer of {}{}: {} with key {}",
-            entry.contact_point,
-            within(entry.environment),
-            &*entry.title,
-            entry.key.id().short()
-        )],
+        Act::AuthoriseOfficer(entry) => vec![
+            format!(
+                "authorises an officer of {}{}: {} (person {}) with key {}",
+                entry.contact_point,
+                within(entry.environment),
+                &*entry.title,
+                &*entry.person,
+                entry.key.id().short()
+            ),
+            may(&entry.mandate),
+        ],
         Act::SetReleaseRules { contact_point, rules } => {
-            vec![format!("sets {} release rules of {contact_point}", rules.len())]
+            let mut lines = vec![format!("sets {} release rules of {contact_point}", rules.len())];
+            lines.extend(rules.iter().map(|rule| format!("  {}", rule.words())));
+            lines
         }
         Act::PublishPrekeys { contact_point, prekeys, .. } => {
             vec![format!("publishes {} sealing keys of {contact_point}", prekeys.len())]
@@ -200,6 +207,11 @@ fn within(environment: pouch_wire::Environment) -> String {
     }
 }
 
+/// What one is authorised to do, and until when.
+fn may(mandate: &Mandate) -> String {
+    format!("  may: {}, until {}", mandate.words(), clock::utc(mandate.until))
+}
+
 /// The root key in a member's folder.
 pub(crate) fn root(member_dir: &Path, source: &Source) -> Result<SigningKey, Problem> {
     KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)
@@ -209,9 +221,9 @@ pub(crate) fn root(member_dir: &Path, source: &Source) -> Result<SigningKey, Pro
 /// effect. Its index.
 pub(crate) async fn submit(client: &Client, entry: Vec<u8>) -> Result<u64, Problem> {
     let mut events = client.watch(None).await?;
-    let index = match client.call(&Call::Publish { statement: Bytes(entry) }).await? {
-        Answer::Published(index) => index,
-        _ => return Err(ClientError::Unexpected.into()),
+    let statement = Bytes(entry);
+    let Answer::Published(index) = client.call(&Call::Publish { statement }).await? else {
+        return Err(ClientError::Unexpected.into());
     };
     let now = Instant::now();
     let deadline = now.checked_add(TAKEN_IN_WITHIN).unwrap_or(now);

@@ -125,6 +125,7 @@ fn rings(event: &Event) -> bool {
         | EventKind::Progress
         | EventKind::Link
         | EventKind::Directory
+        | EventKind::Contact
         | EventKind::Joint => false,
     }
 }

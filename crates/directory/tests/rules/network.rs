@@ -44,6 +44,12 @@ fn a_change_of_the_network_holds_from_its_entry_on() {
         Some(TransportOwner::Relay("relay-1".into()))
     );
     assert_ne!(view.directory_policy(), then.directory_policy());
+    // One that is no longer named may still read so.
+    let transport = |name: &str| key(&format!("{name} transport")).public();
+    assert_eq!(view.former_relay(&transport("relay-1")), Some("relay-1"));
+    assert_eq!(then.former_relay(&transport("relay-1")), None, "it is named");
+    assert_eq!(view.former_relay(&transport("relay-2")), None);
+    assert_eq!(view.former_relay(&transport("NL/technical")), None);
 }
 
 #[test]

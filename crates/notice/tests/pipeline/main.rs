@@ -15,6 +15,7 @@
 
 mod answers;
 mod authority;
+mod confirmations;
 mod drills;
 mod evidence;
 mod flips;
@@ -30,6 +31,7 @@ mod receipts;
 mod release;
 mod sealing;
 mod secrets;
+mod silence;
 #[path = "../inside/stage.rs"]
 #[allow(dead_code, reason = "shared with the other tests, which use the rest")]
 mod stage;

@@ -8,7 +8,7 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, ExerciseId, Memb
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
-use crate::agent::{events, ladder, outbox};
+use crate::agent::{events, ladder, outbox, rejudged, watching};
 use crate::contracts::Inbox;
 use crate::db::{environment, exercise, int, kept, point, precedence, uint};
 use crate::error::StoreError;
@@ -119,7 +119,7 @@ impl Inbox for AgentStore {
                 let sql = "UPDATE inbox SET acknowledged_at = coalesce(acknowledged_at, ?2)
                     WHERE envelope = ?1 AND notice IS NOT NULL";
                 one(db.prepare_cached(sql)?.execute(params![envelope.as_bytes(), int(at.0)])?)?;
-                outbox::enqueue(db, &receipt)
+                outbox::enqueue(db, &receipt).map(drop)
             })
             .await
     }
@@ -136,7 +136,7 @@ impl Inbox for AgentStore {
             .call(move |db| {
                 let sql = "UPDATE inbox SET owes = 0 WHERE envelope = ?1 AND owes = 1";
                 one(db.prepare_cached(sql)?.execute([envelope.as_bytes()])?)?;
-                outbox::enqueue(db, &receipt)
+                outbox::enqueue(db, &receipt).map(drop)
             })
             .await
     }
@@ -227,6 +227,7 @@ fn take_in(db: &Connection, arrival: &Arrival) -> Result<Kept, StoreError> {
         return Ok(Kept::Duplicate);
     }
     put_sequence(db, arrival)?;
+    rejudged::put_keys(db, arrival.envelope, &arrival.keys)?;
     if let Some((envelope, row)) = &arrival.progress {
         ladder::climb(db, *envelope, row, Some(arrival.envelope))?;
     }
@@ -308,6 +309,9 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> 
             refusal.stored,
             sha256(&refusal.stored).as_bytes()
         ])?;
+    if let Some(found) = &refusal.equivocation {
+        watching::keep_equivocation(db, found)?;
+    }
     if new == 0 {
         return Ok(Kept::Duplicate);
     }

@@ -7,7 +7,7 @@ use pouch_crypto::sha256;
 use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
-use crate::agent::AgentStore;
+use crate::agent::{AgentStore, events, rejudged};
 use crate::contracts::Outbox;
 use crate::db::{environment, exercise, int, kept, point, precedence, uint};
 use crate::error::StoreError;
@@ -31,7 +31,7 @@ impl Outbox for AgentStore {
             .await
     }
 
-    async fn enqueue(&self, outgoing: Outgoing) -> Result<(), StoreError> {
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Vec<u64>, StoreError> {
         self.0.call(move |db| enqueue(db, &outgoing)).await
     }
 
@@ -170,7 +170,7 @@ fn next_place(
     })
 }
 
-pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreError> {
+pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, StoreError> {
     for place in &outgoing.sequence {
         if next_place(db, &place.recipient, outgoing.environment)? != *place {
             return Err(StoreError::Conflict("the place in the sequence was taken meanwhile"));
@@ -193,13 +193,14 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreE
         outgoing.concerns.as_ref().map(NoticeId::as_bytes),
         outgoing.secret
     ])?;
+    rejudged::put_keys(db, outgoing.envelope, &outgoing.keys)?;
     for place in &outgoing.sequence {
         take_place(db, outgoing.envelope, place, outgoing.environment)?;
     }
     if let Some(notice) = &outgoing.notice {
         db.prepare_cached("DELETE FROM draft WHERE notice = ?1")?.execute([notice.as_bytes()])?;
     }
-    Ok(())
+    events::put_all(db, &outgoing.events)
 }
 
 /// Without the messages themselves: there may be many, and each may be large.
@@ -256,8 +257,10 @@ fn take_place(
             )?
             .execute(params![recipient, epoch, n, envelope.as_bytes(), id])?,
     };
-    db.prepare_cached("INSERT INTO rung (envelope, recipient, rung) VALUES (?1, ?2, 0)")?
-        .execute(params![envelope.as_bytes(), recipient])?;
+    // Beacons announce the places of live messages: one of an exercise has none among them.
+    let announced = if environment == Environment::Live { (epoch, n) } else { (0, 0) };
+    db.prepare_cached("INSERT INTO rung (envelope, recipient, rung, epoch, n) VALUES (?1, ?2, 0, ?3, ?4)")?
+        .execute(params![envelope.as_bytes(), recipient, announced.0, announced.1])?;
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! What an exercise must never move: the places, counts and lists of what is live.
 
-use pouch_wire::{Digest, Environment, ExerciseId, Precedence};
+use pouch_wire::{Digest, Environment, ExerciseId, KeyId, Precedence, Timestamp};
 
-use super::agent::{arrival, outgoing};
-use super::{Engine, id, point};
-use crate::contracts::{Inbox, Outbox};
+use super::agent::{AgentContracts, arrival, outgoing};
+use super::{Engine, digest, id, point};
+use crate::contracts::{Inbox, Outbox, Rejudging as _, Watching as _};
 use crate::rows::{Arrival, Outgoing};
 
 /// Both count from 1; a drill is listed after everything live, and takes no live row's room.
@@ -47,4 +47,51 @@ where
     assert_eq!(owed, [Environment::Live], "what is owed live is owed still");
     let store = engine.restart(store).await;
     assert_eq!(store.reserve(to(), drill).await.unwrap()[0].n, 2);
+}
+
+/// What is announced to others, what they are watched by, and what is judged again is live only.
+pub async fn a_drill_is_neither_announced_nor_judged_again<E: Engine>(engine: &E)
+where
+    E::Store: AgentContracts,
+{
+    let store = engine.open().await;
+    let drill = Environment::Exercise(ExerciseId(Digest::new([7; 32])));
+    let (md, key) = (point("MD/policy"), KeyId(digest(7)));
+    let accepted = |n| {
+        let (store, md) = (store.clone(), md.clone());
+        async move { store.carried(id(n), "a", vec![md], Some(vec![1]), Timestamp(5)).await.unwrap() }
+    };
+    let newest = || {
+        let (store, md) = (store.clone(), md.clone());
+        async move { store.announced(vec![md], Timestamp(5)).await.unwrap()[0].newest }
+    };
+    let send = |n, environment| {
+        let (store, md) = (store.clone(), md.clone());
+        async move {
+            let places = store.reserve(vec![md], environment).await.unwrap();
+            let sent = outgoing(n, places, Precedence::Flash);
+            store.enqueue(Outgoing { environment, keys: vec![key], ..sent }).await.unwrap();
+        }
+    };
+    send(1, drill).await;
+    accepted(1).await;
+    assert_eq!(newest().await, None, "nothing live was sent");
+    send(2, Environment::Live).await;
+    accepted(2).await;
+    for n in [3, 4] {
+        send(n, drill).await;
+        accepted(n).await;
+    }
+    assert_eq!(newest().await, Some((1, 1, id(2))), "drills came later, and count for themselves");
+    assert_eq!(store.sent_by_key(key).await.unwrap(), [id(2)]);
+
+    let came = |n, environment| Arrival { environment, keys: vec![key], ..arrival(n, None) };
+    store.take_in(came(30, drill)).await.unwrap();
+    assert_eq!(store.sequences_in().await.unwrap(), [], "nobody is missed by a drill");
+    store.take_in(came(31, Environment::Live)).await.unwrap();
+    store.take_in(came(32, drill)).await.unwrap();
+    assert_eq!(store.sequences_in().await.unwrap(), [(md.clone(), vec![31])]);
+    assert_eq!(store.received_by_key(key).await.unwrap(), [id(31)]);
+    assert_eq!(store.received_from(&md.member).await.unwrap(), [id(31)]);
+    assert_eq!(store.unkeyed(9).await.unwrap(), []);
 }

@@ -1,6 +1,6 @@
 //! What a node keeps of messages that came. Sealed bytes and wrapped keys only, never what they say.
 
-use pouch_wire::{ContactPoint, EnvelopeId, Environment, NoticeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, EnvelopeId, Environment, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::node::NewEvent;
 use super::outgoing::{Outgoing, RungRow};
@@ -16,7 +16,7 @@ pub struct Arrival {
     pub notice: Option<NoticeId>,
     /// The notice that it answers, corrects or withdraws.
     pub concerns: Option<NoticeId>,
-    /// Whether it corrects or withdraws that.
+    /// Whether it corrects, withdraws or confirms that.
     pub amends: bool,
     /// The number that the sender gave the notice, as printed.
     pub number: Option<String>,
@@ -42,6 +42,8 @@ pub struct Arrival {
     pub receipt: Option<Outgoing>,
     /// Its index in the relay's message log.
     pub log: Option<(String, u64)>,
+    /// The keys that signed and approved it; none for a receipt.
+    pub keys: Vec<KeyId>,
     /// What is told of it.
     pub events: Vec<NewEvent>,
 }
@@ -65,8 +67,28 @@ pub struct NewRefusal {
     pub stored: Vec<u8>,
     /// What is said of it to the sender; `None` where it is not proved who that is.
     pub receipt: Option<Outgoing>,
+    /// What it contradicts, if that is why.
+    pub equivocation: Option<Equivocation>,
     /// What is told of it.
     pub events: Vec<NewEvent>,
+}
+
+/// Two messages of one sender that cannot both be: two in one place, or one that names another before it
+/// than the one that came. Each is kept as its header and the 64 bytes of signature over it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Equivocation {
+    /// Whose.
+    pub sender: ContactPoint,
+    /// The message that came later.
+    pub one: EnvelopeId,
+    /// Its header and signature.
+    pub one_outside: Vec<u8>,
+    /// The message that it contradicts.
+    pub other: EnvelopeId,
+    /// Its header and signature; `None` when it never came and is only named.
+    pub other_outside: Option<Vec<u8>>,
+    /// When it was seen.
+    pub at: Timestamp,
 }
 
 /// What became of an arrival.

@@ -1,6 +1,8 @@
 //! What a node keeps of messages that it sends. Sealed bytes and wrapped keys only.
 
-use pouch_wire::{ContactPoint, EnvelopeId, Environment, NoticeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, EnvelopeId, Environment, KeyId, NoticeId, Precedence, Timestamp};
+
+use super::node::NewEvent;
 
 /// The next place in the sequence to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,16 @@ pub struct Sequence {
     pub n: u64,
     /// The message before; zeros for the first.
     pub previous: EnvelopeId,
+}
+
+/// Where the messages to one recipient stand that may have come to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// To whom.
+    pub recipient: ContactPoint,
+    /// The newest one: epoch, number, message. `None` when there is none that is confirmed or may still
+    /// come.
+    pub newest: Option<(u64, u64, EnvelopeId)>,
 }
 
 /// A sealed message to send.
@@ -36,10 +48,14 @@ pub struct Outgoing {
     pub not_after: Timestamp,
     /// What the agent keeps to show its own notice again, wrapped.
     pub wrapped: Vec<u8>,
-    /// The notice that it is about.
+    /// The notice that it answers, corrects, withdraws or confirms.
     pub concerns: Option<NoticeId>,
     /// What one recipient's stanza holds, wrapped: with it the sender proves what it sent. May be empty.
     pub secret: Vec<u8>,
+    /// The keys that signed and approved it.
+    pub keys: Vec<KeyId>,
+    /// What is told of it.
+    pub events: Vec<NewEvent>,
 }
 
 /// A message in the outbox.

@@ -82,6 +82,8 @@ async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
         concerns: None,
         secret: Vec::new(),
         wrapped: vec![1],
+        keys: Vec::new(),
+        events: Vec::new(),
     };
     store.enqueue(outgoing).await.unwrap();
     let refusal = NewRefusal {
@@ -93,6 +95,7 @@ async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
         verdict: String::new(),
         stored: vec![2; 10],
         receipt: None,
+        equivocation: None,
         events: Vec::new(),
     };
     store.refuse_in(refusal).await.unwrap();
