@@ -33,3 +33,4 @@ pub use desk::Clock;
 pub use error::AgentError;
 pub use keys::{KeyKeeper, KeyKeeperError, NodeKeys, WitnessKeys};
 pub use run::{Node, run, run_witness};
+pub use sends::Sends;

@@ -177,7 +177,7 @@ impl MirrorKeeper {
             return Ok(());
         };
         let entries = entries?;
-        let Some(tree) = grown(&self.tree, &entries, accepted.size(), accepted.root()) else {
+        let Some(tree) = self.tree.grown(&entries, accepted.size(), accepted.root()) else {
             let words = "a relay's entries of the directory do not belong to its own checkpoint";
             return self.tell(relay, "POUCH-MIR-01", words, desk).await;
         };
@@ -311,17 +311,6 @@ impl MirrorKeeper {
     }
 }
 
-/// The tree with new entries, if it is exactly the one of a checkpoint: an entry that lies beyond it was
-/// seen by no witness, and must not be believed. What came by hand may be ahead of a checkpoint.
-fn grown(tree: &MemoryTree, entries: &[Vec<u8>], size: u64, root: Digest) -> Option<MemoryTree> {
-    let mut grown = tree.clone();
-    for entry in entries {
-        grown.append(LeafHash::of(entry));
-    }
-    let whole = grown.size() == size.max(tree.size()) && grown.root_at(size).ok() == Some(root);
-    whole.then_some(grown)
-}
-
 /// The stored entries must be those of the checkpoint that was accepted: a bit that flipped on the disk
 /// could turn a revocation into nothing.
 fn is_what_was_accepted(tree: &MemoryTree, last: &LastAccepted) -> Result<(), AgentError> {
@@ -410,46 +399,3 @@ const ASK_WITHIN: Duration = Duration::from_secs(15);
 const FETCH_WITHIN: Duration = Duration::from_secs(60);
 /// How often the log is looked at without being told.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entries(from: u8, to: u8) -> Vec<Vec<u8>> {
-        (from..to).map(|n| vec![n]).collect()
-    }
-
-    fn tree(n: u8) -> MemoryTree {
-        let mut tree = MemoryTree::default();
-        for entry in entries(0, n) {
-            tree.append(LeafHash::of(&entry));
-        }
-        tree
-    }
-
-    #[test]
-    fn entries_that_make_the_checkpoint_are_believed() {
-        let grown = grown(&tree(3), &entries(3, 7), 7, tree(7).root()).unwrap();
-        assert_eq!((grown.size(), grown.root()), (7, tree(7).root()));
-    }
-
-    #[test]
-    fn an_entry_beyond_the_checkpoint_is_not_believed() {
-        // The first seven are honest; nobody but the relay has seen the eighth.
-        assert!(grown(&tree(3), &entries(3, 8), 7, tree(7).root()).is_none());
-    }
-
-    #[test]
-    fn too_few_or_other_entries_are_not_believed() {
-        assert!(grown(&tree(3), &entries(3, 6), 7, tree(7).root()).is_none());
-        assert!(grown(&tree(3), &entries(4, 8), 7, tree(7).root()).is_none());
-        assert!(grown(&tree(3), &entries(3, 7), 7, tree(8).root()).is_none());
-    }
-
-    #[test]
-    fn what_came_by_hand_may_be_ahead_of_the_checkpoint() {
-        let ahead = grown(&tree(5), &[], 2, tree(2).root()).unwrap();
-        assert_eq!(ahead.size(), 5);
-        assert!(grown(&tree(5), &entries(5, 6), 2, tree(2).root()).is_none());
-    }
-}

@@ -20,7 +20,7 @@ const AGAIN_MAX: Duration = Duration::from_secs(300);
 
 /// What is under way, and what waits.
 #[derive(Debug, Default)]
-pub(crate) struct Sends {
+pub struct Sends {
     busy: HashMap<(String, EnvelopeId), UnderWay>,
     later: HashMap<(String, EnvelopeId), Instant>,
 }
@@ -34,7 +34,7 @@ struct UnderWay {
 
 impl Sends {
     /// Takes a place for a message; `false` when it is under way, must wait, or all places are taken.
-    pub(crate) fn begin(
+    pub fn begin(
         &mut self,
         relay: &str,
         envelope: EnvelopeId,
@@ -62,35 +62,29 @@ impl Sends {
     }
 
     /// The relay answered for good.
-    pub(crate) fn done(&mut self, relay: &str, envelope: EnvelopeId) {
+    pub fn done(&mut self, relay: &str, envelope: EnvelopeId) {
         self.busy.remove(&(relay.to_owned(), envelope));
     }
 
     /// The relay did not; it is asked again.
-    pub(crate) fn put_off(
-        &mut self,
-        relay: &str,
-        envelope: EnvelopeId,
-        asked: Option<Duration>,
-        now: Instant,
-    ) {
+    pub fn put_off(&mut self, relay: &str, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
         self.done(relay, envelope);
         let wait = asked.map_or(AGAIN, |asked| asked.min(AGAIN_MAX));
         self.later.insert((relay.to_owned(), envelope), now.checked_add(wait).unwrap_or(now));
     }
 
     /// A relay came back, or another came in its place: whatever was put off there may go now.
-    pub(crate) fn is_back(&mut self, relay: &str) {
+    pub fn is_back(&mut self, relay: &str) {
         self.later.retain(|(to, _), _| to != relay);
     }
 
     /// Forgets what waits and is due: it is asked for again, or expired.
-    pub(crate) fn forget_due(&mut self, now: Instant) {
+    pub fn forget_due(&mut self, now: Instant) {
         self.later.retain(|_, due| *due > now);
     }
 
     /// When something that waits is due.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    pub fn next_due(&self) -> Option<Instant> {
         self.later.values().min().copied()
     }
 }
