@@ -15,6 +15,7 @@ mod signed;
 use std::collections::BTreeSet;
 
 use pouch_crypto::sha256;
+use pouch_tlog::LeafHash;
 use pouch_wire::{Canonical as _, Digest, Environment, ExerciseId, Member, Timestamp};
 
 pub(crate) use network::{NetworkRules, log_services, quorum, services, thresholds};
@@ -78,6 +79,7 @@ impl Directory {
             Err(refused) => Outcome::NoEffect(refused),
         };
         self.size = index.saturating_add(1);
+        self.tree.append(LeafHash::of(entry));
         outcome
     }
 

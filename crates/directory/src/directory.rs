@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pouch_crypto::{Context, Domain, sha256};
+use pouch_tlog::{LeafHash, MemoryTree};
 use pouch_wire::{Canonical as _, Digest, Environment, KeyId, NetworkId};
 
 use crate::apply::{NetworkRules, Outcome, log_services, quorum, services, thresholds};
@@ -22,6 +23,8 @@ pub struct Directory {
     charter: Arc<Charter>,
     pub(crate) founding: Network,
     pub(crate) size: u64,
+    /// The tree of the log that was folded.
+    pub(crate) tree: MemoryTree,
     pub(crate) state: State,
 }
 
@@ -50,11 +53,14 @@ impl Directory {
             policies: policies(&charter.directory_log, &charter.relays, &charter.witnesses, charter.quorum)
                 .map_err(Refused::Names)?,
         };
+        // A charter that is too large for an entry stands in no log.
+        let entry = signed.to_bytes().unwrap_or_default();
         let mut directory = Self {
             network: NetworkId(sha256(&signed.charter)),
             charter: Arc::new(charter),
             founding,
             size: 1,
+            tree: [LeafHash::of(&entry)].into_iter().collect(),
             state: State::default(),
         };
         directory.begin();
@@ -95,6 +101,12 @@ impl Directory {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The root of the log's first `size` entries; `None` when fewer were folded.
+    #[must_use]
+    pub fn root_at(&self, size: u64) -> Option<Digest> {
+        self.tree.root_at(size).ok()
     }
 
     /// The context of signatures in an environment of this network.

@@ -6,6 +6,7 @@
 mod drafts;
 mod events;
 mod find;
+mod gossip;
 mod inbox;
 mod ladder;
 mod mirror;
@@ -74,6 +75,15 @@ CREATE INDEX inbox_amends ON inbox (concerns, arrived_at) WHERE amends = 1 AND c
 ALTER TABLE event ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0;
 UPDATE event SET alarm = 1 WHERE detail LIKE '%\"kind\":\"alarm\"%';
 CREATE INDEX event_alarm ON event (number) WHERE alarm = 1;
+", "
+CREATE TABLE cited (office TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, signed BLOB NOT NULL,
+    at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE contradiction (number INTEGER PRIMARY KEY AUTOINCREMENT, office TEXT NOT NULL, size INTEGER NOT NULL,
+    root BLOB NOT NULL, signed BLOB NOT NULL, at INTEGER NOT NULL, ours BLOB NOT NULL, note BLOB NOT NULL,
+    agreed INTEGER NOT NULL, settled_at INTEGER) STRICT;
+CREATE INDEX contradiction_office ON contradiction (office);
+CREATE TABLE promise (idx INTEGER NOT NULL, relay TEXT NOT NULL, statement BLOB NOT NULL, at INTEGER NOT NULL,
+    broken_at INTEGER, kept INTEGER NOT NULL DEFAULT 0, UNIQUE (idx, statement)) STRICT;
 "],
 };
 

@@ -4,6 +4,7 @@
 //! `crate::conformance` (feature `conformance`): what is answered is on durable storage, and a restart forgets nothing.
 
 mod agent;
+mod gossip;
 mod relay;
 
 use std::future::Future;
@@ -11,6 +12,7 @@ use std::future::Future;
 use pouch_wire::Digest;
 
 pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys};
+pub use gossip::{Gossip, Promises};
 pub use relay::{Checkpoints, DirectoryLog, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;

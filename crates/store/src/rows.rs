@@ -4,11 +4,13 @@
 //! comes from outside.
 
 mod arrival;
+mod gossip;
 mod node;
 mod outgoing;
 mod relayed;
 
 pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Standing};
+pub use gossip::{CitedRow, ContradictionRow, NewContradiction, PromiseRow};
 pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow};
 pub use outgoing::{
     Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,

@@ -7,6 +7,7 @@ mod accept;
 mod checkpoint;
 mod cosignature;
 mod hashes;
+mod hearsay;
 mod key_name;
 mod memory_tree;
 mod note;
@@ -28,6 +29,7 @@ pub use hashes::{
     EntryReader, HashReader, TileHashError, TileReader, TiledHashes, Unprovable, consistency, inclusion,
     root_at,
 };
+pub use hearsay::{Citation, Compared, Heard, Hearsay, Overdue};
 pub use key_name::{BadKeyName, KeyName, NoteKeyId};
 pub use memory_tree::{MemoryTree, NoSuchHash};
 pub use note::{Note, NoteError, NoteSignature};

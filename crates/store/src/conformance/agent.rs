@@ -4,7 +4,8 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, WitnessMemory,
+    Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises,
+    WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
@@ -14,12 +15,34 @@ use crate::rows::{
 
 /// Everything that a node keeps.
 pub trait AgentContracts:
-    Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + WitnessMemory
+    Outbox
+    + Ladder
+    + Inbox
+    + Lookup
+    + Prekeys
+    + Mirror
+    + Gossip
+    + Promises
+    + Drafts
+    + EventLog
+    + Numbers
+    + WitnessMemory
 {
 }
 
-impl<S: Outbox + Ladder + Inbox + Lookup + Prekeys + Mirror + Drafts + EventLog + Numbers + WitnessMemory>
-    AgentContracts for S
+impl<S> AgentContracts for S where
+    S: Outbox
+        + Ladder
+        + Inbox
+        + Lookup
+        + Prekeys
+        + Mirror
+        + Gossip
+        + Promises
+        + Drafts
+        + EventLog
+        + Numbers
+        + WitnessMemory
 {
 }
 
@@ -106,6 +129,7 @@ where
     what_is_expunged_stays_known(&fresh()).await;
     people_find_by_number_and_beginning(&fresh()).await;
     the_mirror_only_grows(&fresh()).await;
+    super::gossip::all(&fresh).await;
     a_prekey_is_gone_when_it_is_destroyed(&fresh()).await;
     numbers_rise_per_list_and_year(&fresh()).await;
     a_restart_forgets_nothing(&fresh()).await;
