@@ -2,7 +2,7 @@
 
 use pouch_crypto::{Signature, sha256};
 use pouch_envelope::{
-    AcceptedReceipt, Arrived, Header, Malformed, MessageLeaf, SealedHead, SignatureRecord, SignedReceipt,
+    AcceptedReceipt, Arrived, Beacon, BeaconLeaf, Header, Malformed, MessageLeaf, SealedHead, SignatureRecord, SignedReceipt,
     Stanza,
 };
 use pouch_wire::Fixed;
@@ -20,6 +20,8 @@ pub fn envelope_decode(data: &[u8]) {
     canonical::<AcceptedReceipt>(data);
     canonical::<SignedReceipt>(data);
     canonical::<MessageLeaf>(data);
+    canonical::<Beacon>(data);
+    canonical::<BeaconLeaf>(data);
     if let Some(record) = canonical::<SignatureRecord>(data) {
         assert_eq!(record.leaf().envelope, Header::id_of(&record.header));
     }

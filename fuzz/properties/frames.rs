@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use pouch_envelope::{Arrived, SealedHead};
+use pouch_envelope::{Arrived, Beacon, SealedHead};
 use pouch_tlog::{AddCheckpoint, Note, NoteSignature, ProofFile};
 use pouch_wire::session as s;
 use pouch_wire::{Blob, Canonical as _, Frame, FrameError, FrameKind, FrameReader, Message};
@@ -97,6 +97,13 @@ pub fn session_messages(data: &[u8]) {
     body::<s::Publish>(&frame);
     body::<s::Published>(&frame);
     body::<s::ReadConsistency>(&frame);
+    body::<s::BeaconKept>(&frame);
+    if let Some(beacon) = body::<s::Beacon>(&frame) {
+        canonical::<Beacon>(&beacon.beacon);
+    }
+    if let Some(beacon) = body::<s::BeaconFor>(&frame) {
+        canonical::<Beacon>(&beacon.beacon);
+    }
     if let Some(submit) = body::<s::Submit>(&frame) {
         let header = submit.header.clone();
         if let Ok(head) = SealedHead::from_submit(submit) {

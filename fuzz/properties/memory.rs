@@ -35,6 +35,8 @@ pub fn codec_memory(data: &[u8]) {
     within::<s::Cosign>(data);
     within::<s::Cosigned>(data);
     within::<s::Consistency>(data);
+    within::<s::Beacon>(data);
+    within::<s::BeaconFor>(data);
     measured("arrival", data, || drop(Arrived::from_bytes(data)));
 }
 

@@ -4,6 +4,7 @@
 
 mod admitted;
 mod arrived;
+mod beacon;
 mod header;
 mod malformed;
 mod receipt;
@@ -14,6 +15,7 @@ mod sender;
 
 pub use admitted::{Admitted, AdmittedHead, Parts};
 pub use arrived::Arrived;
+pub use beacon::{AdmittedBeacon, Beacon, BeaconFacts, BeaconLeaf, BeaconRefused, HeardBeacon, Place};
 pub use header::{Addressee, Header, Stanza};
 pub use malformed::Malformed;
 pub use receipt::{AcceptedReceipt, MessageLeaf, ReceiptRefused, SignedReceipt};

@@ -7,9 +7,10 @@ use pouch_envelope::{AdmittedHead, MessageLeaf, Refusal, SealedHead};
 use pouch_net::{Stream, StreamError, refusal};
 use pouch_store::{Mailboxes as _, MessageLog as _, NewMessage, StoreError, Usage};
 use pouch_wire::session::{Accepted, Refused, Submit};
-use pouch_wire::{Blob, Canonical as _, ContactPoint, limits};
+use pouch_wire::{Blob, Canonical as _, ContactPoint, EnvelopeId, Timestamp, limits};
 use tracing::{info, warn};
 
+use crate::conduct::Accepting;
 use crate::quota::Ticket;
 use crate::run::Desk;
 use crate::session::Peer;
@@ -39,6 +40,12 @@ pub(crate) async fn submit(
         Err(refused) => return refuse(stream, refused).await,
     };
     let payload = stream.recv_payload(head.header().payload_len, as_u64(limits::PAYLOAD_BYTES)).await?;
+    if desk.conduct.accepts(peer, head.header()) == Accepting::Promise {
+        return match promise(head, payload, desk).await {
+            Ok(accepted) => stream.answer(&accepted).await,
+            Err(refused) => refuse(stream, refused).await,
+        };
+    }
     match commit(head, payload, homed.clone(), desk).await {
         Ok(accepted) => {
             desk.switchboard.arrived(homed).await;
@@ -135,11 +142,22 @@ async fn commit(
         accepted_at,
     };
     let done = desk.store.accept(stored_message).await.map_err(|error| stored(&error))?;
+    receipt(envelope, done.index, done.accepted_at, desk)
+}
+
+fn receipt(envelope: EnvelopeId, index: u64, at: Timestamp, desk: &Desk) -> Result<Accepted, Refused> {
     let receipt = desk
-        .receipt(envelope, done.index, done.accepted_at)
+        .receipt(envelope, index, at)
         .and_then(|bytes| Blob::new(bytes).map_err(|_| "receipt too large"))
         .map_err(|error| refusal("POUCH-STO-90", &error, None))?;
     Ok(Accepted { receipt })
+}
+
+/// The receipt of a relay that breaks its word: the message is not kept, and the log will not have it.
+async fn promise(head: AdmittedHead, payload: Vec<u8>, desk: &Desk) -> Result<Accepted, Refused> {
+    let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
+    let index = desk.store.leaf_count().await.map_err(|error| stored(&error))?;
+    receipt(message.id(), index, (desk.clock)(), desk)
 }
 
 fn stored(error: &StoreError) -> Refused {

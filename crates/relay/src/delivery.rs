@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_net::{CloseCode, RequestError, Session};
-use pouch_store::{Mailboxes as _, Pending};
+use pouch_store::{Mailboxes as _, Pending, StoreError};
 use pouch_wire::session::{Deliver, Taken};
 use pouch_wire::{Blob, ContactPoint, EnvelopeId, Fixed, Precedence};
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::conduct::{Handing, Keeping};
 use crate::run::Desk;
 
 /// Messages under way to one recipient at a time. A flash has places of its own: it does not wait for
@@ -46,6 +47,14 @@ pub(crate) async fn deliver(
                 return;
             }
         };
+        let waiting = match handed_over(waiting, &mut turns, &recipient, &desk).await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                warn!(code = error.code(), "mailbox not read");
+                session.close(CloseCode::Done, "the mailbox cannot be read");
+                return;
+            }
+        };
         for next in turns.choose(waiting, Instant::now()) {
             under_way.spawn(hand_over(next, recipient.clone(), session.clone(), desk.clone()));
         }
@@ -65,6 +74,28 @@ pub(crate) async fn deliver(
             }
         }
     }
+}
+
+/// What of the waiting messages is handed over at all.
+async fn handed_over(
+    waiting: Vec<Pending>,
+    turns: &mut Turns,
+    recipient: &ContactPoint,
+    desk: &Desk,
+) -> Result<Vec<Pending>, StoreError> {
+    let now = Instant::now();
+    let mut going = Vec::with_capacity(waiting.len());
+    for message in waiting {
+        if !turns.could_come(message.envelope, now) {
+            continue;
+        }
+        match desk.conduct.hands_over(recipient, &message) {
+            Handing::Now => going.push(message),
+            Handing::Hold(wait) => turns.hold(message.envelope, wait, now),
+            Handing::Drop => desk.store.taken(message.envelope, recipient).await?,
+        }
+    }
+    Ok(going)
 }
 
 async fn until(at: Option<Instant>) {
@@ -94,6 +125,17 @@ impl Turns {
     fn window(&self) -> u32 {
         let passed = self.busy.len().saturating_add(self.later.len());
         u32::try_from(WINDOW.saturating_add(passed)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a message neither is under way nor waits to be tried again.
+    fn could_come(&self, envelope: EnvelopeId, now: Instant) -> bool {
+        !self.busy.contains_key(&envelope) && self.later.get(&envelope).is_none_or(|later| later.due <= now)
+    }
+
+    /// It waits, and counts as not yet tried.
+    fn hold(&mut self, envelope: EnvelopeId, wait: Duration, now: Instant) {
+        let due = now.checked_add(wait).unwrap_or(now);
+        self.later.insert(envelope, Later { due, waited: Duration::ZERO });
     }
 
     /// Takes what may go now out of what waits, in its order.
@@ -201,7 +243,9 @@ async fn attempt(
     if taken.envelope != envelope {
         return Err("POUCH-RLY-23".into());
     }
-    desk.store.taken(envelope, recipient).await.map_err(|error| error.code())?;
+    if desk.conduct.forgets(recipient, message) == Keeping::Forget {
+        desk.store.taken(envelope, recipient).await.map_err(|error| error.code())?;
+    }
     debug!(envelope = %envelope.short(), "taken");
     Ok(())
 }

@@ -12,6 +12,7 @@
 
 mod accept;
 mod budget;
+mod conduct;
 mod config;
 mod cosigning;
 mod delivery;
@@ -25,6 +26,8 @@ mod sequencer;
 mod session;
 mod switchboard;
 
+pub use conduct::{Accepting, Conduct, Entering, Given, Handing, Honest, Keeping};
 pub use config::RelayConfig;
 pub use keys::{LogKeyPair, RelayKeys};
-pub use run::{Clock, RelayError, run};
+pub use run::{Clock, Relay, RelayError, run};
+pub use session::Peer;

@@ -2,11 +2,15 @@
 
 use pouch_net::{Stream, StreamError, refusal};
 use pouch_store::{DirectoryLog as _, MessageLog as _, StoreError};
-use pouch_wire::session::{Consistency, LogEntries, LogName, Proof, ReadConsistency, ReadLog, ReadProof};
-use pouch_wire::{Blob, List, limits};
+use pouch_wire::session::{
+    Consistency, LogEntries, LogName, Proof, ReadConsistency, ReadLog, ReadProof, Refused,
+};
+use pouch_wire::{Blob, List, Message, limits};
 
+use crate::conduct::Given;
 use crate::keeper::{Keeper, NoProof};
 use crate::run::Desk;
+use crate::session::Peer;
 
 fn keeper(desk: &Desk, log: LogName) -> &Keeper {
     match log {
@@ -15,22 +19,26 @@ fn keeper(desk: &Desk, log: LogName) -> &Keeper {
     }
 }
 
-/// Entries that lie in the published checkpoint, and that checkpoint.
-pub(crate) async fn entries(stream: Stream, read: &ReadLog, desk: &Desk) -> Result<(), StreamError> {
-    let Some(published) = keeper(desk, read.log).published().borrow().clone() else {
-        return stream.refuse(&refusal(NoProof::Nothing.code(), &NoProof::Nothing, Some(SOON))).await;
-    };
+/// Answers with entries that lie in the published checkpoint, and that checkpoint.
+pub(crate) async fn entries(
+    stream: Stream,
+    read: &ReadLog,
+    peer: &Peer,
+    desk: &Desk,
+) -> Result<(), StreamError> {
+    let honest = given(read_entries(read, desk).await);
+    give(stream, desk.conduct.entries(peer, read, honest)).await
+}
+
+async fn read_entries(read: &ReadLog, desk: &Desk) -> Result<LogEntries, Refused> {
+    let published = keeper(desk, read.log).published().borrow().clone();
+    let published = published.ok_or_else(|| no_proof(NoProof::Nothing))?;
     let limit = u32::try_from(limits::LOG_ENTRIES).unwrap_or(u32::MAX);
     let left = u32::try_from(published.size.saturating_sub(read.from)).unwrap_or(u32::MAX);
     let count = read.count.min(limit).min(left);
-    let found = match stored(desk, read, count).await {
-        Ok(found) => found,
-        Err(error) => return stream.refuse(&refusal(error.code(), &error, None)).await,
-    };
-    match answer(&published.note.to_bytes(), found) {
-        Some(answer) => stream.answer(&answer).await,
-        None => stream.refuse(&refusal("POUCH-RLY-13", &"the answer does not fit", None)).await,
-    }
+    let found = stored(desk, read, count).await.map_err(|error| refusal(error.code(), &error, None))?;
+    fitting(&published.note.to_bytes(), found)
+        .ok_or_else(|| refusal("POUCH-RLY-13", &"the answer does not fit", None))
 }
 
 async fn stored(desk: &Desk, read: &ReadLog, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -44,7 +52,7 @@ async fn stored(desk: &Desk, read: &ReadLog, count: u32) -> Result<Vec<Vec<u8>>,
 }
 
 /// As many entries as one answer holds.
-fn answer(note: &[u8], found: Vec<Vec<u8>>) -> Option<LogEntries> {
+fn fitting(note: &[u8], found: Vec<Vec<u8>>) -> Option<LogEntries> {
     let mut room = limits::LOG_ANSWER_BYTES.saturating_sub(note.len()).saturating_sub(1024);
     let mut entries = Vec::new();
     for entry in found {
@@ -58,34 +66,67 @@ fn answer(note: &[u8], found: Vec<Vec<u8>>) -> Option<LogEntries> {
     Some(LogEntries { checkpoint: Blob::new(note).ok()?, entries: List::new(entries).ok()? })
 }
 
-/// The tlog-proof of one entry.
-pub(crate) async fn proof(stream: Stream, read: &ReadProof, desk: &Desk) -> Result<(), StreamError> {
-    match keeper(desk, read.log).inclusion(read.index).await {
-        Ok(text) => match Blob::new(text.into_bytes()) {
-            Ok(tlog_proof) => stream.answer(&Proof { tlog_proof }).await,
-            Err(error) => stream.refuse(&refusal("POUCH-RLY-13", &error, None)).await,
-        },
-        Err(none) => {
-            let again = (none != NoProof::Impossible).then_some(SOON);
-            stream.refuse(&refusal(none.code(), &none, again)).await
-        }
-    }
+/// Answers with the tlog-proof of one entry.
+pub(crate) async fn proof(
+    stream: Stream,
+    read: &ReadProof,
+    peer: &Peer,
+    desk: &Desk,
+) -> Result<(), StreamError> {
+    let honest = given(read_proof(read, desk).await);
+    give(stream, desk.conduct.proof(peer, read, honest)).await
 }
 
-/// The proof that the published checkpoint extends an earlier size.
+async fn read_proof(read: &ReadProof, desk: &Desk) -> Result<Proof, Refused> {
+    let text = keeper(desk, read.log).inclusion(read.index).await.map_err(no_proof)?;
+    let tlog_proof = Blob::new(text.into_bytes()).map_err(|error| refusal("POUCH-RLY-13", &error, None))?;
+    Ok(Proof { tlog_proof })
+}
+
+/// Answers with the proof that the published checkpoint extends an earlier size.
 pub(crate) async fn consistency(
     stream: Stream,
     read: &ReadConsistency,
+    peer: &Peer,
     desk: &Desk,
 ) -> Result<(), StreamError> {
+    let honest = given(read_consistency(read, desk).await);
+    give(stream, desk.conduct.consistency(peer, read, honest)).await
+}
+
+async fn read_consistency(read: &ReadConsistency, desk: &Desk) -> Result<Consistency, Refused> {
     let answered = keeper(desk, read.log).consistency(read.from).await;
-    let (published, hashes) = match answered {
-        Ok(answered) => answered,
-        Err(none) => return stream.refuse(&refusal(none.code(), &none, Some(SOON))).await,
-    };
+    let (published, hashes) = answered.map_err(|none| refusal(none.code(), &none, Some(SOON)))?;
     match (Blob::new(published.note.to_bytes()), List::new(hashes)) {
-        (Ok(checkpoint), Ok(proof)) => stream.answer(&Consistency { checkpoint, proof }).await,
-        _ => stream.refuse(&refusal("POUCH-RLY-13", &"the answer does not fit", None)).await,
+        (Ok(checkpoint), Ok(proof)) => Ok(Consistency { checkpoint, proof }),
+        _ => Err(refusal("POUCH-RLY-13", &"the answer does not fit", None)),
+    }
+}
+
+fn no_proof(none: NoProof) -> Refused {
+    let again = (none != NoProof::Impossible).then_some(SOON);
+    refusal(none.code(), &none, again)
+}
+
+fn given<A>(answer: Result<A, Refused>) -> Given<A> {
+    match answer {
+        Ok(answer) => Given::Answer(answer),
+        Err(refused) => Given::Refuse(refused),
+    }
+}
+
+async fn give<A: Message>(stream: Stream, given: Given<A>) -> Result<(), StreamError> {
+    match given {
+        Given::Answer(answer) => stream.answer(&answer).await,
+        Given::Refuse(refused) => stream.refuse(&refused).await,
+        Given::Late(answer, by) => {
+            tokio::time::sleep(by).await;
+            stream.answer(&answer).await
+        }
+        Given::Nothing => {
+            stream.session().closed().await;
+            Ok(())
+        }
     }
 }
 

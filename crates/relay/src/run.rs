@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::conduct::Conduct;
 use crate::config::RelayConfig;
 use crate::keeper::{self, Keeper, KeeperParts};
 use crate::keys::RelayKeys;
@@ -92,6 +93,7 @@ pub(crate) struct Desk {
     pub(crate) switchboard: Switchboard,
     pub(crate) quota: Quota,
     pub(crate) on_its_way: OnItsWay,
+    pub(crate) conduct: Arc<dyn Conduct>,
     receipts: SigningKey,
     context: Context,
 }
@@ -121,18 +123,27 @@ impl Authorise for Known {
     }
 }
 
+/// What a relay is started with.
+#[derive(Debug)]
+pub struct Relay {
+    /// Its configuration.
+    pub config: RelayConfig,
+    /// Its keys.
+    pub keys: RelayKeys,
+    /// The charter that came by hand.
+    pub charter: CharterFile,
+    /// Reads the clock.
+    pub clock: Clock,
+    /// What it does with what it hands on: [`crate::Honest`].
+    pub conduct: Arc<dyn Conduct>,
+}
+
 /// Runs a relay until `shutdown`; calls `ready` when it serves.
 ///
 /// # Errors
 /// When it cannot start, or storage fails.
-pub async fn run(
-    config: RelayConfig,
-    keys: RelayKeys,
-    charter: CharterFile,
-    clock: Clock,
-    ready: impl FnOnce(),
-    shutdown: CancellationToken,
-) -> Result<(), RelayError> {
+pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken) -> Result<(), RelayError> {
+    let Relay { config, keys, charter, clock, conduct } = relay;
     let store = RelayStore::open(&config.data.join("relay.sqlite"))?;
     let directory = sequencer::replay(&charter, &store).await?;
     check_named(&config, &keys, &directory)?;
@@ -170,8 +181,15 @@ pub async fn run(
     let message_parts = parts(LogName::Messages, message_origin, keys.message_log)?;
     let (directory_log, directory_task) = keeper::start(directory_parts, shutdown.clone()).await?;
     let (message_log, message_task) = keeper::start(message_parts, shutdown.clone()).await?;
-    let sequencer =
-        Sequencer::start(directory, snapshots, store.clone(), directory_log.clone(), clock, shutdown.clone());
+    let sequencer = Sequencer::start(
+        directory,
+        snapshots,
+        store.clone(),
+        directory_log.clone(),
+        clock,
+        conduct.clone(),
+        shutdown.clone(),
+    );
     let authorise = Arc::new(Known(snapshot.clone()));
     let listener = Listener::bind(config.listen, &identity, authorise, &secrets, Limits::default())?;
     let desk = Arc::new(Desk {
@@ -185,11 +203,23 @@ pub async fn run(
         switchboard,
         quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
         on_its_way: OnItsWay::default(),
+        conduct,
         receipts: keys.receipts,
         context,
     });
     info!(address = %listener.local_addr(), "serving");
     ready();
+    until_over(listener, desk, shutdown, directory_task, message_task).await
+}
+
+/// Serves, and comes down in order.
+async fn until_over(
+    listener: Listener,
+    desk: Arc<Desk>,
+    shutdown: CancellationToken,
+    directory_task: KeeperTask,
+    message_task: KeeperTask,
+) -> Result<(), RelayError> {
     let failed = serve(&listener, &desk, &shutdown, directory_task, message_task).await;
     shutdown.cancel();
     if let Err(error) = listener.shutdown(Duration::from_secs(3)).await {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::budget::Budget;
+use crate::conduct::{Conduct, Entering};
 use crate::keeper::Keeper;
 use crate::run::{Clock, RelayError};
 use crate::session::Peer;
@@ -30,6 +31,7 @@ pub(crate) struct Sequencer {
     snapshots: watch::Receiver<Arc<Directory>>,
     budget: Arc<Budget>,
     clock: Clock,
+    conduct: Arc<dyn Conduct>,
 }
 
 impl Sequencer {
@@ -40,10 +42,11 @@ impl Sequencer {
         store: RelayStore,
         log: Keeper,
         clock: Clock,
+        conduct: Arc<dyn Conduct>,
         shutdown: CancellationToken,
     ) -> Self {
         let (tx, rx) = mpsc::channel(64);
-        let reached = Self { tx, snapshots: snapshots.subscribe(), budget: Arc::default(), clock };
+        let reached = Self { tx, snapshots: snapshots.subscribe(), budget: Arc::default(), clock, conduct };
         let owner = Owner { directory, snapshots, store, log, clock };
         tokio::spawn(owner.serve(rx, shutdown));
         reached
@@ -52,6 +55,10 @@ impl Sequencer {
     /// Puts a statement into the log, when it would have an effect; its index.
     pub(crate) async fn publish(&self, peer: &Peer, statement: Vec<u8>) -> Result<u64, Refused> {
         self.judge(peer, &statement)?;
+        let next = self.snapshots.borrow().size();
+        if let Entering::Promise(index) = self.conduct.enters(peer, &statement, next) {
+            return Ok(index);
+        }
         let (tx, rx) = oneshot::channel();
         let gone =
             || refusal("POUCH-RLY-22", &"the relay is stopping", Some(core::time::Duration::from_secs(5)));

@@ -15,8 +15,11 @@ use crate::{accept, delivery, reading};
 
 /// Whose session it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Peer {
+#[non_exhaustive]
+pub enum Peer {
+    /// A node of this contact point.
     ContactPoint(ContactPoint),
+    /// The witness of this name.
     Witness(String),
 }
 
@@ -102,15 +105,15 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadLog => match frame.read() {
-            Ok(read) => reading::entries(stream, &read, &desk).await,
+            Ok(read) => reading::entries(stream, &read, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadProof => match frame.read() {
-            Ok(read) => reading::proof(stream, &read, &desk).await,
+            Ok(read) => reading::proof(stream, &read, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         FrameKind::ReadConsistency => match frame.read() {
-            Ok(read) => reading::consistency(stream, &read, &desk).await,
+            Ok(read) => reading::consistency(stream, &read, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
         },
         _ => stream.refuse(&refusal("POUCH-RLY-21", &"no request begins with this frame", None)).await,
@@ -150,7 +153,8 @@ async fn attached(
     };
     let mut published = desk.directory_log.published();
     let directory_size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
-    stream.send_message(&Attached { now: (desk.clock)(), directory_size }).await?;
+    let welcome = Attached { now: (desk.clock)(), directory_size };
+    stream.send_message(&desk.conduct.welcomes(peer, welcome)).await?;
     if let Peer::ContactPoint(owner) = peer {
         tokio::spawn(delivery::deliver(owner.clone(), session.clone(), wake, desk.clone(), shutdown.clone()));
     }
@@ -163,7 +167,10 @@ async fn attached(
             _ = refresh.tick() => {}
         }
         let size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
-        stream.send_message(&Changed { log: LogName::Directory, size, now: (desk.clock)() }).await?;
+        let changed = Changed { log: LogName::Directory, size, now: (desk.clock)() };
+        if let Some(told) = desk.conduct.tells(peer, changed) {
+            stream.send_message(&told).await?;
+        }
     }
     Ok(())
 }

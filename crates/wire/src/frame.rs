@@ -48,11 +48,17 @@ pub enum FrameKind {
     ReadConsistency = 18,
     /// [`crate::session::Consistency`].
     Consistency = 19,
+    /// [`crate::session::Beacon`].
+    Beacon = 20,
+    /// [`crate::session::BeaconKept`].
+    BeaconKept = 21,
+    /// [`crate::session::BeaconFor`].
+    BeaconFor = 22,
 }
 
 impl FrameKind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Chunk,
         Self::Submit,
         Self::Accepted,
@@ -72,6 +78,9 @@ impl FrameKind {
         Self::Cosigned,
         Self::ReadConsistency,
         Self::Consistency,
+        Self::Beacon,
+        Self::BeaconKept,
+        Self::BeaconFor,
     ];
 
     /// The kind of a number.
@@ -94,10 +103,14 @@ impl FrameKind {
             Self::Submit | Self::Deliver => limits::HEAD_BYTES,
             Self::Accepted | Self::Proof => limits::CHECKPOINT_BYTES,
             Self::Refused | Self::Taken | Self::Attach | Self::Attached | Self::Changed => 2048,
-            Self::ReadLog | Self::ReadProof | Self::Published | Self::ReadConsistency => 256,
+            Self::ReadLog | Self::ReadProof | Self::Published | Self::ReadConsistency | Self::BeaconKept => {
+                256
+            }
             Self::LogEntries => limits::LOG_ANSWER_BYTES,
             Self::Publish => limits::STATEMENT_BYTES + 64,
             Self::Cosign | Self::Cosigned | Self::Consistency => limits::CHECKPOINT_BYTES + 4096,
+            Self::Beacon => limits::BEACON_BYTES + limits::BEACON_PEERS * 104 + 128,
+            Self::BeaconFor => limits::BEACON_BYTES + limits::PROOF_HASHES * 32 + 256,
         }
     }
 }
@@ -307,7 +320,7 @@ mod tests {
             assert_eq!(FrameKind::from_number(kind.number()), Some(kind));
         }
         assert_eq!(FrameKind::from_number(0), None);
-        assert_eq!(FrameKind::from_number(20), None);
+        assert_eq!(FrameKind::from_number(0xee), None);
     }
 
     #[test]

@@ -65,3 +65,9 @@ pub const POLICY_ENTRIES: usize = 65;
 pub const POLICY_BYTES: usize = 1024 * 1024;
 /// How long messages under way may carry a signature of a key that was rotated out (not revoked).
 pub const SUPERSEDED_GRACE_MS: u64 = 24 * 3600 * 1000;
+/// Largest beacon, without its leaves and signature.
+pub const BEACON_BYTES: usize = 512;
+/// Most contact points that one beacon speaks to.
+pub const BEACON_PEERS: usize = 1024;
+/// How far apart a node's beacons are, at least and at most.
+pub const BEACON_EVERY_S: core::ops::RangeInclusive<u16> = 10..=60;

@@ -9,7 +9,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::frame::Message;
-use crate::{Blob, Digest, EnvelopeId, Fixed, FrameKind, List, Text, Timestamp, canonical, limits};
+use crate::{
+    Blob, ContactPoint, Digest, EnvelopeId, Fixed, FrameKind, List, Set, Text, Timestamp, canonical, limits,
+};
 
 macro_rules! message {
     ($type:ident, $name:literal) => {
@@ -220,3 +222,53 @@ pub struct Consistency {
     pub proof: List<Digest, { limits::PROOF_HASHES }>,
 }
 message!(Consistency, "consistency");
+
+/// An entry of a beacon's tree: a peer and its leaf, for that peer alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PeerLeaf {
+    /// Whose.
+    pub peer: ContactPoint,
+    /// Random, of this entry alone: its neighbours in the tree learn nothing of it.
+    pub salt: Digest,
+    /// Tells the peer, and nobody else, where the sender's messages to it stand.
+    pub leaf: Digest,
+}
+canonical!(PeerLeaf, "peer leaf", 128);
+
+/// The sender's newest beacon, with everybody's leaf: the relay hands each peer its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beacon {
+    /// The beacon's canonical bytes.
+    pub beacon: Blob<{ limits::BEACON_BYTES }>,
+    /// The sender's signature over them (domain `beacon`).
+    pub signature: Fixed<64>,
+    /// The leaves, in the order of the tree.
+    pub peers: Set<PeerLeaf, { limits::BEACON_PEERS }>,
+}
+message!(Beacon, "beacon-frame");
+
+/// The relay keeps the beacon, and none before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeaconKept {
+    /// The beacon's time.
+    pub at: Timestamp,
+}
+message!(BeaconKept, "beacon-kept");
+
+/// Another's newest beacon, with the reader's own leaf. Sent on the [`Attach`] stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeaconFor {
+    /// The beacon's canonical bytes.
+    pub beacon: Blob<{ limits::BEACON_BYTES }>,
+    /// Its sender's signature over them.
+    pub signature: Fixed<64>,
+    /// The place of the reader's entry in the tree.
+    pub position: u64,
+    /// Its salt.
+    pub salt: Digest,
+    /// Its leaf.
+    pub leaf: Digest,
+    /// From the entry to the root.
+    pub path: List<Digest, { limits::PROOF_HASHES }>,
+}
+message!(BeaconFor, "beacon-for");

@@ -3,10 +3,11 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use pouch_agent::{KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessKeys};
 use pouch_crypto::SigningKey;
-use pouch_relay::{LogKeyPair, RelayKeys};
+use pouch_relay::{Honest, LogKeyPair, Relay, RelayKeys};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -92,7 +93,8 @@ pub(crate) async fn relay(global: &Global, out: &Output) -> Result<(), Problem> 
         out.say(&serves);
         ready("relay");
     };
-    pouch_relay::run(config, keys, charter, clock::now, ready, shutdown).await.map_err(|error| {
+    let relay = Relay { config, keys, charter, clock: clock::now, conduct: Arc::new(Honest) };
+    pouch_relay::run(relay, ready, shutdown).await.map_err(|error| {
         let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
         Problem::new(exit, error.code(), error.to_string())
     })

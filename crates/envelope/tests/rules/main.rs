@@ -14,6 +14,7 @@
 
 mod admission;
 mod arrival;
+mod beacons;
 mod message;
 mod receipts;
 mod records;

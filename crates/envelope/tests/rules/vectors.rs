@@ -3,9 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use pouch_envelope::{AcceptedReceipt, Arrived, Header, MessageLeaf, SignatureRecord, SignedReceipt, Stanza};
+use pouch_envelope::{
+    AcceptedReceipt, Arrived, Beacon, BeaconLeaf, Header, MessageLeaf, Place, SignatureRecord, SignedReceipt,
+    Stanza,
+};
+use pouch_wire::session::BeaconFor;
 use pouch_wire::{Blob, Canonical, DecodeError};
 
+use crate::beacons;
 use crate::message::{drill, honest};
 use crate::vectors_file::held;
 use crate::world::{World, later, point};
@@ -34,8 +39,19 @@ fn accepted() -> BTreeMap<String, Vec<u8>> {
         ("message-leaf", leaf.to_bytes().unwrap()),
         ("stored-arrival", arrived.to_bytes().unwrap()),
         ("signature-record", record.to_bytes().unwrap()),
+        ("beacon", beacons::honest(&world).beacon.to_vec()),
+        ("beacon-signature", beacons::honest(&world).signature.0.to_vec()),
+        ("beacon-frame", beacons::honest(&world).to_bytes().unwrap()),
+        ("beacon-for-a-peer", beacons::for_peer(&world, "MD/technical").to_bytes().unwrap()),
+        ("beacon-leaf", own_leaf(beacons::place(7))),
+        ("beacon-leaf_nothing-sent", own_leaf(Place::NOTHING)),
     ];
     files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect()
+}
+
+fn own_leaf(place: Place) -> Vec<u8> {
+    let nonce = beacons::facts(&World::new()).nonce;
+    BeaconLeaf { peer: point("MD/technical"), place, nonce }.to_bytes().unwrap()
 }
 
 /// Reads bytes as the type that the name begins with; what they encode as again.
@@ -51,7 +67,11 @@ fn read(name: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "message-leaf" => again::<MessageLeaf>(bytes),
         "signature-record" => again::<SignatureRecord>(bytes),
         "stored-arrival" => Ok(Arrived::from_bytes(bytes).unwrap().to_bytes().unwrap()),
-        "header-signature" => Ok(bytes.to_vec()),
+        "beacon" => again::<Beacon>(bytes),
+        "beacon-frame" => again::<pouch_wire::session::Beacon>(bytes),
+        "beacon-for-a-peer" => again::<BeaconFor>(bytes),
+        "beacon-leaf" => again::<BeaconLeaf>(bytes),
+        "header-signature" | "beacon-signature" => Ok(bytes.to_vec()),
         other => panic!("no type {other}"),
     }
 }
@@ -130,6 +150,12 @@ fn refused() -> BTreeMap<String, Vec<u8>> {
         ("signed-receipt_cut-short", edited(&good["signed-receipt"], |b| b.truncate(b.len() - 1))),
         ("message-leaf_trailing-byte", edited(&good["message-leaf"], |b| b.push(0))),
         ("signature-record_cut-short", edited(&good["signature-record"], |b| b.truncate(b.len() - 1))),
+        ("beacon_trailing-byte", edited(&good["beacon"], |b| b.push(0))),
+        ("beacon_cut-short", edited(&good["beacon"], |b| b.truncate(b.len() - 1))),
+        ("beacon_integer-not-minimal", edited(&good["beacon"], |b| drop(b.splice(0..1, [251, 1, 0])))),
+        ("beacon_unknown-environment", edited(&good["beacon"], |b| b[33] = 9)),
+        ("beacon-leaf_trailing-byte", edited(&good["beacon-leaf"], |b| b.push(0))),
+        ("beacon-leaf_cut-short", edited(&good["beacon-leaf"], |b| b.truncate(b.len() - 1))),
     ];
     files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pouch_directory::CharterFile;
 use pouch_envelope::SignedReceipt;
 use pouch_net::{Dialer, Limits, RequestError, Session, Stream, TransportIdentity};
-use pouch_relay::{LogKeyPair, RelayConfig, RelayError, RelayKeys, run};
+use pouch_relay::{Conduct, Honest, LogKeyPair, Relay, RelayConfig, RelayError, RelayKeys, run};
 use pouch_tlog::{KeyName, Note, NoteSignature, WitnessSigner};
 use pouch_wire::session::{Accepted, Attach, Attached, Cosign, Cosigned, Deliver, Submit};
 use pouch_wire::{Blob, Canonical as _, Frame, FrameKind, List};
@@ -43,14 +43,24 @@ impl Running {
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), World::new()).await
     }
 
+    /// One that behaves like this.
+    pub(crate) async fn that(conduct: Arc<dyn Conduct>) -> Self {
+        Self::start_as(conduct, Arc::new(tempfile::tempdir().unwrap()), World::new()).await
+    }
+
     pub(crate) async fn start_in(dir: Arc<tempfile::TempDir>, world: World) -> Self {
+        Self::start_as(Arc::new(Honest), dir, world).await
+    }
+
+    async fn start_as(conduct: Arc<dyn Conduct>, dir: Arc<tempfile::TempDir>, world: World) -> Self {
         // Nobody else takes the port in the moment between.
         let addr = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (ready, is_ready) = oneshot::channel();
         let shutdown = CancellationToken::new();
         let (config, charter) = (config(dir.path().into(), addr), charter_file(&world));
         let ready = || ready.send(()).unwrap();
-        let task = tokio::spawn(run(config, keys(), charter, || NOW, ready, shutdown.clone()));
+        let relay = Relay { config, keys: keys(), charter, clock: || NOW, conduct };
+        let task = tokio::spawn(run(relay, ready, shutdown.clone()));
         soon("the relay serves", is_ready).await.unwrap();
         Self { dir, world, addr, shutdown, task }
     }

@@ -19,3 +19,4 @@ mod world;
 
 mod delivering;
 mod keeping;
+mod lying;

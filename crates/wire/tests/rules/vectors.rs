@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pouch_wire::session::{
-    Accepted, Attach, Attached, Changed, Consistency, Cosign, Cosigned, Deliver, LogEntries, LogName, Proof,
-    Publish, Published, ReadConsistency, ReadLog, ReadProof, Refused, Submit, Taken,
+    Accepted, Attach, Attached, Beacon, BeaconFor, BeaconKept, Changed, Consistency, Cosign, Cosigned,
+    Deliver, LogEntries, LogName, PeerLeaf, Proof, Publish, Published, ReadConsistency, ReadLog, ReadProof,
+    Refused, Submit, Taken,
 };
 use pouch_wire::{
     Blob, Canonical, ContactPoint, DecodeError, Digest, EnvelopeId, Environment, ExerciseId, Fixed, Frame,
-    FrameError, FrameKind, FrameReader, List, Member, Message, NoticeType, Precedence, Text, Timestamp, Tlp,
+    FrameError, FrameKind, FrameReader, List, Member, Message, NoticeType, Precedence, Set, Text, Timestamp,
+    Tlp,
 };
 
 use crate::vectors_file::held;
@@ -77,8 +79,30 @@ fn frames() -> Vec<(String, Frame)> {
         frame("cosigned-conflict", &Cosigned::Conflict { size: 6 }),
         frame("cosigned-no", &Cosigned::No(text("a log that this witness does not know"))),
         frame("read-consistency", &ReadConsistency { log, from: 5 }),
-        frame("consistency", &Consistency { checkpoint, proof }),
+        frame("consistency", &Consistency { checkpoint, proof: proof.clone() }),
+        frame("beacon", &Beacon { beacon: blob(b"beacon"), signature, peers: leaves() }),
+        frame("beacon-kept", &BeaconKept { at: NOW }),
+        frame(
+            "beacon-for",
+            &BeaconFor {
+                beacon: blob(b"beacon"),
+                signature,
+                position: 1,
+                salt: digest,
+                leaf: Digest::new([0xd2; 32]),
+                path: proof,
+            },
+        ),
     ]
+}
+
+fn leaves() -> Set<PeerLeaf, 1024> {
+    let leaf = |peer: &str, byte| PeerLeaf {
+        peer: peer.parse().unwrap(),
+        salt: Digest::new([byte; 32]),
+        leaf: Digest::new([byte.wrapping_add(1); 32]),
+    };
+    Set::new([leaf("MD/policy", 0x51), leaf("NL/technical", 0x61)]).unwrap()
 }
 
 /// Values that stand in others.
@@ -192,7 +216,7 @@ fn refused_frames() -> Vec<(&'static str, Vec<u8>)> {
     let two_lengths = [251, 2, 0];
     vec![
         ("frame_kind-0", edited(&published, |b| b[0] = 0)),
-        ("frame_kind-20", edited(&published, |b| b[0] = 20)),
+        ("frame_kind-30", edited(&published, |b| b[0] = 30)),
         ("frame_kind-255", edited(&published, |b| b[0] = 255)),
         // Lengths over the limit of the kind, and no body at all.
         ("frame_length-257-where-256-are-allowed", vec![15, 0, 0, 1, 1]),
@@ -238,6 +262,22 @@ fn refused_frames() -> Vec<(&'static str, Vec<u8>)> {
             body.extend([0, 0]);
             raw(FrameKind::Refused, &body)
         }),
+        (
+            "frame_body-beacon-with-leaves-unsorted",
+            rebodied("frame_beacon", |b| {
+                let (first, second) = (b.len() - 2 * 64 - 10 - 13, b.len() - 64 - 13);
+                b[first..].rotate_left(second - first);
+            }),
+        ),
+        (
+            "frame_body-beacon-with-a-leaf-twice",
+            rebodied("frame_beacon", |b| {
+                let first = b.len() - 2 * 64 - 10 - 13;
+                let leaf = b[first..first + 74].to_vec();
+                b.truncate(first + 74);
+                b.extend(leaf);
+            }),
+        ),
         ("stream_second-frame-unknown", [published.as_slice(), &[0xee, 0, 0, 0, 0]].concat()),
     ]
 }

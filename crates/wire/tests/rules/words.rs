@@ -1,12 +1,14 @@
 //! Every value that wire speaks of, drawn at random; and reading one whose kind only its name tells.
 
 use pouch_wire::session::{
-    Accepted, Attach, Attached, Changed, Consistency, Cosign, Cosigned, Deliver, LogEntries, LogName, Proof,
-    Publish, Published, ReadConsistency, ReadLog, ReadProof, Refused, Submit, Taken,
+    Accepted, Attach, Attached, Beacon, BeaconFor, BeaconKept, Changed, Consistency, Cosign, Cosigned,
+    Deliver, LogEntries, LogName, PeerLeaf, Proof, Publish, Published, ReadConsistency, ReadLog, ReadProof,
+    Refused, Submit, Taken,
 };
 use pouch_wire::{
     Blob, Canonical, ContactPoint, DecodeError, Digest, EnvelopeId, Environment, ExerciseId, Fixed, Frame,
-    FrameError, FrameKind, List, Member, Message, NoticeType, Precedence, Text, Timestamp, Tlp, canonical,
+    FrameError, FrameKind, List, Member, Message, NoticeType, Precedence, Set, Text, Timestamp, Tlp,
+    canonical,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,9 @@ pub(crate) fn read_frame(frame: &Frame) -> Result<Vec<u8>, FrameError> {
         FrameKind::Cosigned => read::<Cosigned>(frame),
         FrameKind::ReadConsistency => read::<ReadConsistency>(frame),
         FrameKind::Consistency => read::<Consistency>(frame),
+        FrameKind::Beacon => read::<Beacon>(frame),
+        FrameKind::BeaconKept => read::<BeaconKept>(frame),
+        FrameKind::BeaconFor => read::<BeaconFor>(frame),
     }
 }
 
@@ -159,7 +164,38 @@ fn requests() -> impl Strategy<Value = Frame> {
     ]
 }
 
+fn leaf() -> impl Strategy<Value = PeerLeaf> {
+    let peer = proptest::sample::select(vec!["NL/technical", "MD/policy", "OSCE/cyber"]);
+    (peer, digest(), digest()).prop_map(|(peer, salt, leaf)| PeerLeaf {
+        peer: peer.parse().unwrap(),
+        salt,
+        leaf,
+    })
+}
+
+fn beacons() -> impl Strategy<Value = Frame> {
+    let leaves = proptest::collection::vec(leaf(), 0..6).prop_map(|leaves| Set::new(leaves).unwrap());
+    prop_oneof![
+        (blob(), signature(), leaves).prop_map(|(beacon, signature, peers)| of(Beacon {
+            beacon,
+            signature,
+            peers
+        })),
+        number().prop_map(|at| of(BeaconKept { at: Timestamp(at) })),
+        (blob(), signature(), number(), digest(), digest(), list(digest())).prop_map(
+            |(beacon, signature, position, salt, leaf, path)| of(BeaconFor {
+                beacon,
+                signature,
+                position,
+                salt,
+                leaf,
+                path
+            })
+        ),
+    ]
+}
+
 /// A frame of any kind with any value.
 pub(crate) fn frame() -> impl Strategy<Value = Frame> {
-    prop_oneof![with_payload(), answers(), requests()]
+    prop_oneof![with_payload(), answers(), requests(), beacons()]
 }
