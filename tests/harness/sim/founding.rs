@@ -147,7 +147,7 @@ impl Founding {
             name: text("Simulated network"),
             created: Timestamp(FOUNDED),
             founders: Set::new((0..plan.nodes).map(founder)).unwrap(),
-            relays: List::new((0..plan.relays).map(relay).collect()).unwrap(),
+            relays: List::new((0..plan.relays).map(relay).collect::<Vec<_>>()).unwrap(),
             directory_log: self.log_keys(DIRECTORY),
             witnesses: Set::new((0..plan.witnesses).map(witness)).unwrap(),
             quorum: u8::try_from(quorum).unwrap(),
@@ -163,13 +163,13 @@ impl Founding {
 
     /// An office as its member authorises it, with a signing key.
     pub(crate) fn office(&self, n: usize, plan: &Plan, signing: &SigningKey) -> ContactPointEntry {
-        let homes = (0..plan.relays).map(|relay| text(Self::relay_name(relay)));
+        let homes = (0..plan.relays).map(|relay| text::<64>(Self::relay_name(relay)));
         ContactPointEntry {
             contact_point: Self::point(n),
             environment: Environment::Live,
             signing: signing.public(),
             transport: SigningKey::from_seed(&self.key(&format!("transport of node {n}"))).public(),
-            home_relays: List::new(homes.collect()).unwrap(),
+            home_relays: List::new(homes.collect::<Vec<_>>()).unwrap(),
             telephone: text("+31 70 555 0100"),
             display_names: Set::default(),
             mandate: Mandate {

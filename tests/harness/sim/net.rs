@@ -32,7 +32,7 @@ pub(crate) enum Packet {
     Publish { statement: Vec<u8>, what: Published },
     PublishAnswer { what: Published, done: bool },
     Beacon(Box<pouch_wire::session::Beacon>),
-    HandBeacon(Box<pouch_wire::session::HandBeacon>),
+    BeaconFor(Box<pouch_wire::session::BeaconFor>),
 }
 
 /// What a node asked to have published.

@@ -1,11 +1,11 @@
 //! A member's node: what survives a crash, what does not, and what people at it do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use pouch_agent::Sends;
 use pouch_crypto::SigningKey;
 use pouch_store::{AgentStore, Mirror as _, PrekeyRow, Prekeys as _};
-use pouch_tlog::Hearsay;
+use pouch_tlog::{Citation, Hearsay};
 use pouch_wire::session::Deliver;
 use pouch_wire::{ContactPoint, EnvelopeId, Environment, Timestamp};
 
@@ -50,6 +50,7 @@ pub(crate) struct Node {
     pub(crate) sealing: usize,
     pub(crate) numbers: u32,
     pub(crate) gaps: Vec<Gap>,
+    pub(crate) cited: Vec<(ContactPoint, Citation, Timestamp)>,
     // In memory.
     pub(crate) mirror: Mirror,
     pub(crate) sends: Sends,
@@ -61,9 +62,7 @@ pub(crate) struct Node {
     pub(crate) looked_at: u64,
     pub(crate) waits_for_confirmation: bool,
     pub(crate) hearsay: Hearsay<ContactPoint>,
-    /// Lines of senders, only for the summary of a replay.
-    pub(crate) stale_told: bool,
-    pub(crate) counted: BTreeMap<&'static str, u64>,
+    pub(crate) told_ahead: BTreeSet<ContactPoint>,
 }
 
 /// How many parties' words about the directory are kept.
@@ -95,8 +94,8 @@ impl Node {
             looked_at: 0,
             waits_for_confirmation: false,
             hearsay: Hearsay::new(PARTIES),
-            stale_told: false,
-            counted: BTreeMap::new(),
+            told_ahead: BTreeSet::new(),
+            cited: Vec::new(),
         };
         node.keep_sealing_key(0, Timestamp(0), founding).await;
         node
@@ -124,7 +123,7 @@ impl Node {
         self.told.clear();
         self.asked.clear();
         self.hearsay = Hearsay::new(PARTIES);
-        self.stale_told = false;
+        self.told_ahead.clear();
     }
 
     /// Starts from the disk.
@@ -134,6 +133,11 @@ impl Node {
         self.waits_for_confirmation = true;
         if keeps_directory {
             self.mirror = Mirror::restore(founding, &self.store).await;
+        }
+        // What was ahead when the node stopped has its time again from now on.
+        let since = core::time::Duration::from_millis(now);
+        for (who, citation, at) in &self.cited {
+            self.hearsay.hear(who, citation.clone(), None, since, *at);
         }
     }
 
