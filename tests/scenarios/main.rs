@@ -21,6 +21,7 @@ mod life_ladder;
 mod life_many;
 mod life_release;
 mod network;
+mod relays;
 mod surfaces_files;
 mod surfaces_socket;
 mod surfaces_wire;

@@ -21,6 +21,8 @@ pub(crate) struct Network {
     pub(crate) stage: Stage,
     /// The relay's process.
     pub(crate) relay: Service,
+    /// The processes of further relays, which follow its directory.
+    pub(crate) followers: Vec<Service>,
     /// The stand-alone witnesses' processes.
     pub(crate) witnesses: Vec<Service>,
     /// The nodes, in the order of the parties.
@@ -35,8 +37,12 @@ pub(crate) fn pair() -> Vec<Party> {
 
 /// A network that is founded and not started: files and keys, and the folder that holds them.
 pub(crate) async fn founded(parties: Vec<Party>) -> (TempDir, Stage) {
+    founded_with(parties, 1).await
+}
+
+async fn founded_with(parties: Vec<Party>, relays: u8) -> (TempDir, Stage) {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let stage = Stage::new(program(), dir.path(), parties, 3);
+    let stage = Stage::new(program(), dir.path(), parties, 3).with_relays(relays);
     stage.found().await.expect("the network is founded");
     (dir, stage)
 }
@@ -44,9 +50,18 @@ pub(crate) async fn founded(parties: Vec<Party>) -> (TempDir, Stage) {
 impl Network {
     /// Founds and starts a network of these parties with three witnesses; every node can be sealed to.
     pub(crate) async fn start(parties: Vec<Party>) -> Self {
+        Self::start_with(parties, 1).await
+    }
+
+    /// The same with several relays.
+    pub(crate) async fn start_with(parties: Vec<Party>, relays: u8) -> Self {
         let folders: Vec<String> = parties.iter().map(|party| party.folder.clone()).collect();
-        let (dir, stage) = founded(parties).await;
+        let (dir, stage) = founded_with(parties, relays).await;
         let relay = stage.start_relay().await.expect("the relay starts");
+        let mut followers = Vec::new();
+        for number in 2..=relays {
+            followers.push(stage.start_relay_number(number).await.expect("a relay that follows starts"));
+        }
         let witnesses = stage.start_witnesses().await.expect("the witnesses start");
         let mut nodes = Vec::new();
         for folder in &folders {
@@ -55,7 +70,7 @@ impl Network {
         for node in &mut nodes {
             node.everyone_can_be_sealed_to().await.expect("every office can be sealed to");
         }
-        Self { stage, relay, witnesses, nodes, _dir: dir }
+        Self { stage, relay, followers, witnesses, nodes, _dir: dir }
     }
 
     /// Ends every process; each must end well.
@@ -64,6 +79,9 @@ impl Network {
             node.stop().await.expect("a node ends well");
         }
         self.relay.stop().await.expect("the relay ends well");
+        for follower in self.followers {
+            follower.stop().await.expect("a relay that follows ends well");
+        }
         for witness in self.witnesses {
             witness.stop().await.expect("a witness ends well");
         }
@@ -92,7 +110,17 @@ pub(crate) async fn inbox_with(node: &mut Node, envelopes: &[String]) -> Vec<Val
 
 /// Waits until a node has a session with the relay.
 pub(crate) async fn connected(node: &mut Node) {
-    while node.json(&["status"]).await.expect("the status is told")["relays"][0][1] != true {
+    connected_to(node, "relay-1").await;
+}
+
+/// Waits until a node has a session with one of several relays.
+pub(crate) async fn connected_to(node: &mut Node, relay: &str) {
+    loop {
+        let status = node.json(&["status"]).await.expect("the status is told");
+        let lines = status["relays"].as_array().expect("a list of relays");
+        if lines.iter().any(|line| line[0] == relay && line[1] == true) {
+            return;
+        }
         let link = |event: &Value| is(event, "kind", "link");
         node.watcher
             .wait_for("a session with the relay", PATIENCE, link)

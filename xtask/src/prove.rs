@@ -10,7 +10,8 @@ use crate::setup;
 use crate::trouble::Trouble;
 
 /// The harnesses: name, and the program in the workspace's `tests` that carries it.
-const HARNESSES: [(&str, &str); 1] = [("outsider", "prove_outsider")];
+const HARNESSES: [(&str, &str); 3] =
+    [("outsider", "prove_outsider"), ("evilrelay", "prove_evilrelay"), ("evillog", "prove_evillog")];
 
 /// Runs a harness. With `--json` its figures are all that stands on standard output.
 pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {

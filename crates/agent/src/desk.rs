@@ -9,7 +9,7 @@ use pouch_control::EventKind;
 use pouch_crypto::{Context, Domain, PrekeySecret, PublicKey, SigningKey, VaultKey};
 use pouch_directory::{Act, Directory, Statement};
 use pouch_net::RequestError;
-use pouch_store::{AgentStore, Prekeys as _};
+use pouch_store::{AgentStore, Prekeys as _, PromiseRow, Promises as _};
 use pouch_wire::session::{Publish, Published};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp, limits,
@@ -17,13 +17,17 @@ use pouch_wire::{
 use rand::Rng as _;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::time::Instant;
+use tracing::info;
 
 use crate::caught_up::CaughtUp;
 use crate::clocks::Clocks;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
+use crate::handed::Handed;
+use crate::hearsay::Heard;
 use crate::keys::KeyKeeper;
 use crate::link::Links;
+use crate::made::Made;
 use crate::mirror::Believed;
 
 /// Reads the clock.
@@ -70,6 +74,8 @@ pub(crate) struct Desk {
     pub(crate) incoming: Mutex<()>,
     /// What relays brought that could not be judged yet.
     pub(crate) waiting: Mutex<Waiting>,
+    /// What relays heard to be here.
+    pub(crate) handed: Mutex<Handed>,
     /// Says that something waits to be sent.
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.
@@ -80,6 +86,10 @@ pub(crate) struct Desk {
     pub(crate) wake_tend: Notify,
     /// Whether this node has everything from all its home relays.
     pub(crate) caught_up: RwLock<CaughtUp>,
+    /// What other offices say of the directory's log.
+    pub(crate) heard: Mutex<Heard>,
+    /// Statements that this node put into the directory.
+    pub(crate) made: RwLock<Made>,
 }
 
 impl core::fmt::Debug for Desk {
@@ -134,12 +144,34 @@ impl Desk {
         self.publish_signed(statement.sign(&[key.as_ref()])?.to_bytes()?).await
     }
 
-    /// Puts a signed statement into the directory, through any relay; its index.
+    /// Puts a signed statement into the directory, through any relay that answers; its index. The relay that
+    /// sequences is asked first, and only its own refusal is the last word: another may be behind, or lie.
     pub(crate) async fn publish_signed(&self, statement: Vec<u8>) -> Result<u64, AgentError> {
-        let statement: Blob<{ limits::STATEMENT_BYTES }> = Blob::new(statement)?;
-        let session = self.links.any().ok_or(AgentError::NoRelay)?;
-        let published: Published = session.request(&Publish { statement }, PUBLISH_WITHIN).await?;
-        Ok(published.index)
+        // Before it is sent: the mirror may see it before a relay's answer is here.
+        self.made.write().unwrap_or_else(PoisonError::into_inner).note(&statement);
+        let bytes: Blob<{ limits::STATEMENT_BYTES }> = Blob::new(statement.clone())?;
+        let publish = Publish { statement: bytes };
+        let directory = self.directory();
+        let sequencer = directory.now_view().relays().first().map(|relay| relay.name.to_string());
+        let mut refused = None;
+        for (relay, session) in self.links.starting_with(sequencer.as_deref()) {
+            match session.request::<_, Published>(&publish, PUBLISH_WITHIN).await {
+                Ok(Published { index }) => {
+                    let promise = PromiseRow { index, relay, statement, at: (self.clock)(), broken_at: None };
+                    self.store.put_promise(promise).await?;
+                    return Ok(index);
+                }
+                Err(error) => {
+                    info!(relay, code = request_code(&error), "statement not taken");
+                    let last_word = matches!(&error, RequestError::Refused(r) if r.retry_after_ms.is_none());
+                    if last_word && Some(&relay) == sequencer.as_ref() {
+                        return Err(error.into());
+                    }
+                    refused = refused.or(Some(error));
+                }
+            }
+        }
+        Err(refused.map_or(AgentError::NoRelay, AgentError::from))
     }
 
     /// Keeps and tells an event. One that cannot be kept because the disk is full stops nothing.

@@ -13,12 +13,12 @@ use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
 use pouch_notice::{
-    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, SenderLines,
-    StanzaSecret, State, Verdict, Verified, open,
+    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RED_AFTER_MS, RecipientReceipt, Refused,
+    Said, SenderLines, StanzaSecret, State, Verdict, Verified, open,
 };
 use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, NoticeType, limits};
+use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, NoticeType, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -26,6 +26,7 @@ use crate::answers;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
+use crate::mirror::Believed;
 use crate::receipts;
 
 pub(crate) use reading::{Reading, check_proof, read};
@@ -63,7 +64,16 @@ pub(crate) async fn delivery(
     let envelope = arrived.id();
     match take_in(arrived, desk).await {
         // The relay may have gone; it will deliver again and hear that we have it.
-        Ok(Judged::Kept) => stream.answer(&Taken { envelope }).await.ok(),
+        Ok(kept @ (Judged::Kept | Judged::Known)) => {
+            if matches!(kept, Judged::Known) {
+                tell_repeated(relay, envelope, desk).await?;
+            }
+            let answered = stream.answer(&Taken { envelope }).await;
+            if answered.is_ok() {
+                desk.handed.lock().await.taken(relay, envelope);
+            }
+            answered.ok()
+        }
         Ok(Judged::NotYet(verdict)) => {
             stream.refuse(&refusal(verdict.code(), &"cannot be judged yet; keep it", Some(AGAIN))).await.ok()
         }
@@ -76,22 +86,41 @@ pub(crate) async fn delivery(
     Ok(())
 }
 
+/// Tells of a relay that brings again what it heard to be here.
+async fn tell_repeated(relay: &str, envelope: EnvelopeId, desk: &Desk) -> Result<(), AgentError> {
+    if !desk.handed.lock().await.again(relay, envelope) {
+        return Ok(());
+    }
+    let words = format!(
+        "{relay} handed over message {} again, after it heard that it is here; it is shown once",
+        envelope.short()
+    );
+    desk.tell(Happening::new(EventKind::Link, "POUCH-AGT-51", words).of(envelope)).await
+}
+
 /// What became of a delivery.
 enum Judged {
     /// It is stored, as what it is; the relay may forget it.
     Kept,
+    /// It was here already; the relay may forget it.
+    Known,
     /// It may still hold, when this node knows more: the relay must keep it.
     NotYet(Verdict),
 }
 
 async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
+    let proved = desk.heard_header(&arrived).await?;
     // Before the turn: a relay that names a directory that does not exist must keep no other back.
     wait_for_directory(arrived.header().directory_size, desk).await;
+    if !proved {
+        // Its key may stand in what came meanwhile.
+        desk.heard_header(&arrived).await?;
+    }
     // One at a time: what is known of a sender's order is read, moved on and written in one go.
     let _turn = desk.incoming.lock().await;
     // What was refused is judged again: somebody may have spoiled the first copy on its way.
     if desk.store.standing(arrived.id()).await? == Some(Standing::Verified) {
-        return Ok(Judged::Kept);
+        return Ok(Judged::Known);
     }
     let opened = match desk.prekey(arrived.stanza().prekey).await {
         Ok(prekey) => open(arrived.clone(), &prekey),
@@ -124,15 +153,20 @@ fn one_clause(code: &str, words: String, next: &str, exit: u8) -> Verdict {
     verdict
 }
 
-/// A sender may use a newer directory than ours: catch up before judging.
+/// A sender may use a newer directory than ours, and ours may be of yesterday because we were away: catch
+/// up before judging.
 async fn wait_for_directory(size: u64, desk: &Arc<Desk>) {
     let mut believed = desk.believed.clone();
-    if believed.borrow().directory.size() >= size {
+    let lacks = |believed: &Believed| {
+        let old = |at| (desk.clock)().since(at) > Duration::from_millis(RED_AFTER_MS);
+        believed.directory.size() < size || believed.cosigned_at.is_none_or(old)
+    };
+    if !lacks(&believed.borrow()) {
         return;
     }
     desk.wake_mirror();
     let caught_up = async {
-        while believed.borrow_and_update().directory.size() < size {
+        while lacks(&believed.borrow_and_update()) {
             if believed.changed().await.is_err() {
                 return;
             }
@@ -159,7 +193,10 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
         }
     } else {
         match opened.verify(&facts) {
-            Ok(verified) => return notice_in(verified, desk).await.map(|()| Judged::Kept),
+            Ok(verified) => {
+                let verified = verified.with_doubt(desk.doubt().await);
+                return notice_in(verified, desk).await.map(|()| Judged::Kept);
+            }
             Err(refused) => refused,
         }
     };
@@ -316,6 +353,11 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     }
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
+    if let (Said::Verified { directory_size, directory_root, .. }, Some(signed)) =
+        (&receipt.said, verified.signed_receipt())
+    {
+        desk.heard_checkpoint(&from, *directory_size, *directory_root, signed.to_bytes()?).await?;
+    }
     let concerned = receipt.envelope;
     let (rung, detail) = answers::rung_of(&receipt.said);
     let mut happenings = Vec::new();

@@ -60,9 +60,13 @@ impl Links {
         self.lines.borrow().iter().find(|line| line.relay.name == relay).and_then(|line| line.session.clone())
     }
 
-    /// Any session at all, the first relay's first.
-    pub(crate) fn any(&self) -> Option<Session> {
-        self.lines.borrow().iter().find_map(|line| line.session.clone())
+    /// Every session there is by its relay's name, one relay's first.
+    pub(crate) fn starting_with(&self, first: Option<&str>) -> Vec<(String, Session)> {
+        let lines = self.lines.borrow();
+        let there = lines.iter().filter_map(|line| Some((line.relay.name.clone(), line.session.clone()?)));
+        let mut sessions: Vec<_> = there.collect();
+        sessions.sort_by_key(|(relay, _)| Some(relay.as_str()) != first);
+        sessions
     }
 
     /// Waits for the lines to change.

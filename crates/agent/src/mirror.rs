@@ -4,26 +4,36 @@
 //! extends the last one believed. It never goes back. An entry counts only when it lies in a believed
 //! checkpoint. Two checkpoints that contradict each other are kept and raise an alarm that stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod asking;
+mod promises;
+mod restore;
+mod taking;
+mod telling;
+mod watchdog;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_control::EventKind;
-use pouch_directory::{CharterFile, Directory, Outcome};
+use pouch_directory::Directory;
 use pouch_net::{RequestError, Session};
-use pouch_store::{AcceptedCheckpoint, AgentStore, Mirror as _, MirrorStep, Prekeys as _};
-use pouch_tlog::{AcceptError, KeyName, LastAccepted, LeafHash, MemoryTree, Note};
-use pouch_wire::session::{Consistency, LogEntries, LogName, ReadConsistency, ReadLog};
-use pouch_wire::{Canonical as _, Digest, Timestamp};
+use pouch_notice::RED_AFTER_MS;
+use pouch_store::{AcceptedCheckpoint, AgentStore, Mirror as _, MirrorStep};
+use pouch_tlog::{LastAccepted, MemoryTree, Note};
+use pouch_wire::session::Consistency;
+use pouch_wire::{Digest, Timestamp};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::{info, warn};
+
+use asking::{Answered, Asking};
+use taking::FETCH_WITHIN;
+use watchdog::{Change, Stall, Watchdog};
 
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
-use crate::monitor::{self, Own};
-use crate::prekeys;
 
 /// What a node believes.
 #[derive(Debug, Clone)]
@@ -46,53 +56,10 @@ pub(crate) struct MirrorKeeper {
     believed: watch::Sender<Arc<Believed>>,
     /// What each relay's log was found to do, and is told of until it is seen to be sound again.
     told: BTreeSet<(String, &'static str)>,
+    watchdog: Watchdog,
 }
 
 impl MirrorKeeper {
-    /// Restores the mirror from the store; a new one begins with the charter file.
-    pub(crate) async fn restore(
-        store: AgentStore,
-        charter: &CharterFile,
-    ) -> Result<(Self, watch::Receiver<Arc<Believed>>), AgentError> {
-        let founded = charter.found().map_err(|error| AgentError::Charter(error.to_string()))?;
-        seed(&store, charter).await?;
-        let mut directory =
-            Directory::found(&charter.charter).map_err(|error| AgentError::Charter(error.to_string()))?;
-        let mut tree = MemoryTree::default();
-        let first = charter.charter.to_bytes()?;
-        loop {
-            let from = tree.size();
-            let entries = store.entries(from, PAGE).await?;
-            if entries.is_empty() {
-                break;
-            }
-            for entry in entries {
-                if tree.size() == 0 && entry != first {
-                    return Err(AgentError::Charter(
-                        "the stored directory begins with another charter".into(),
-                    ));
-                }
-                if tree.size() > 0 {
-                    directory.apply(tree.size(), &entry);
-                }
-                tree.append(LeafHash::of(&entry));
-            }
-        }
-        let origin = KeyName::new(founded.charter().directory_log.origin.to_string())
-            .map_err(|error| AgentError::Charter(error.to_string()))?;
-        let (last, cosigned_at) = restore_last(&store, origin, &directory).await?;
-        is_what_was_accepted(&tree, &last)?;
-        let believed = Believed {
-            directory: Arc::new(directory.clone()),
-            size: last.size(),
-            root: last.checkpoint().map_or_else(pouch_tlog::empty_root, pouch_tlog::Checkpoint::root),
-            cosigned_at,
-        };
-        let (believed, receiver) = watch::channel(Arc::new(believed));
-        let told = BTreeSet::new();
-        Ok((Self { store, last, tree, directory, believed, told }, receiver))
-    }
-
     /// Looks at the relays' copies whenever asked, until the node ends.
     pub(crate) async fn serve(
         mut self,
@@ -101,7 +68,10 @@ impl MirrorKeeper {
         shutdown: tokio_util::sync::CancellationToken,
     ) -> Result<(), AgentError> {
         let mut every = tokio::time::interval(LOOK_EVERY);
+        let mut check = tokio::time::interval(CHECK_EVERY);
         let mut asking = Asking::default();
+        let cosigned_at = self.believed.borrow().cosigned_at;
+        desk.compare_with_others(cosigned_at).await?;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -110,6 +80,12 @@ impl MirrorKeeper {
                     asking.all(&desk, self.last.size());
                 }
                 _ = every.tick() => asking.all(&desk, self.last.size()),
+                _ = check.tick() => {
+                    self.check(&desk).await?;
+                    if self.a_promise_is_due(&desk).await? {
+                        asking.all(&desk, self.last.size());
+                    }
+                }
                 Some(answered) = asking.under_way.join_next(), if !asking.under_way.is_empty() => {
                     let answered = answered.map_err(|_| AgentError::Damaged("a question ended".into()))?;
                     self.heard(answered, &mut asking, &desk).await?;
@@ -128,12 +104,17 @@ impl MirrorKeeper {
     ) -> Result<(), AgentError> {
         let Answered { relay, session, from, answer } = answered;
         let missed = asking.is_back(&relay);
+        let asked = matches!(answer, Ok(_) | Err(RequestError::Refused(_) | RequestError::NoAnswer { .. }));
+        if !matches!(answer, Err(RequestError::NoAnswer { .. })) {
+            self.watchdog.answered(&relay, Instant::now());
+        }
         if from == self.last.size() {
             match self.look(&relay, &session, answer, desk).await {
                 Ok(()) => {}
                 Err(error) if error.is_fatal() => return Err(error),
                 Err(error) => info!(relay, code = error.code(), "directory not read"),
             }
+            self.look_after_promises(desk, asked).await?;
         }
         if missed || from != self.last.size() {
             asking.one(relay, session, self.last.size());
@@ -165,6 +146,11 @@ impl MirrorKeeper {
             Ok(accepted) => accepted,
             Err(error) => return self.refuse(error, relay, desk).await,
         };
+        if desk.time_is_sure() && is_too_old(accepted.cosigned_at(), (desk.clock)()) {
+            let words = "a relay shows a directory that was not witnessed for more than a day; no new key is taken from \
+                         it";
+            return self.tell(relay, "POUCH-MIR-10", words, desk).await;
+        }
         let known = self.believed.borrow().clone();
         if accepted.size() == known.size && accepted.cosigned_at() <= known.cosigned_at {
             // Nothing new: nothing is written, and nobody is woken.
@@ -208,194 +194,67 @@ impl MirrorKeeper {
             cosigned_at: accepted.cosigned_at(),
         }));
         desk.events.announce(&numbers);
-        Ok(())
+        self.watchdog.progressed(Instant::now());
+        desk.compare_with_others(accepted.cosigned_at()).await
     }
 
-    /// Folds new entries into a directory; what is told of them: that it grew, and every statement about
-    /// our member, with what came of it.
-    async fn fold(
-        &self,
-        directory: &mut Directory,
-        from: u64,
-        entries: &[Vec<u8>],
-        desk: &Desk,
-    ) -> Result<Vec<Happening>, AgentError> {
-        if entries.is_empty() {
-            return Ok(Vec::new());
+    /// What time brings: a directory that stands still, or is held back from us.
+    async fn check(&mut self, desk: &Desk) -> Result<(), AgentError> {
+        let now = Instant::now();
+        let lines = desk.links.all();
+        let connected = lines.iter().filter(|line| line.session.is_some());
+        self.watchdog.connected(connected.map(|line| line.relay.name.as_str()), now);
+        match self.watchdog.look(now) {
+            None => {}
+            Some(Change::GoesOn) => {
+                let words = "the directory is kept up to date again";
+                desk.tell(Happening::new(EventKind::Directory, "POUCH-MIR-09", words)).await?;
+            }
+            Some(Change::Stalls(stall)) => desk.alarm("POUCH-MIR-09", stall_words(&stall)).await?,
         }
-        let own = Own {
-            me: &desk.me,
-            keys: monitor::keys_of(&desk.me, &self.directory.now_view()),
-            prekeys: self.store.prekeys().await?.into_iter().map(|row| row.id).collect(),
-            since: (desk.clock)().before(prekeys::KEPT_AFTER),
-        };
-        let mut happenings = Vec::new();
-        for (index, entry) in (from..).zip(entries).filter(|(index, _)| *index > 0) {
-            let outcome = directory.apply(index, entry);
-            if let Outcome::NoEffect(refused) = &outcome {
-                info!(index, code = refused.code(), "an entry of the directory has no effect");
-            }
-            happenings.extend(monitor::about_us(index, entry, &outcome, &own));
-        }
-        let words = format!("the directory has {} entries now", directory.size());
-        happenings.insert(0, Happening::new(EventKind::Directory, "", words));
-        Ok(happenings)
-    }
-
-    async fn missing(&self, session: &Session, size: u64) -> Result<Vec<Vec<u8>>, AgentError> {
-        let mut entries: Vec<Vec<u8>> = Vec::new();
-        loop {
-            let have = self.tree.size().saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
-            if have >= size {
-                return Ok(entries);
-            }
-            let count = u32::try_from(size.saturating_sub(have)).unwrap_or(u32::MAX).min(PAGE);
-            let question = ReadLog { log: LogName::Directory, from: have, count };
-            let answer: LogEntries = session.request(&question, ASK_WITHIN).await?;
-            let got = answer.entries.len();
-            // More than was asked for would lie beyond the checkpoint: whoever sends that is not read on.
-            if got == 0 || u32::try_from(got).is_ok_and(|got| got > count) {
-                return Ok(entries);
-            }
-            entries.extend(answer.entries.into_vec().into_iter().map(pouch_wire::Blob::into_vec));
-        }
-    }
-
-    /// Whether the relay that keeps the directory's log says that it does not have what it showed us.
-    fn has_lost(&self, relay: &str, code: &str) -> bool {
-        let view = self.directory.now_view();
-        let keeps_it = view.relays().first().is_some_and(|first| *first.name == *relay);
-        keeps_it && self.last.size() > 0 && matches!(code, "POUCH-RLY-10" | "POUCH-RLY-11")
-    }
-
-    async fn went_back(&mut self, relay: &str, desk: &Desk) -> Result<(), AgentError> {
-        let words = format!(
-            "the directory of {relay} has fewer entries than the {} that it showed before: it was put back to an \
-             older copy, or hides what it showed; this node keeps what it believes",
-            self.last.size()
-        );
-        self.tell(relay, "POUCH-MIR-04", &words, desk).await
-    }
-
-    /// Raises an alarm once, however often the log is looked at.
-    async fn tell(
-        &mut self,
-        relay: &str,
-        code: &'static str,
-        words: &str,
-        desk: &Desk,
-    ) -> Result<(), AgentError> {
-        if self.told.insert((relay.to_owned(), code)) { desk.alarm(code, words).await } else { Ok(()) }
-    }
-
-    async fn refuse(&mut self, error: AcceptError, relay: &str, desk: &Desk) -> Result<(), AgentError> {
-        match &error {
-            AcceptError::Forked { size, fork } => {
-                self.store.put_fork(fork.accepted.to_bytes(), fork.other.to_bytes()).await?;
-                let words = format!(
-                    "the directory log shows two faces: two checkpoints of {size} entries contradict each other; \
-                     both are kept as evidence"
-                );
-                self.tell(relay, "POUCH-MIR-02", &words, desk).await
-            }
-            AcceptError::Proof(_) => {
-                let words = "a relay's directory does not extend the one that this node believes";
-                self.tell(relay, "POUCH-MIR-03", words, desk).await
-            }
-            AcceptError::Back { .. } => self.went_back(relay, desk).await,
-            _ => {
-                info!(code = error.code(), "checkpoint not accepted");
-                Ok(())
-            }
-        }
+        desk.look_for_held_back().await
     }
 }
 
-/// The stored entries must be those of the checkpoint that was accepted: a bit that flipped on the disk
-/// could turn a revocation into nothing.
-fn is_what_was_accepted(tree: &MemoryTree, last: &LastAccepted) -> Result<(), AgentError> {
-    let Some(checkpoint) = last.checkpoint() else { return Ok(()) };
-    if tree.root_at(checkpoint.size()).ok() == Some(checkpoint.root()) {
-        return Ok(());
-    }
-    Err(AgentError::Damaged("the stored directory is not the one that was accepted".into()))
+/// From a checkpoint that was cosigned so long ago no new key is taken.
+fn is_too_old(cosigned_at: Option<Timestamp>, now: Timestamp) -> bool {
+    cosigned_at.is_none_or(|at| now.0.saturating_sub(at.0) > RED_AFTER_MS)
 }
 
-async fn seed(store: &AgentStore, charter: &CharterFile) -> Result<(), AgentError> {
-    if store.mirror_size().await? > 0 {
-        return Ok(());
-    }
-    // The charter file came by hand: what it holds is believed before any checkpoint.
-    let mut entries = vec![charter.charter.to_bytes()?];
-    entries.extend(charter.first_statements.iter().map(|statement| statement.to_vec()));
-    Ok(store.seed_mirror(entries).await?)
-}
-
-async fn restore_last(
-    store: &AgentStore,
-    origin: KeyName,
-    directory: &Directory,
-) -> Result<(LastAccepted, Option<Timestamp>), AgentError> {
-    let Some(AcceptedCheckpoint { note, .. }) = store.accepted_checkpoint().await? else {
-        return Ok((LastAccepted::nothing(origin), None));
-    };
-    let damaged = |error: String| AgentError::Charter(format!("the stored checkpoint is damaged: {error}"));
-    let note = Note::parse(&note).map_err(|error| damaged(error.to_string()))?;
-    let policy = directory.now_view().directory_policy();
-    let cosigned_at = policy.check_strict(&note).ok().and_then(|met| met.cosigned_at());
-    let last = LastAccepted::restore(origin, note).map_err(|error| damaged(error.to_string()))?;
-    Ok((last, cosigned_at))
-}
-
-/// Relays are asked side by side, each one question at a time: a slow one keeps no other waiting.
-#[derive(Debug, Default)]
-struct Asking {
-    under_way: JoinSet<Answered>,
-    /// Who is asked now, and whether it was to be asked once more meanwhile.
-    relays: BTreeMap<String, bool>,
-}
-
-/// A relay's answer to the question what follows a size.
-#[derive(Debug)]
-struct Answered {
-    relay: String,
-    session: Session,
-    from: u64,
-    answer: Result<Consistency, RequestError>,
-}
-
-impl Asking {
-    fn all(&mut self, desk: &Desk, from: u64) {
-        for line in desk.links.all() {
-            if let Some(session) = line.session {
-                self.one(line.relay.name, session, from);
-            }
-        }
-    }
-
-    fn one(&mut self, relay: String, session: Session, from: u64) {
-        if let Some(missed) = self.relays.get_mut(&relay) {
-            *missed = true;
-            return;
-        }
-        self.relays.insert(relay.clone(), false);
-        self.under_way.spawn(async move {
-            let question = ReadConsistency { log: LogName::Directory, from };
-            let answer = session.request(&question, ASK_WITHIN).await;
-            Answered { relay, session, from, answer }
-        });
-    }
-
-    /// A relay answered; whether it was to be asked once more.
-    fn is_back(&mut self, relay: &str) -> bool {
-        self.relays.remove(relay).unwrap_or(false)
+fn stall_words(stall: &Stall) -> String {
+    match stall {
+        Stall::Silent { relays, since } => format!(
+            "no answer about the directory for {} minutes from {}, which we are connected to",
+            since.as_secs() / 60,
+            relays.join(" and ")
+        ),
+        Stall::StandsStill { relays, since } => format!(
+            "the directory has not been witnessed anew for {} minutes, although we are connected to {}: too few \
+             witnesses answer there, or it is held back from us",
+            since.as_secs() / 60,
+            relays.join(" and ")
+        ),
     }
 }
 
-/// Entries asked for at a time.
-const PAGE: u32 = 256;
 const ASK_WITHIN: Duration = Duration::from_secs(15);
-/// How long all entries that are missing may take.
-const FETCH_WITHIN: Duration = Duration::from_secs(60);
+/// How often it is looked whether something stalls or is overdue.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// How often the log is looked at without being told.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_checkpoint_of_yesterday_no_new_key_is_taken() {
+        let now = Timestamp(10 * RED_AFTER_MS);
+        assert!(!is_too_old(Some(now), now));
+        assert!(!is_too_old(Some(Timestamp(9 * RED_AFTER_MS)), now));
+        assert!(is_too_old(Some(Timestamp(9 * RED_AFTER_MS - 1)), now));
+        assert!(is_too_old(None, now), "nobody witnessed it");
+        // Whose clock is ahead of ours says nothing bad.
+        assert!(!is_too_old(Some(Timestamp(11 * RED_AFTER_MS)), now));
+    }
+}

@@ -130,7 +130,7 @@ pub(crate) fn route(
         environment,
         sender: desk.me.clone(),
         directory_size,
-        directory_root: believed.root,
+        directory_root: believed.directory.root_at(directory_size)?,
         precedence,
         created,
         not_after: not_after.unwrap_or(usual),

@@ -21,6 +21,7 @@ use crate::config::{AgentConfig, WitnessConfig};
 use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
+use crate::hearsay::Heard;
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
 use crate::mirror::MirrorKeeper;
@@ -56,6 +57,8 @@ pub async fn run(
     let store = AgentStore::open(&config.data.join("agent.sqlite"))?;
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
+    let by_hand = u64::try_from(charter.first_statements.len()).unwrap_or(0).saturating_add(1);
+    let heard = Mutex::new(Heard::restore(&store, by_hand).await?);
     let current = keeper.signing()?;
     check_named(&config, &current, &directory)?;
     let next = keeper.next_signing()?.map(Arc::new);
@@ -90,11 +93,14 @@ pub async fn run(
         outgoing: Mutex::new(()),
         incoming: Mutex::new(()),
         waiting: Mutex::default(),
+        handed: Mutex::default(),
         wake_outbox,
         wake_mirror,
         clocks: RwLock::default(),
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
+        heard,
+        made: RwLock::default(),
     });
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));

@@ -313,6 +313,12 @@ async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Ve
     let directory = desk.directory();
     let rows = desk.store.ladder(envelope).await?;
     let view = directory.now_view();
+    let out_of_reach = |row: &pouch_store::RungRow| {
+        let home = view.home_relays(&row.recipient);
+        let none = home.iter().all(|relay| desk.links.session(&relay.name).is_none());
+        let waits = row.rung == pouch_store::Rung::Queued && none;
+        if waits { home.iter().map(|relay| visible(&relay.name, true)).collect() } else { Vec::new() }
+    };
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -322,9 +328,10 @@ async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Ve
                 role: if notice.to.has(&row.recipient) { "to" } else { "info" }.to_owned(),
                 rung: rung(row.rung),
                 at: row.at,
-                detail: row.detail.map(|detail| visible(&detail, true)),
+                detail: row.detail.as_ref().map(|detail| visible(detail, true)),
                 overdue: late && row.rung < pouch_store::Rung::Verified,
                 telephone: entry.map(|e| visible(&e.telephone, true)),
+                waits_for: out_of_reach(&row),
                 recipient: row.recipient,
             }
         })

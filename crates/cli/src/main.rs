@@ -84,10 +84,10 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::Demo(demo) => demo::demo(demo, out).await?,
         Command::Init(command) => init::init(command, &source()?, out)?,
         Command::Network(command) => network::network(command, &source()?, out)?,
-        Command::Relay(RelayCommand::Init { name, address, origin, dir, cost }) => {
+        Command::Relay(RelayCommand::Init { name, address, origin, follows, dir, cost }) => {
             let throw_away = cost.throw_away;
-            let relay =
-                init::NewRelay { name: &name, address: &address, origin: &origin, dir: &dir, throw_away };
+            let (name, address, origin, dir) = (&name, &address, &origin, &dir);
+            let relay = init::NewRelay { name, address, origin, follows, dir, throw_away };
             init::init_relay(&relay, &source()?, out)?;
         }
         Command::Witness(WitnessCommand::Init { name, dir, cost }) => {

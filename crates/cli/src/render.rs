@@ -146,6 +146,10 @@ fn ladder_row(row: &LadderRow) -> String {
     let detail = row.detail.as_ref().map(|d| format!(" ({})", safe(d))).unwrap_or_default();
     let mut line =
         format!("  {:<18} {:<4} {}{detail}{at}", row.recipient.to_string(), row.role, rung(row.rung));
+    if !row.waits_for.is_empty() {
+        let relays: Vec<String> = row.waits_for.iter().map(|relay| safe(relay)).collect();
+        line.push_str(&format!("\n      waits for {}, which cannot be reached now", relays.join(" or ")));
+    }
     if row.overdue {
         let telephone = safe(row.telephone.as_deref().unwrap_or("number in the directory"));
         line.push_str(&format!("\n      NO CONFIRMATION in time: use the telephone, {telephone}"));

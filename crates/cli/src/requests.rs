@@ -64,7 +64,8 @@ pub(crate) struct RelayRequest {
     pub(crate) transport: PublicKey,
     pub(crate) receipts: PublicKey,
     pub(crate) message_log: LogRequest,
-    pub(crate) directory_log: LogRequest,
+    /// For the relay that is to sequence the directory.
+    pub(crate) directory_log: Option<LogRequest>,
 }
 
 /// A witness asks to be named in the charter.

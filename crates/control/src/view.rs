@@ -135,6 +135,8 @@ pub struct LadderRow {
     pub overdue: bool,
     /// The telephone number in the directory.
     pub telephone: Option<String>,
+    /// While it is queued here: the relays where the recipient collects, when none of them can be reached.
+    pub waits_for: Vec<String>,
 }
 
 /// One sent notice in a list.

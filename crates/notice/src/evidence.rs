@@ -165,7 +165,9 @@ impl EvidenceFile {
             inclusion: Some(&inclusion),
             now: at,
         };
-        let verified = opened.verify(&facts).map_err(|refused| EvidenceRefused::Notice(Box::new(refused)))?;
+        // The node that exported it had verified it before; how old its directory was is told.
+        let verified =
+            opened.verify_again(&facts).map_err(|refused| EvidenceRefused::Notice(Box::new(refused)))?;
         let verified = match inclusion.checkpoint().cosigned_at() {
             Some(seen) if seen.0.saturating_sub(at.0) > SEEN_WITHIN_MS => verified.seen_late(seen),
             _ => verified,

@@ -9,6 +9,7 @@ use pouch_tlog::{Inclusion, LeafHash, Policy};
 use pouch_wire::{Canonical as _, Environment, Timestamp, limits};
 
 use crate::body::Moment;
+use crate::freshness::{Judged, judge_directory};
 use crate::in_time::{Anchor, InTime};
 use crate::safe_text::visible;
 use crate::verdict::{Clause, Verdict};
@@ -17,10 +18,6 @@ use crate::verify::Facts;
 pub(crate) const ASK_AGAIN: &str = "do not act on it; ask the office by telephone whether it sent this";
 const WAIT: &str = "wait until the node has caught up, or ask the office by telephone";
 const CONFIRM: &str = "ask the office to confirm it";
-
-/// How old cosignatures may be before the verdict is amber, and before nothing should rest on it.
-const AMBER_MS: u64 = 3600 * 1000;
-const RED_MS: u64 = 24 * 3600 * 1000;
 
 /// What the outside shows.
 pub(crate) struct Outside {
@@ -215,18 +212,19 @@ fn key_in_time(arrived: &Arrived, facts: &Facts<'_>, anchor: &Anchor, verdict: &
 /// Judges the relay's promise and the log, the directory's freshness, and the clock.
 pub(crate) fn judge_surroundings(
     arrived: &Arrived,
-    receipt: &Result<AcceptedReceipt, ReceiptRefused>,
+    outside: &Outside,
     facts: &Facts<'_>,
+    judged: Judged,
     verdict: &mut Verdict,
 ) {
-    match receipt {
+    match &outside.receipt {
         Ok(receipt) => log(arrived, receipt, facts, verdict),
         Err(error) => {
             let words = format!("No relay of the network vouches for having accepted it: {error}.");
             verdict.fails(Clause::Log, "POUCH-VER-60", words, ASK_AGAIN, 14);
         }
     }
-    freshness(facts, verdict);
+    judge_directory(arrived, outside.sender.as_ref(), facts, judged, verdict);
     if facts.time_is_sure {
         verdict.holds(Clause::Clock, "This node's clock agrees with the relays'.");
     } else {
@@ -247,24 +245,5 @@ fn log(arrived: &Arrived, receipt: &AcceptedReceipt, facts: &Facts<'_>, verdict:
         }
         None => verdict
             .holds(Clause::Log, format!("{relay} promised it entry {index} of its log; the proof follows.")),
-    }
-}
-
-fn freshness(facts: &Facts<'_>, verdict: &mut Verdict) {
-    match facts.cosigned_at.map(|at| facts.now.0.saturating_sub(at.0)) {
-        Some(age) if age <= AMBER_MS => {
-            verdict.holds(Clause::Directory, "The directory was witnessed within the hour.");
-        }
-        Some(age) if age <= RED_MS => {
-            let words = format!("The directory was witnessed {} hours ago.", age / AMBER_MS);
-            let next = "check the node's connection; pouch status";
-            verdict.unsure(Clause::Directory, "POUCH-VER-71", words, next, 14);
-        }
-        Some(_) | None => {
-            let words =
-                "The directory was not witnessed for more than a day: a key may have been revoked since.";
-            let next = "confirm by telephone before acting";
-            verdict.unsure(Clause::Directory, "POUCH-VER-72", words, next, 14);
-        }
     }
 }

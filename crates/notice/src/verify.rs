@@ -10,6 +10,7 @@ use pouch_wire::{Canonical as _, NoticeId, Timestamp};
 
 use crate::content::Content;
 use crate::draft::SignedNotice;
+use crate::freshness::{Doubt, Judged, judge_doubt};
 use crate::inside::Inside;
 use crate::notice::Notice;
 use crate::open::Opened;
@@ -42,6 +43,7 @@ pub struct Facts<'a> {
 pub struct Verified<T> {
     value: T,
     signed: Option<SignedNotice>,
+    said: Option<SignedReceipt>,
     arrived: Arrived,
     secret: StanzaSecret,
     attachments: Vec<Vec<u8>>,
@@ -66,9 +68,9 @@ pub struct Refused {
     witnessed: bool,
 }
 
-/// What may hold when this node knows more: its directory is behind, its clock is wrong, or the relay
-/// gave no receipt that counts.
-const NOT_YET: [&str; 3] = ["POUCH-VER-50", "POUCH-VER-60", "POUCH-VER-70"];
+/// What may hold when this node knows more: its directory is behind, old, or not the sender's, its clock is
+/// wrong, or the relay gave no receipt that counts.
+const NOT_YET: [&str; 5] = ["POUCH-VER-50", "POUCH-VER-60", "POUCH-VER-70", "POUCH-VER-72", "POUCH-VER-74"];
 
 /// What fails by the time at which one relay says that it accepted the message. Another may have accepted
 /// it earlier, and a relay that writes a false time must not cost a message.
@@ -133,6 +135,14 @@ impl<T> Verified<T> {
     }
 }
 
+impl Verified<RecipientReceipt> {
+    /// The receipt as its office signed it.
+    #[must_use]
+    pub const fn signed_receipt(&self) -> Option<&SignedReceipt> {
+        self.said.as_ref()
+    }
+}
+
 impl Verified<Notice> {
     /// Adds that witnesses saw it in its relay's log only long after the time that the relay gives.
     pub(crate) fn seen_late(mut self, seen: Timestamp) -> Self {
@@ -149,6 +159,15 @@ impl Verified<Notice> {
     #[must_use]
     pub fn with_standing(mut self, standing: &Standing) -> Self {
         judge_standing(&mut self.verdict, standing);
+        self
+    }
+
+    /// Adds what others say of our copy of the directory.
+    #[must_use]
+    pub fn with_doubt(mut self, doubt: Doubt) -> Self {
+        let approved = self.signed.as_ref().is_some_and(|signed| !signed.approvals.is_empty());
+        let cites = self.arrived.header().directory_size;
+        judge_doubt(self.authority.as_ref(), cites, approved, doubt, &mut self.verdict);
         self
     }
 
@@ -190,6 +209,19 @@ impl Opened {
     /// # Errors
     /// When a clause fails; nothing of the content is left then.
     pub fn verify(self, facts: &Facts<'_>) -> Result<Verified<Notice>, Refused> {
+        self.judge(facts, Judged::First)
+    }
+
+    /// Verifies a notice that the caller verified when it came, and kept since: that the directory has
+    /// grown old meanwhile is a reservation, and takes nothing away that was there.
+    ///
+    /// # Errors
+    /// When any other clause fails.
+    pub fn verify_again(self, facts: &Facts<'_>) -> Result<Verified<Notice>, Refused> {
+        self.judge(facts, Judged::Again)
+    }
+
+    fn judge(self, facts: &Facts<'_>, judged: Judged) -> Result<Verified<Notice>, Refused> {
         let mut verdict = Verdict::default();
         let Self { arrived, secret, content } = self;
         let outside = judge_outside(&arrived, facts, &mut verdict);
@@ -202,7 +234,7 @@ impl Opened {
             }
             _ => None,
         };
-        judge_surroundings(&arrived, &outside.receipt, facts, &mut verdict);
+        judge_surroundings(&arrived, &outside, facts, judged, &mut verdict);
         match (notice, release, outside) {
             (
                 Some((value, signed, attachments)),
@@ -211,6 +243,7 @@ impl Opened {
             ) if !verdict.is_refusal() => Ok(Verified {
                 value,
                 signed: Some(signed),
+                said: None,
                 arrived,
                 secret,
                 attachments,
@@ -237,12 +270,13 @@ impl Opened {
             .sender
             .as_ref()
             .and_then(|authority| receipt_of(content, authority, &arrived, facts, &mut verdict));
-        judge_surroundings(&arrived, &outside.receipt, facts, &mut verdict);
+        judge_surroundings(&arrived, &outside, facts, Judged::First, &mut verdict);
         match (said, outside) {
-            (Some(value), Outside { sender, receipt: Ok(receipt), .. }) if !verdict.is_refusal() => {
+            (Some((value, said)), Outside { sender, receipt: Ok(receipt), .. }) if !verdict.is_refusal() => {
                 Ok(Verified {
                     value,
                     signed: None,
+                    said: Some(said),
                     arrived,
                     secret,
                     attachments: Vec::new(),
@@ -277,7 +311,7 @@ fn receipt_of(
     arrived: &Arrived,
     facts: &Facts<'_>,
     verdict: &mut Verdict,
-) -> Option<RecipientReceipt> {
+) -> Option<(RecipientReceipt, SignedReceipt)> {
     let Content::Receipt(signed) = content else {
         verdict.fails(Clause::Whole, "POUCH-VER-22", "It holds a notice, not a receipt.", ASK_AGAIN, 10);
         return None;
@@ -299,7 +333,7 @@ fn receipt_of(
             10,
         ),
     }
-    receipt
+    receipt.map(|receipt| (receipt, signed))
 }
 
 /// What a recipient's receipt says, if it is one of this network with the sentence that belongs there.

@@ -8,10 +8,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pouch_directory::Act;
+use pouch_net::refusal;
 use pouch_wire::Timestamp;
+use pouch_wire::session::Refused;
+use tracing::info;
+
+use crate::session::Peer;
 
 /// So many statements in an hour: a member that brings all its offices and officers at once has room.
 const STATEMENTS: usize = 60;
+/// So many from one relay that passes on what nodes bring: a whole network's while this is their way here.
+const PASSED_ON: usize = 1200;
 const WITHIN: Duration = Duration::from_secs(3600);
 
 /// What each party entered of late. Parties are members and witnesses of the directory, so they are few;
@@ -20,11 +27,26 @@ const WITHIN: Duration = Duration::from_secs(3600);
 pub(crate) struct Budget(Mutex<HashMap<String, VecDeque<Timestamp>>>);
 
 impl Budget {
-    /// Counts a statement that is about to be entered.
+    /// Counts a statement that somebody brings.
     ///
     /// # Errors
-    /// When to come again.
-    pub(crate) fn take(&self, party: &str, act: &Act, now: Timestamp) -> Result<(), Duration> {
+    /// The refusal, when it brought too many.
+    pub(crate) fn take_for(&self, peer: &Peer, act: &Act, now: Timestamp) -> Result<(), Refused> {
+        let (party, most) = match peer {
+            Peer::ContactPoint(point) => (point.member.to_string(), STATEMENTS),
+            // No member's code is written so.
+            Peer::Witness(name) => (format!("witness {name}"), STATEMENTS),
+            // It brings what nodes brought to it, and counts theirs.
+            Peer::Relay(name) => (format!("relay {name}"), PASSED_ON),
+        };
+        self.take(&party, most, act, now).map_err(|wait| {
+            info!(code = "POUCH-RLY-25", "statement refused");
+            let words = format!("{party} entered as many statements as it may in an hour");
+            refusal("POUCH-RLY-25", &words, Some(wait))
+        })
+    }
+
+    fn take(&self, party: &str, most: usize, act: &Act, now: Timestamp) -> Result<(), Duration> {
         if always_taken(act) {
             return Ok(());
         }
@@ -36,7 +58,7 @@ impl Budget {
         });
         let times = parties.entry(party.to_owned()).or_default();
         match times.front() {
-            Some(oldest) if times.len() >= STATEMENTS => Err(oldest.after(WITHIN).since(now)),
+            Some(oldest) if times.len() >= most => Err(oldest.after(WITHIN).since(now)),
             _ => {
                 times.push_back(now);
                 Ok(())
@@ -82,17 +104,17 @@ mod tests {
     fn a_party_in_a_loop_is_stopped_and_told_when_to_come_again() {
         let budget = Budget::default();
         for n in 0..60 {
-            assert_eq!(budget.take("NL", &prekeys(), Timestamp(NOW.0 + n)), Ok(()), "{n}");
+            assert_eq!(budget.take("NL", STATEMENTS, &prekeys(), Timestamp(NOW.0 + n)), Ok(()), "{n}");
         }
         let then = Timestamp(NOW.0 + 60_000);
         let wait = Err(Duration::from_secs(3540));
-        assert_eq!(budget.take("NL", &prekeys(), then), wait);
+        assert_eq!(budget.take("NL", STATEMENTS, &prekeys(), then), wait);
         let close = Act::CloseExercise { exercise: ExerciseId(Digest::new([1; 32])) };
-        assert_eq!(budget.take("NL", &close, then), wait);
-        assert_eq!(budget.take("MD", &prekeys(), then), Ok(()), "others have their own");
-        assert_eq!(budget.take("NL", &prekeys(), Timestamp(NOW.0 + 3_600_000)), Ok(()));
+        assert_eq!(budget.take("NL", STATEMENTS, &close, then), wait);
+        assert_eq!(budget.take("MD", STATEMENTS, &prekeys(), then), Ok(()), "others have their own");
+        assert_eq!(budget.take("NL", STATEMENTS, &prekeys(), Timestamp(NOW.0 + 3_600_000)), Ok(()));
         assert_eq!(
-            budget.take("NL", &prekeys(), Timestamp(NOW.0 + 3_600_000)),
+            budget.take("NL", STATEMENTS, &prekeys(), Timestamp(NOW.0 + 3_600_000)),
             Err(Duration::from_millis(1))
         );
     }
@@ -101,31 +123,43 @@ mod tests {
     fn a_revocation_is_never_refused_and_takes_no_room() {
         let budget = Budget::default();
         for _ in 0..100 {
-            assert_eq!(budget.take("NL", &revocation(), NOW), Ok(()));
+            assert_eq!(budget.take("NL", STATEMENTS, &revocation(), NOW), Ok(()));
         }
         for _ in 0..60 {
-            assert_eq!(budget.take("NL", &prekeys(), NOW), Ok(()));
+            assert_eq!(budget.take("NL", STATEMENTS, &prekeys(), NOW), Ok(()));
         }
-        assert_eq!(budget.take("NL", &prekeys(), NOW), Err(WITHIN));
-        assert_eq!(budget.take("NL", &revocation(), NOW), Ok(()));
+        assert_eq!(budget.take("NL", STATEMENTS, &prekeys(), NOW), Err(WITHIN));
+        assert_eq!(budget.take("NL", STATEMENTS, &revocation(), NOW), Ok(()));
     }
 
     #[test]
     fn nothing_is_remembered_of_who_entered_nothing_for_an_hour() {
         let budget = Budget::default();
         for n in 0..100 {
-            budget.take(&n.to_string(), &prekeys(), NOW).unwrap();
+            budget.take(&n.to_string(), STATEMENTS, &prekeys(), NOW).unwrap();
         }
-        assert_eq!(budget.take("NL", &prekeys(), NOW.after(WITHIN)), Ok(()));
+        assert_eq!(budget.take("NL", STATEMENTS, &prekeys(), NOW.after(WITHIN)), Ok(()));
         assert_eq!(budget.0.lock().unwrap().keys().collect::<Vec<_>>(), ["NL"]);
+    }
+
+    #[test]
+    fn a_relay_that_passes_on_has_room_for_many_nodes_and_not_for_all() {
+        let budget = Budget::default();
+        let relay = Peer::Relay("relay-2".into());
+        for _ in 0..PASSED_ON {
+            budget.take_for(&relay, &prekeys(), NOW).unwrap();
+        }
+        assert_eq!(*budget.take_for(&relay, &prekeys(), NOW).unwrap_err().code, *"POUCH-RLY-25");
+        let node = Peer::ContactPoint("NL/technical".parse().unwrap());
+        budget.take_for(&node, &prekeys(), NOW).unwrap();
     }
 
     #[test]
     fn a_clock_that_was_wrong_costs_nobody_its_room_for_ever() {
         let budget = Budget::default();
         for _ in 0..60 {
-            budget.take("NL", &prekeys(), Timestamp(u64::MAX)).unwrap();
+            budget.take("NL", STATEMENTS, &prekeys(), Timestamp(u64::MAX)).unwrap();
         }
-        assert_eq!(budget.take("NL", &prekeys(), NOW), Ok(()));
+        assert_eq!(budget.take("NL", STATEMENTS, &prekeys(), NOW), Ok(()));
     }
 }

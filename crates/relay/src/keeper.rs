@@ -8,96 +8,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_directory::Directory;
-use pouch_store::{Checkpoints as _, DirectoryLog as _, MessageLog as _, RelayStore, SignedRow};
-use pouch_tlog::{
-    Checkpoint, EntryBundle, Frontier, LeafHash, LogSigner, MemoryTree, Note, Policy, ProofFile, new_bundles,
-    new_tiles, print_tile, self_check, tile_of,
-};
+use pouch_store::{Checkpoints as _, RelayStore, SignedRow};
+use pouch_tlog::{Checkpoint, Frontier, LogSigner, MemoryTree, Note, Policy, self_check};
+use pouch_wire::Timestamp;
 use pouch_wire::session::LogName;
-use pouch_wire::{Digest, Timestamp};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::cosigning::Cosigning;
-use crate::publisher::Publisher;
-use crate::run::{Clock, RelayError};
+use crate::error::RelayError;
+use crate::log::{Keeper, KeeperTask, Published, Questions};
+use crate::log_files::LogFiles;
+use crate::run::Clock;
 use crate::switchboard::Switchboard;
-
-/// What is published.
-#[derive(Debug, Clone)]
-pub(crate) struct Published {
-    pub(crate) size: u64,
-    pub(crate) note: Note,
-}
-
-/// Why a proof cannot be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoProof {
-    #[error("the entry is not in a published checkpoint yet")]
-    NotYet,
-    #[error("nothing is published yet")]
-    Nothing,
-    #[error("no such proof")]
-    Impossible,
-}
-
-impl NoProof {
-    pub(crate) const fn code(self) -> &'static str {
-        match self {
-            Self::NotYet => "POUCH-RLY-10",
-            Self::Nothing => "POUCH-RLY-11",
-            Self::Impossible => "POUCH-RLY-12",
-        }
-    }
-}
-
-enum Question {
-    Inclusion(u64, oneshot::Sender<Result<String, NoProof>>),
-    Consistency(u64, oneshot::Sender<Result<(Published, Vec<Digest>), NoProof>>),
-}
-
-/// Reaches a log's keeper.
-#[derive(Debug, Clone)]
-pub(crate) struct Keeper {
-    grown: Arc<Notify>,
-    published: watch::Receiver<Option<Published>>,
-    questions: mpsc::Sender<Question>,
-}
-
-impl Keeper {
-    /// Says that the stored log grew.
-    pub(crate) fn grown(&self) {
-        self.grown.notify_one();
-    }
-
-    /// What is published, as it changes.
-    pub(crate) fn published(&self) -> watch::Receiver<Option<Published>> {
-        self.published.clone()
-    }
-
-    /// The tlog-proof of an entry, in the published checkpoint.
-    pub(crate) async fn inclusion(&self, index: u64) -> Result<String, NoProof> {
-        let (tx, rx) = oneshot::channel();
-        self.questions.send(Question::Inclusion(index, tx)).await.map_err(|_| NoProof::Nothing)?;
-        rx.await.map_err(|_| NoProof::Nothing)?
-    }
-
-    /// The published checkpoint, and the proof that it extends a size.
-    pub(crate) async fn consistency(&self, from: u64) -> Result<(Published, Vec<Digest>), NoProof> {
-        let (tx, rx) = oneshot::channel();
-        self.questions.send(Question::Consistency(from, tx)).await.map_err(|_| NoProof::Nothing)?;
-        rx.await.map_err(|_| NoProof::Nothing)?
-    }
-}
 
 /// What a keeper is made of.
 pub(crate) struct KeeperParts {
-    pub(crate) log: LogName,
     pub(crate) signer: LogSigner,
     pub(crate) store: RelayStore,
-    pub(crate) publisher: Publisher,
+    pub(crate) files: LogFiles,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) relay: String,
     pub(crate) switchboard: Switchboard,
@@ -109,8 +40,6 @@ struct Task {
     tree: MemoryTree,
     cosigning: Cosigning,
     published: watch::Sender<Option<Published>>,
-    /// How far the folder's tiles go.
-    written: u64,
     /// How far they were read back and hashed.
     checked: Frontier,
     refreshed: Instant,
@@ -120,29 +49,26 @@ struct Task {
 pub(crate) async fn start(
     parts: KeeperParts,
     shutdown: CancellationToken,
-) -> Result<(Keeper, tokio::task::JoinHandle<Result<(), RelayError>>), RelayError> {
-    let stored = parts.store.published(parts.log).await?;
+) -> Result<(Keeper, KeeperTask), RelayError> {
+    let stored = parts.store.published(parts.files.log()).await?;
     let published = stored.and_then(|row| {
         let note = Note::parse(&row.note).ok()?;
         Some(Published { size: row.size, note })
     });
     let (published_tx, published_rx) = watch::channel(published);
-    let (questions, questions_rx) = mpsc::channel(64);
-    let grown = Arc::new(Notify::new());
-    let cosigning = Cosigning::new(parts.log, parts.switchboard.witnesses());
+    let (keeper, grown, questions) = Keeper::new(published_rx);
+    let cosigning = Cosigning::new(parts.files.log(), parts.switchboard.witnesses());
     let mut task = Task {
         parts,
         tree: MemoryTree::default(),
         cosigning,
         published: published_tx,
-        written: 0,
         checked: Frontier::default(),
         refreshed: Instant::now(),
     };
-    task.catch_up().await?;
+    task.parts.files.catch_up(&mut task.tree).await?;
     task.is_what_was_signed().await?;
-    let keeper = Keeper { grown: grown.clone(), published: published_rx, questions };
-    let handle = tokio::spawn(task.serve(grown, questions_rx, shutdown));
+    let handle = tokio::spawn(task.serve(grown, questions, shutdown));
     Ok((keeper, handle))
 }
 
@@ -150,7 +76,7 @@ impl Task {
     async fn serve(
         mut self,
         grown: Arc<Notify>,
-        mut questions: mpsc::Receiver<Question>,
+        mut questions: Questions,
         shutdown: CancellationToken,
     ) -> Result<(), RelayError> {
         let mut witnesses = self.parts.switchboard.witnesses();
@@ -170,8 +96,7 @@ impl Task {
                     not_before = Instant::now().checked_add(self.pace()).unwrap_or(not_before);
                 }
                 question = questions.recv() => match question {
-                    Some(Question::Inclusion(index, tx)) => { tx.send(self.inclusion(index)).ok(); }
-                    Some(Question::Consistency(from, tx)) => { tx.send(self.consistency(from)).ok(); }
+                    Some(question) => question.answer(&self.tree, self.published.borrow().clone()),
                     None => return self.leave_whole(),
                 },
             }
@@ -180,7 +105,7 @@ impl Task {
 
     /// The message log has a checkpoint a second at most; the directory as soon as it grew.
     const fn pace(&self) -> Duration {
-        match self.parts.log {
+        match self.parts.files.log() {
             LogName::Directory => Duration::from_millis(50),
             LogName::Messages => Duration::from_secs(1),
         }
@@ -190,44 +115,24 @@ impl Task {
         self.published.borrow().as_ref().is_none_or(|p| p.size < self.tree.size())
     }
 
-    async fn stored(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, RelayError> {
-        Ok(match self.parts.log {
-            LogName::Directory => self.parts.store.entries(from, count).await?,
-            LogName::Messages => self.parts.store.leaves(from, count).await?,
-        })
-    }
-
-    /// Takes stored entries into the tree.
-    async fn catch_up(&mut self) -> Result<(), RelayError> {
-        loop {
-            let entries = self.stored(self.tree.size(), PAGE).await?;
-            if entries.is_empty() {
-                return Ok(());
-            }
-            for entry in entries {
-                self.tree.append(LeafHash::of(&entry));
-            }
-        }
-    }
-
     /// The stored entries must be those that were signed before: one bit that flipped in the database
     /// while the relay was down would otherwise be signed as another past.
     async fn is_what_was_signed(&self) -> Result<(), RelayError> {
-        let Some(signed) = self.parts.store.signed(self.parts.log).await? else { return Ok(()) };
+        let Some(signed) = self.parts.store.signed(self.parts.files.log()).await? else { return Ok(()) };
         if continues(&self.tree, &signed) {
             return Ok(());
         }
-        error!(log = ?self.parts.log, size = signed.size, "the stored log is not the one that was signed");
-        Err(RelayError::SelfCheck { log: self.parts.log })
+        error!(log = ?self.parts.files.log(), size = signed.size, "the stored log is not the one that was signed");
+        Err(RelayError::SelfCheck { log: self.parts.files.log() })
     }
 
     async fn publish(&mut self) -> Result<(), RelayError> {
-        self.catch_up().await?;
+        self.parts.files.catch_up(&mut self.tree).await?;
         let size = self.tree.size();
         if size == 0 {
             return Ok(());
         }
-        self.write_tiles(size).await?;
+        self.parts.files.write(&self.tree, size).await?;
         let checkpoint = self.checked(size)?;
         let now = (self.parts.clock)();
         let note = self.sign(&checkpoint, now).await?;
@@ -235,7 +140,7 @@ impl Task {
         match self.cosigning.gather(&note, size, &self.tree, &policy).await {
             Some(cosigned) => self.put(size, &cosigned).await,
             None => {
-                warn!(log = ?self.parts.log, size, "not enough witnesses; published checkpoint stays behind");
+                warn!(log = ?self.parts.files.log(), size, "not enough witnesses; published checkpoint stays behind");
                 Ok(())
             }
         }
@@ -244,41 +149,23 @@ impl Task {
     fn policy(&self) -> Policy {
         let directory = self.parts.directory.borrow().clone();
         let view = directory.now_view();
-        match (self.parts.log, view.relay(&self.parts.relay)) {
+        match (self.parts.files.log(), view.relay(&self.parts.relay)) {
             (LogName::Messages, Some(relay)) => view.message_policy(relay),
             (LogName::Directory | LogName::Messages, _) => view.directory_policy(),
         }
     }
 
-    /// Writes the tiles that a log of this size has and the folder lacks.
-    async fn write_tiles(&mut self, size: u64) -> Result<(), RelayError> {
-        for coord in new_bundles(self.written, size) {
-            let from = coord.index().saturating_mul(u64::from(pouch_tlog::TILE_WIDTH));
-            let entries = self.stored(from, u32::from(coord.width())).await?;
-            let bundle =
-                EntryBundle::new(entries).map_err(|_| RelayError::SelfCheck { log: self.parts.log })?;
-            self.parts.publisher.put(&coord.to_string(), &bundle.encode())?;
-        }
-        for coord in new_tiles(self.written, size) {
-            let hashes =
-                tile_of(&self.tree, coord).map_err(|_| RelayError::SelfCheck { log: self.parts.log })?;
-            self.parts.publisher.put(&coord.to_string(), &print_tile(&hashes))?;
-        }
-        self.written = size;
-        Ok(())
-    }
-
     /// Reads back and hashes what is about to be signed.
     fn checked(&mut self, size: u64) -> Result<Checkpoint, RelayError> {
         let checkpoint = Checkpoint::new(self.parts.signer.origin(), size, self.tree.root());
-        match self_check(&self.parts.publisher, &self.checked, &checkpoint) {
+        match self_check(self.parts.files.publisher(), &self.checked, &checkpoint) {
             Ok(done) => {
                 self.checked = done.frontier().clone();
                 Ok(checkpoint)
             }
             Err(error) => {
-                error!(log = ?self.parts.log, code = error.code(), "self-check failed");
-                Err(RelayError::SelfCheck { log: self.parts.log })
+                error!(log = ?self.parts.files.log(), code = error.code(), "self-check failed");
+                Err(RelayError::SelfCheck { log: self.parts.files.log() })
             }
         }
     }
@@ -290,44 +177,24 @@ impl Task {
             .sign(checkpoint, now)
             .map_err(|error| RelayError::LogKeys(error.to_string()))?;
         let (size, root) = (checkpoint.size(), checkpoint.root());
-        self.parts.store.put_signed(self.parts.log, size, root, note.to_bytes()).await?;
+        self.parts.store.put_signed(self.parts.files.log(), size, root, note.to_bytes()).await?;
         Ok(note)
     }
 
     async fn put(&mut self, size: u64, note: &Note) -> Result<(), RelayError> {
         let bytes = note.to_bytes();
-        self.parts.store.put_published(self.parts.log, size, bytes.clone()).await?;
-        self.parts.publisher.put_checkpoint(&bytes)?;
+        self.parts.store.put_published(self.parts.files.log(), size, bytes.clone()).await?;
+        self.parts.files.publisher().put_checkpoint(&bytes)?;
         self.published.send_replace(Some(Published { size, note: note.clone() }));
         self.refreshed = Instant::now();
-        info!(log = ?self.parts.log, size, "published");
+        info!(log = ?self.parts.files.log(), size, "published");
         Ok(())
-    }
-
-    fn inclusion(&self, index: u64) -> Result<String, NoProof> {
-        let published = self.published.borrow().clone().ok_or(NoProof::Nothing)?;
-        if index >= published.size {
-            return Err(NoProof::NotYet);
-        }
-        let hashes = self.tree.inclusion(index, published.size).map_err(|_| NoProof::Impossible)?;
-        ProofFile::new(index, hashes, published.note)
-            .map(|file| file.to_string())
-            .map_err(|_| NoProof::Impossible)
-    }
-
-    fn consistency(&self, from: u64) -> Result<(Published, Vec<Digest>), NoProof> {
-        let published = self.published.borrow().clone().ok_or(NoProof::Nothing)?;
-        if from > published.size {
-            return Err(NoProof::NotYet);
-        }
-        let hashes = self.tree.consistency(from, published.size).map_err(|_| NoProof::Impossible)?;
-        Ok((published, hashes))
     }
 
     /// Leaves the folder with the tiles of its checkpoint and no others.
     fn leave_whole(&self) -> Result<(), RelayError> {
         if let Some(published) = self.published.borrow().as_ref() {
-            self.parts.publisher.prune(published.size)?;
+            self.parts.files.publisher().prune(published.size)?;
         }
         Ok(())
     }
@@ -338,8 +205,6 @@ fn continues(tree: &MemoryTree, signed: &SignedRow) -> bool {
     tree.root_at(signed.size).ok() == Some(signed.root)
 }
 
-/// Entries read from the store at a time.
-const PAGE: u32 = 512;
 /// How often a log that is behind asks the witnesses again.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// How often a log that does not grow is cosigned again, so that it stays fresh.
@@ -347,6 +212,8 @@ const REFRESH_EVERY: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {
+    use pouch_tlog::LeafHash;
+
     use super::*;
 
     fn tree(entries: &[&[u8]]) -> MemoryTree {

@@ -7,27 +7,38 @@
 //! - `session` answers what agents ask, one task per stream;
 //! - `switchboard` knows who is attached and wakes their deliveries;
 //! - `delivery` hands one recipient its messages, most urgent first, then fair between senders;
-//! - `sequencer` owns the directory and decides what enters its log;
-//! - `keeper` owns one log's tree: signs, has it cosigned, publishes.
+//! - `keeper` owns one log's tree: signs, has it cosigned, publishes;
+//! - `sequencer` owns the directory and decides what enters its log, at the relay that is named first;
+//! - `follower` owns a copy of that log at every other relay, and `neighbours` the sessions by which it comes.
 
 mod accept;
+mod asking;
 mod budget;
 mod conduct;
 mod config;
 mod cosigning;
 mod delivery;
+mod error;
+mod follower;
 mod keeper;
 mod keys;
+mod log;
+mod log_files;
+mod named;
+mod neighbours;
+mod parts;
 mod publisher;
 mod quota;
 mod reading;
 mod run;
 mod sequencer;
 mod session;
+mod statements;
 mod switchboard;
 
 pub use conduct::{Accepting, Conduct, Entering, Given, Handing, Honest, Keeping};
 pub use config::RelayConfig;
+pub use error::RelayError;
 pub use keys::{LogKeyPair, RelayKeys};
-pub use run::{Clock, Relay, RelayError, run};
+pub use run::{Clock, Relay, run};
 pub use session::Peer;

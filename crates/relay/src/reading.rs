@@ -8,7 +8,7 @@ use pouch_wire::session::{
 use pouch_wire::{Blob, List, Message, limits};
 
 use crate::conduct::Given;
-use crate::keeper::{Keeper, NoProof};
+use crate::log::{Keeper, NoProof};
 use crate::run::Desk;
 use crate::session::Peer;
 

@@ -7,9 +7,8 @@ use std::time::Duration;
 use pouch_crypto::{Context, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
-use pouch_net::{Authorise, BadIdentity, BindError, Limits, Listener, ServerSecrets, TransportIdentity};
-use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _, StoreError};
-use pouch_tlog::{KeyName, LogSigner};
+use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
+use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
 use tokio::sync::watch;
@@ -18,68 +17,20 @@ use tracing::{info, warn};
 
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
-use crate::keeper::{self, Keeper, KeeperParts};
+use crate::error::RelayError;
+use crate::keeper;
 use crate::keys::RelayKeys;
-use crate::publisher::Publisher;
+use crate::log::{Keeper, KeeperTask};
+use crate::named::{Duty, Named};
+use crate::parts::{Base, Part, following, sequencing};
 use crate::quota::{OnItsWay, Quota};
-use crate::sequencer::{self, Sequencer};
+use crate::sequencer;
 use crate::session;
+use crate::statements::Statements;
 use crate::switchboard::Switchboard;
 
 /// Reads the clock.
 pub type Clock = fn() -> Timestamp;
-
-/// Why a relay could not start or go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RelayError {
-    /// Storage failed; nothing was acknowledged after it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The charter is not good, or does not name this relay with these keys.
-    #[error("charter: {0}")]
-    Charter(String),
-    /// The transport key cannot be used.
-    #[error(transparent)]
-    Identity(#[from] BadIdentity),
-    /// The address cannot be bound.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The folder of the published logs cannot be written.
-    #[error("published logs: {0}")]
-    Publish(#[from] std::io::Error),
-    /// What was about to be signed does not match what is stored: one flipped bit is enough.
-    #[error("the {log:?} log does not match its stored entries; nothing more is signed")]
-    SelfCheck {
-        /// Which log.
-        log: LogName,
-    },
-    /// A signing key of a log does not work.
-    #[error("log keys: {0}")]
-    LogKeys(String),
-}
-
-impl RelayError {
-    /// Stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Store(error) => error.code(),
-            Self::Charter(_) => "POUCH-RLY-01",
-            Self::Identity(error) => error.code(),
-            Self::Bind(error) => error.code(),
-            Self::Publish(_) => "POUCH-RLY-02",
-            Self::SelfCheck { .. } => "POUCH-RLY-03",
-            Self::LogKeys(_) => "POUCH-RLY-04",
-        }
-    }
-
-    /// Whether storage failed.
-    #[must_use]
-    pub const fn is_storage(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::SelfCheck { .. })
-    }
-}
 
 /// What every part of a relay shares: handles, and snapshots of what others own.
 pub(crate) struct Desk {
@@ -87,7 +38,7 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) store: RelayStore,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
-    pub(crate) sequencer: Sequencer,
+    pub(crate) statements: Statements,
     pub(crate) directory_log: Keeper,
     pub(crate) message_log: Keeper,
     pub(crate) switchboard: Switchboard,
@@ -146,70 +97,53 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let Relay { config, keys, charter, clock, conduct } = relay;
     let store = RelayStore::open(&config.data.join("relay.sqlite"))?;
     let directory = sequencer::replay(&charter, &store).await?;
-    check_named(&config, &keys, &directory)?;
+    let named = Named::new(&config.name, &keys);
+    let duty = named.duty_at_start(&directory)?;
     let identity = TransportIdentity::from_key(&keys.transport)?;
     let secrets = server_secrets(&store).await?;
     let switchboard = Switchboard::start(shutdown.clone());
-    let (snapshots, snapshot) = watch::channel(Arc::new(directory.clone()));
+    let (snapshots, mut snapshot) = watch::channel(Arc::new(directory.clone()));
     let context = Context::of(directory.network(), Environment::Live);
-
-    let view = directory.now_view();
-    let relay =
-        view.relay(&config.name).ok_or_else(|| RelayError::Charter(format!("no relay {}", config.name)))?;
-    let message_origin = relay.message_log.origin.to_string();
-    let directory_origin = directory.charter().directory_log.origin.to_string();
-    let parts = |log, origin: String, pair: crate::keys::LogKeyPair| -> Result<KeeperParts, RelayError> {
-        let folder = match log {
-            LogName::Directory => "directory",
-            LogName::Messages => "messages",
-        };
-        Ok(KeeperParts {
-            log,
-            signer: signer(&origin, pair)?,
-            store: store.clone(),
-            publisher: Publisher::new(config.publish.join(folder))?,
-            directory: snapshot.clone(),
-            relay: config.name.clone(),
-            switchboard: switchboard.clone(),
-            clock,
-        })
+    let base = Base { config, store, snapshot: snapshot.clone(), switchboard, clock, conduct, shutdown };
+    let RelayKeys { transport, receipts, message_log, directory_log } = keys;
+    let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
+    let mut directory_part = match (duty, directory_log) {
+        (Duty::Sequences, Some(pair)) => sequencing(&base, directory, snapshots, pair).await?,
+        (Duty::Sequences | Duty::Follows, _) => following(&base, directory, snapshots, &dialer).await?,
     };
-    let directory_pair = keys.directory_log.ok_or_else(|| {
-        RelayError::Charter("this relay sequences the directory, and has no key of its log".into())
-    })?;
-    let directory_parts = parts(LogName::Directory, directory_origin, directory_pair)?;
-    let message_parts = parts(LogName::Messages, message_origin, keys.message_log)?;
-    let (directory_log, directory_task) = keeper::start(directory_parts, shutdown.clone()).await?;
-    let (message_log, message_task) = keeper::start(message_parts, shutdown.clone()).await?;
-    let sequencer = Sequencer::start(
-        directory,
-        snapshots,
-        store.clone(),
-        directory_log.clone(),
-        clock,
-        conduct.clone(),
-        shutdown.clone(),
-    );
+    tokio::select! {
+        named = named.until_named_as(duty, &mut snapshot) => named?,
+        () = base.shutdown.cancelled() => return directory_part.end().await,
+        ended = &mut directory_part.task => return over(LogName::Directory, ended),
+    }
+    let origin = message_origin(&base.config.name, &snapshot.borrow())?;
+    let parts = base.keeper_parts(LogName::Messages, &origin, message_log)?;
+    let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
     let authorise = Arc::new(Known(snapshot.clone()));
-    let listener = Listener::bind(config.listen, &identity, authorise, &secrets, Limits::default())?;
+    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, Limits::default())?;
+    let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
+    let Part { log: directory_log, task: directory_task, statements } = directory_part;
+    let other = named.until_other(duty, snapshot.clone(), directory_log.published());
     let desk = Arc::new(Desk {
         name: config.name,
         clock,
         store,
         directory: snapshot,
-        sequencer,
+        statements,
         directory_log,
         message_log,
         switchboard,
         quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
         on_its_way: OnItsWay::default(),
         conduct,
-        receipts: keys.receipts,
+        receipts,
         context,
     });
-    info!(address = %listener.local_addr(), "serving");
+    info!(address = %listener.local_addr(), ?duty, "serving");
     ready();
-    until_over(listener, desk, shutdown, directory_task, message_task).await
+    let ended = until_over(listener, desk, shutdown, directory_task, message_task, other).await;
+    dialer.shutdown(Duration::from_secs(3)).await.ok();
+    ended
 }
 
 /// Serves, and comes down in order.
@@ -219,8 +153,9 @@ async fn until_over(
     shutdown: CancellationToken,
     directory_task: KeeperTask,
     message_task: KeeperTask,
+    other: impl Future<Output = RelayError>,
 ) -> Result<(), RelayError> {
-    let failed = serve(&listener, &desk, &shutdown, directory_task, message_task).await;
+    let failed = serve(&listener, &desk, &shutdown, directory_task, message_task, other).await;
     shutdown.cancel();
     if let Err(error) = listener.shutdown(Duration::from_secs(3)).await {
         warn!(code = error.code(), "sessions were cut off");
@@ -231,8 +166,6 @@ async fn until_over(
     Ok(desk.store.clone().close().await?)
 }
 
-type KeeperTask = tokio::task::JoinHandle<Result<(), RelayError>>;
-
 /// Serves until told to stop, or until a log's keeper can go on no longer.
 async fn serve(
     listener: &Listener,
@@ -240,24 +173,24 @@ async fn serve(
     shutdown: &CancellationToken,
     mut directory_task: KeeperTask,
     mut message_task: KeeperTask,
+    other: impl Future<Output = RelayError>,
 ) -> Result<(), RelayError> {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    let ended = |log, joined: Result<Result<(), RelayError>, _>| match joined {
-        Ok(result) => result,
-        Err(_) => Err(RelayError::SelfCheck { log }),
-    };
+    tokio::pin!(other);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => {
                 let first = directory_task.await;
                 let second = message_task.await;
-                ended(LogName::Directory, first)?;
-                return ended(LogName::Messages, second);
+                over(LogName::Directory, first)?;
+                return over(LogName::Messages, second);
             }
             // Nothing is acknowledged after storage failed; the program ends, and says so.
             error = desk.store.until_ended() => return Err(error.into()),
-            joined = &mut directory_task => return ended(LogName::Directory, joined),
-            joined = &mut message_task => return ended(LogName::Messages, joined),
+            // The directory wants something else of it than what it was started for.
+            error = &mut other => return Err(error),
+            joined = &mut directory_task => return over(LogName::Directory, joined),
+            joined = &mut message_task => return over(LogName::Messages, joined),
             _ = sweep.tick() => expired(desk).await?,
             incoming = listener.accept() => {
                 let Some(incoming) = incoming else { return Ok(()) };
@@ -282,21 +215,18 @@ async fn expired(desk: &Desk) -> Result<(), RelayError> {
     Ok(())
 }
 
-fn check_named(config: &RelayConfig, keys: &RelayKeys, directory: &Directory) -> Result<(), RelayError> {
+/// How a log's keeper ended. One that was cut off left nobody knows what.
+fn over(
+    log: LogName,
+    joined: Result<Result<(), RelayError>, tokio::task::JoinError>,
+) -> Result<(), RelayError> {
+    joined.unwrap_or(Err(RelayError::SelfCheck { log }))
+}
+
+fn message_origin(name: &str, directory: &Directory) -> Result<String, RelayError> {
     let view = directory.now_view();
-    let named = view
-        .relay(&config.name)
-        .ok_or_else(|| RelayError::Charter(format!("it names no relay {:?}", config.name)))?;
-    let same = named.transport == keys.transport.public()
-        && named.receipts == keys.receipts.public()
-        && named.message_log.ed25519 == keys.message_log.ed25519.public();
-    if !same {
-        return Err(RelayError::Charter(format!(
-            "it names other keys for relay {:?} than the key files hold",
-            config.name
-        )));
-    }
-    Ok(())
+    let named = view.relay(name).ok_or_else(|| RelayError::NoLongerNamed(name.to_owned()))?;
+    Ok(named.message_log.origin.to_string())
 }
 
 /// Kept over restarts, so that clients notice a restart at once and tokens stay good.
@@ -311,12 +241,6 @@ async fn server_secrets(store: &RelayStore) -> Result<ServerSecrets, RelayError>
     let bytes = [secrets.reset().as_slice(), secrets.token().as_slice()].concat();
     store.put_meta("server-secrets", bytes).await?;
     Ok(secrets)
-}
-
-fn signer(origin: &str, pair: crate::keys::LogKeyPair) -> Result<LogSigner, RelayError> {
-    let failed = |error: String| RelayError::LogKeys(error);
-    let origin = KeyName::new(origin.to_owned()).map_err(|error| failed(error.to_string()))?;
-    LogSigner::new(&origin, pair.ed25519, pair.mldsa).map_err(|error| failed(error.to_string()))
 }
 
 /// How often expired messages are looked for.

@@ -18,8 +18,10 @@ use tracing::{error, info, warn};
 
 use crate::budget::Budget;
 use crate::conduct::{Conduct, Entering};
-use crate::keeper::Keeper;
-use crate::run::{Clock, RelayError};
+use crate::error::RelayError;
+use crate::log::Keeper;
+use crate::parts::Base;
+use crate::run::Clock;
 use crate::session::Peer;
 
 type Answer = oneshot::Sender<Result<u64, Refused>>;
@@ -37,26 +39,32 @@ pub(crate) struct Sequencer {
 impl Sequencer {
     /// Starts the task that owns the directory.
     pub(crate) fn start(
+        base: &Base,
         directory: Directory,
         snapshots: watch::Sender<Arc<Directory>>,
-        store: RelayStore,
         log: Keeper,
-        clock: Clock,
-        conduct: Arc<dyn Conduct>,
-        shutdown: CancellationToken,
     ) -> Self {
         let (tx, rx) = mpsc::channel(64);
+        let (clock, conduct) = (base.clock, base.conduct.clone());
         let reached = Self { tx, snapshots: snapshots.subscribe(), budget: Arc::default(), clock, conduct };
-        let owner = Owner { directory, snapshots, store, log, clock };
-        tokio::spawn(owner.serve(rx, shutdown));
+        let (me, store) = (base.config.name.clone(), base.store.clone());
+        let owner = Owner { me, directory, snapshots, store, log, clock };
+        tokio::spawn(owner.serve(rx, base.shutdown.clone()));
         reached
     }
 
-    /// Puts a statement into the log, when it would have an effect; its index.
+    /// Puts a statement into the log, when it would have an effect; its index. One that is there already has
+    /// the index that it has: whoever did not hear the answer asks again.
     pub(crate) async fn publish(&self, peer: &Peer, statement: Vec<u8>) -> Result<u64, Refused> {
-        self.judge(peer, &statement)?;
-        let next = self.snapshots.borrow().size();
-        if let Entering::Promise(index) = self.conduct.enters(peer, &statement, next) {
+        let directory = self.snapshots.borrow().clone();
+        let now = (self.clock)();
+        // What is junk already is not queued, and what is good has its place in its party's budget.
+        let act = match may_enter(&directory, &statement, now)? {
+            May::Enter(act) => act,
+            May::Stay(index) => return Ok(index),
+        };
+        self.budget.take_for(peer, &act, now)?;
+        if let Entering::Promise(index) = self.conduct.enters(peer, &statement, directory.size()) {
             return Ok(index);
         }
         let (tx, rx) = oneshot::channel();
@@ -65,25 +73,11 @@ impl Sequencer {
         self.tx.send((statement, tx)).await.map_err(|_| gone())?;
         rx.await.map_err(|_| gone())?
     }
-
-    /// What is junk already is not queued, and what is good has its place in its party's budget.
-    fn judge(&self, peer: &Peer, statement: &[u8]) -> Result<(), Refused> {
-        let now = (self.clock)();
-        let act = may_enter(&self.snapshots.borrow().clone(), statement, now)?;
-        let party = match peer {
-            Peer::ContactPoint(point) => point.member.to_string(),
-            // No member's code is written so.
-            Peer::Witness(name) => format!("witness {name}"),
-        };
-        self.budget.take(&party, &act, now).map_err(|wait| {
-            info!(code = "POUCH-RLY-25", "statement refused");
-            let words = format!("{party} entered as many statements as it may in an hour");
-            refusal("POUCH-RLY-25", &words, Some(wait))
-        })
-    }
 }
 
 struct Owner {
+    /// This relay's name.
+    me: String,
     directory: Directory,
     snapshots: watch::Sender<Arc<Directory>>,
     store: RelayStore,
@@ -108,7 +102,15 @@ impl Owner {
     }
 
     async fn enter(&mut self, bytes: Vec<u8>) -> Result<u64, Refused> {
-        may_enter(&self.directory, &bytes, (self.clock)())?;
+        let first = self.directory.now_view().relays().first().map(|first| first.name.to_string());
+        if first.as_ref() != Some(&self.me) {
+            // The log has one hand at a time: what this one signed must be all that the next one follows.
+            let words = "this relay no longer sequences the directory";
+            return Err(refusal("POUCH-RLY-33", &words, Some(core::time::Duration::from_secs(5))));
+        }
+        if let May::Stay(index) = may_enter(&self.directory, &bytes, (self.clock)())? {
+            return Ok(index);
+        }
         let index = self.store.append_entries(vec![bytes.clone()]).await.map_err(|error| {
             warn!(code = error.code(), "directory log");
             refusal(error.code(), &error, None)
@@ -123,8 +125,16 @@ impl Owner {
     }
 }
 
-/// What the statement does, if it would have an effect and is of this time.
-fn may_enter(directory: &Directory, bytes: &[u8], now: Timestamp) -> Result<Act, Refused> {
+/// What may become of a statement.
+enum May {
+    /// It enters, and does this.
+    Enter(Act),
+    /// It is in the log.
+    Stay(u64),
+}
+
+/// What may become of a statement that would have an effect and is of this time.
+fn may_enter(directory: &Directory, bytes: &[u8], now: Timestamp) -> Result<May, Refused> {
     let refuse = |error: StatementRefused| {
         info!(code = error.code(), "statement refused");
         refusal(error.code(), &error, None)
@@ -133,8 +143,11 @@ fn may_enter(directory: &Directory, bytes: &[u8], now: Timestamp) -> Result<Act,
     let signed = SignedStatement::from_bytes(bytes).map_err(malformed)?;
     let statement = Statement::from_bytes(&signed.statement).map_err(malformed)?;
     timely(statement.created, now)?;
-    directory.check(bytes).map_err(refuse)?;
-    Ok(statement.act)
+    match directory.check(bytes) {
+        Ok(()) => Ok(May::Enter(statement.act)),
+        Err(StatementRefused::Repeated(index)) => Ok(May::Stay(index)),
+        Err(refused) => Err(refuse(refused)),
+    }
 }
 
 /// The fold has no clock; the sequencer keeps statements of another time out of the log.

@@ -21,6 +21,8 @@ pub enum Peer {
     ContactPoint(ContactPoint),
     /// The witness of this name.
     Witness(String),
+    /// The relay of this name. It reads logs and passes statements on, and nothing is delivered to it.
+    Relay(String),
 }
 
 /// Serves a session until it ends.
@@ -73,7 +75,7 @@ fn identify(session: &Session, desk: &Desk) -> Option<Peer> {
     match directory.now_view().who_has_transport(&session.peer())? {
         TransportOwner::ContactPoint(point) => Some(Peer::ContactPoint(point)),
         TransportOwner::Witness(name) => Some(Peer::Witness(name.to_string())),
-        TransportOwner::Relay(_) => None,
+        TransportOwner::Relay(name) => Some(Peer::Relay(name)),
     }
 }
 
@@ -129,7 +131,7 @@ async fn malformed(stream: Stream, error: pouch_wire::FrameError) -> Result<(), 
 }
 
 async fn statement(stream: Stream, publish: Publish, peer: &Peer, desk: &Desk) -> Result<(), StreamError> {
-    match desk.sequencer.publish(peer, publish.statement.into_vec()).await {
+    match desk.statements.publish(peer, publish.statement.into_vec()).await {
         Ok(index) => stream.answer(&Published { index }).await,
         Err(refused) => stream.refuse(&refused).await,
     }
@@ -148,7 +150,9 @@ async fn attached(
         return stream.refuse(&refusal("POUCH-RLY-20", &"another network's charter", None)).await;
     }
     let session = stream.session().clone();
-    let Some(wake) = desk.switchboard.attach(&session, attach.witnesses).await else {
+    // A relay that cosigned its own log, or another's, would be no witness.
+    let witnesses = attach.witnesses && !matches!(peer, Peer::Relay(_));
+    let Some(wake) = desk.switchboard.attach(&session, witnesses).await else {
         return stream.refuse(&refusal("POUCH-RLY-24", &"this session is attached already", None)).await;
     };
     let mut published = desk.directory_log.published();

@@ -13,7 +13,7 @@ use pouch_wire::Digest;
 
 pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys};
 pub use gossip::{Gossip, Promises};
-pub use relay::{Checkpoints, DirectoryLog, Mailboxes, MessageLog, SmallValues};
+pub use relay::{Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;
 

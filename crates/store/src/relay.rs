@@ -5,6 +5,7 @@
 
 mod checkpoints;
 mod directory_log;
+mod followed;
 mod mailboxes;
 mod message_log;
 mod meta;
@@ -23,7 +24,8 @@ use crate::witness;
 const KIND: Kind = Kind {
     of: "a relay",
     id: 0x5063_6852,
-    migrations: &["
+    migrations: &[
+        "
 CREATE TABLE message_log (idx INTEGER PRIMARY KEY, envelope BLOB NOT NULL UNIQUE, leaf BLOB NOT NULL,
     header BLOB NOT NULL, signature BLOB NOT NULL, accepted_at INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
 CREATE TABLE payload (envelope BLOB PRIMARY KEY, sender TEXT NOT NULL, precedence INTEGER NOT NULL,
@@ -47,7 +49,11 @@ CREATE TABLE checkpoint (log INTEGER PRIMARY KEY, signed_size INTEGER NOT NULL, 
     signed BLOB NOT NULL, published_size INTEGER, published BLOB) STRICT;
 CREATE TABLE witness (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
-"],
+",
+        "
+CREATE TABLE fork (one BLOB NOT NULL, other BLOB NOT NULL, PRIMARY KEY (one, other)) STRICT;
+",
+    ],
 };
 
 /// A relay's database. Clones reach the same one.

@@ -16,5 +16,6 @@ pub use outgoing::{
     Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
 };
 pub use relayed::{
-    AcceptedRow, Expired, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow, Usage,
+    AcceptedRow, Expired, FollowedStep, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow,
+    Usage,
 };

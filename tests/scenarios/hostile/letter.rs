@@ -88,7 +88,7 @@ impl Pen {
             environment: notice.environment,
             sender: notice.sender.clone(),
             directory_size: self.directory.size(),
-            directory_root: Digest::new([0; 32]),
+            directory_root: self.directory.root_at(self.directory.size()).unwrap(),
             precedence: notice.precedence,
             created: notice.created,
             not_after: notice.not_after,
@@ -199,6 +199,16 @@ impl Parcel {
             signature: sealed.signature(),
             stanzas: sealed.stanzas().iter().map(|stanza| stanza.to_vec()).collect(),
             payload: sealed.payload().to_vec(),
+        }
+    }
+
+    /// What a node submitted.
+    pub(crate) fn submitted(submit: &Submit, payload: Vec<u8>) -> Self {
+        Self {
+            header: Header::from_bytes(&submit.header).unwrap(),
+            signature: Signature(submit.signature),
+            stanzas: submit.stanzas.iter().map(|stanza| stanza.to_vec()).collect(),
+            payload,
         }
     }
 

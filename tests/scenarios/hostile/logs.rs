@@ -16,14 +16,14 @@ use super::puppet::{Face, Puppet, Visitor};
 use super::scene::{Scene, now};
 
 /// The log's key, the witnesses', and what the log truly holds.
-struct Log {
+pub(super) struct Log {
     signer: LogSigner,
     witnesses: Vec<WitnessSigner>,
-    entries: Vec<Vec<u8>>,
+    pub(super) entries: Vec<Vec<u8>>,
 }
 
 impl Log {
-    fn of(scene: &Scene, entries: Vec<Vec<u8>>) -> Self {
+    pub(super) fn of(scene: &Scene, entries: Vec<Vec<u8>>) -> Self {
         let directory = scene.charter.found().unwrap();
         let keys = KeyFolder::of(&scene.stage, "relay");
         let origin = KeyName::new(directory.charter().directory_log.origin.to_string()).unwrap();
@@ -39,7 +39,7 @@ impl Log {
 
     /// The log as it would look with these entries, cosigned by so many witnesses, with the proof that
     /// it extends a size.
-    fn face(&self, entries: Vec<Vec<u8>>, from: u64, cosigned_by: usize) -> Face {
+    pub(super) fn face(&self, entries: Vec<Vec<u8>>, from: u64, cosigned_by: usize) -> Face {
         let mut tree = MemoryTree::default();
         for entry in &entries {
             tree.append(LeafHash::of(entry));

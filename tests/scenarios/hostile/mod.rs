@@ -14,6 +14,7 @@ mod wild;
 
 mod exercises;
 mod frames;
+mod gossip;
 mod inside;
 mod logs;
 mod officers;

@@ -11,7 +11,8 @@ use pouch_net::{
     Authorise, HandshakeError, Limits, Listener, ServerSecrets, Session, Stream, TransportIdentity, refusal,
 };
 use pouch_wire::session::{
-    Accepted, Attached, Changed, Consistency, LogEntries, LogName, ReadConsistency, ReadLog, Submit, Taken,
+    Accepted, Attached, Changed, Consistency, LogEntries, LogName, Published, ReadConsistency, ReadLog,
+    Submit, Taken,
 };
 use pouch_wire::{
     Blob, Canonical as _, EnvelopeId, Environment, FrameKind, List, NetworkId, Precedence, Text, Timestamp,
@@ -47,6 +48,12 @@ pub(crate) enum Asked {
 #[derive(Debug, Default)]
 struct Script {
     face: Face,
+    /// What some are shown instead.
+    faces: BTreeMap<PublicKey, Face>,
+    /// What was submitted to it, whole.
+    submitted: Vec<Parcel>,
+    /// The place in the directory that it promises to what is published; without one it takes nothing.
+    promises: Option<u64>,
     /// Signs what it says that it accepted; the relay's own key when it is honest.
     accepts_with: Option<SigningKey>,
     /// How far its clock is ahead when a node attaches.
@@ -129,6 +136,22 @@ impl Puppet {
     /// Shows this face of the directory's log from now on.
     pub(crate) fn shows(&self, face: Face) {
         self.script.lock().unwrap().face = face;
+    }
+
+    /// Shows one visitor this face from now on, whatever it shows others.
+    pub(crate) fn shows_to(&self, visitor: &Visitor, face: Face) {
+        self.script.lock().unwrap().faces.insert(visitor.session.peer(), face);
+    }
+
+    /// Promises this place in the directory to whatever is published.
+    pub(crate) fn promises(&self, index: u64) {
+        self.script.lock().unwrap().promises = Some(index);
+    }
+
+    /// A message that was submitted.
+    pub(crate) fn submitted(&self, envelope: EnvelopeId) -> Parcel {
+        let script = self.script.lock().unwrap();
+        script.submitted.iter().find(|parcel| parcel.id() == envelope).cloned().expect("submitted")
     }
 
     /// Accepts submissions with receipts by this key.
@@ -238,17 +261,21 @@ async fn serve(session: Session, script: Arc<Mutex<Script>>, visitors: mpsc::Unb
             continue;
         }
         // A node that goes away in the middle of an answer is no failure of the test.
-        answer(stream, &frame, &script, &asked_tx).await.ok();
+        answer(stream, &frame, &session.peer(), &script, &asked_tx).await.ok();
     }
 }
 
 async fn answer(
     mut stream: Stream,
     frame: &pouch_wire::Frame,
+    peer: &PublicKey,
     script: &Mutex<Script>,
     asked: &mpsc::UnboundedSender<Asked>,
 ) -> Result<(), pouch_net::StreamError> {
-    let face = script.lock().unwrap().face.clone();
+    let face = {
+        let script = script.lock().unwrap();
+        script.faces.get(peer).unwrap_or(&script.face).clone()
+    };
     match frame.kind() {
         FrameKind::ReadConsistency => {
             let read: ReadConsistency = frame.read()?;
@@ -269,9 +296,10 @@ async fn answer(
         }
         FrameKind::Submit => {
             let submit: Submit = frame.read()?;
-            let head = pouch_envelope::SealedHead::from_submit(submit).expect("well-formed");
+            let head = pouch_envelope::SealedHead::from_submit(submit.clone()).expect("well-formed");
             let (len, max) = (head.header().payload_len, u64::try_from(limits::PAYLOAD_BYTES).unwrap());
-            stream.recv_payload(len, max).await?;
+            let payload = stream.recv_payload(len, max).await?;
+            script.lock().unwrap().submitted.push(Parcel::submitted(&submit, payload));
             asked.send(Asked::Submit(head.id())).ok();
             let given = {
                 let script = script.lock().unwrap();
@@ -282,6 +310,10 @@ async fn answer(
                 Some(bytes) => stream.answer(&Accepted { receipt: Blob::new(bytes).unwrap() }).await,
                 None => stream.refuse(&refusal("POUCH-NET-44", &"later", Some(WITHIN))).await,
             }
+        }
+        FrameKind::Publish if script.lock().unwrap().promises.is_some() => {
+            let index = script.lock().unwrap().promises.unwrap();
+            stream.answer(&Published { index }).await
         }
         _ => stream.refuse(&refusal("POUCH-NET-40", &"no answer to this here", Some(WITHIN))).await,
     }

@@ -93,8 +93,10 @@ async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError
         inclusion: inclusion.as_ref(),
         now: (desk.clock)(),
     };
-    match opened.verify(&facts) {
+    // It was verified when it came, or it would not be here.
+    match opened.verify_again(&facts) {
         Ok(verified) => {
+            let verified = verified.with_doubt(desk.doubt().await);
             let kept: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);
             let order = order_now(kept, &verified, desk).await?;
             Ok(Reading::Verified(Box::new(verified.with_order(&order))))

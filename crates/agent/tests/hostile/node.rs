@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pouch_agent::{AgentConfig, AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
 use pouch_control::{Answer, Call, Client, Compose, Event, Events, InboxRow, OutboxRow, Selection};
-use pouch_crypto::{SigningKey, VaultKey, sha256};
+use pouch_crypto::{SigningKey, VaultKey};
 use pouch_directory::{Act, CharterFile, Relay};
 use pouch_notice::{
     Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
@@ -249,7 +249,7 @@ pub(crate) fn sealed(world: &World, signed: SignedNotice, n: u64, previous: Enve
         environment: Environment::Live,
         sender: point("NL/technical"),
         directory_size: world.directory.size(),
-        directory_root: sha256(b"root"),
+        directory_root: world.directory.root_at(world.directory.size()).unwrap(),
         precedence: Precedence::Flash,
         created: NOW,
         not_after: Timestamp(NOW.0 + HOUR),

@@ -25,6 +25,9 @@ pub(crate) enum RelayCommand {
         /// Begins the names of its logs; a domain name that you control
         #[arg(long, default_value = "pouch.invalid")]
         origin: String,
+        /// It follows the directory's log and does not sequence it: for every relay but the charter's first
+        #[arg(long)]
+        follows: bool,
         /// Where to put everything
         #[arg(long)]
         dir: PathBuf,

@@ -88,16 +88,26 @@ async fn report_sent(
     queued_or_done(&row, client, out).await
 }
 
-/// Says so when the notice stays here for now, because no relay can be reached.
+/// Says so when the notice stays here for now, because no relay of some recipient can be reached.
 async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Output) -> Result<u8, Problem> {
-    let waits = row.ladder.iter().any(|recipient| recipient.rung == Rung::Queued);
+    let waits: Vec<_> = row.ladder.iter().filter(|recipient| !recipient.waits_for.is_empty()).collect();
+    if waits.is_empty() {
+        return Ok(Exit::Done.code());
+    }
     let Answer::Status(status) = client.call(&Call::Status).await? else {
         return Err(ClientError::Unexpected.into());
     };
-    if !waits || status.relays.iter().any(|(_, connected)| *connected) {
-        return Ok(Exit::Done.code());
+    if status.relays.iter().any(|(_, connected)| *connected) {
+        for recipient in waits {
+            out.say(&format!(
+                "No relay of {} can be reached ({}): it is kept here, and leaves by itself when one is back.",
+                recipient.recipient,
+                recipient.waits_for.join(", ")
+            ));
+        }
+    } else {
+        out.say("No relay can be reached: it is kept here, and leaves by itself when one is back.");
     }
-    out.say("No relay can be reached: it is kept here, and leaves by itself when one is back.");
     Ok(Exit::Queued.code())
 }
 

@@ -127,12 +127,14 @@ pub(crate) struct NewRelay<'a> {
     pub(crate) name: &'a str,
     pub(crate) address: &'a str,
     pub(crate) origin: &'a str,
+    /// Whether it only follows the directory's log.
+    pub(crate) follows: bool,
     pub(crate) dir: &'a Path,
     pub(crate) throw_away: bool,
 }
 
 pub(crate) fn init_relay(relay: &NewRelay<'_>, source: &Source, out: &Output) -> Result<(), Problem> {
-    let NewRelay { name: relay_name, address, origin, dir, throw_away } = *relay;
+    let NewRelay { name: relay_name, address, origin, follows, dir, throw_away } = *relay;
     let ring = KeyRing::create(&dir.join("keys"), source.fresh("the relay's keys")?, cost(throw_away))?;
     let transport = ring.make_signing(name::TRANSPORT)?.public();
     let receipts = ring.make_signing(name::RECEIPTS)?.public();
@@ -141,10 +143,14 @@ pub(crate) fn init_relay(relay: &NewRelay<'_>, source: &Source, out: &Output) ->
         ed25519: ring.make_note(name::MESSAGE_LOG)?.public(),
         mldsa: ring.make_mldsa(name::MESSAGE_LOG_MLDSA)?.public().clone(),
     };
-    let directory_log = LogRequest {
-        origin: format!("{origin}/directory"),
-        ed25519: ring.make_note(name::DIRECTORY_LOG)?.public(),
-        mldsa: ring.make_mldsa(name::DIRECTORY_LOG_MLDSA)?.public().clone(),
+    let directory_log = if follows {
+        None
+    } else {
+        Some(LogRequest {
+            origin: format!("{origin}/directory"),
+            ed25519: ring.make_note(name::DIRECTORY_LOG)?.public(),
+            mldsa: ring.make_mldsa(name::DIRECTORY_LOG_MLDSA)?.public().clone(),
+        })
     };
     let request = dir.join("relay-request.toml");
     requests::write(
@@ -161,6 +167,12 @@ pub(crate) fn init_relay(relay: &NewRelay<'_>, source: &Source, out: &Output) ->
     )?;
     files::write_new(&dir.join("relay.toml"), relay_toml(relay_name, address, source).as_bytes())?;
     out.say(&format!("The relay {relay_name} is in {}.", dir.display()));
+    out.say(if follows {
+        "It has its own keys and none of the directory's log: it follows the relay that the charter names first."
+    } else {
+        "It has keys of the directory's log too, which it uses if the charter names it first. For every other \
+         relay give --follows."
+    });
     out.next(&format!(
         "send {} to the secretariat; put the finished charter at {}; then `pouch relay run --config {}`",
         request.display(),

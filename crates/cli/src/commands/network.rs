@@ -81,7 +81,13 @@ fn draft(name: &str, parties: &Parties, quorum: Option<u8>) -> Result<Charter, P
         .map(|path| requests::read::<RelayRequest>(path))
         .collect::<Result<Vec<_>, _>>()?;
     let sequencer = requests.first().ok_or_else(|| Problem::usage("a network needs a relay"))?;
-    let directory_log = log_keys(&sequencer.directory_log)?;
+    let directory_log = log_keys(sequencer.directory_log.as_ref().ok_or_else(|| {
+        Problem::usage(format!(
+            "{} is named first, so that it sequences the directory, and was made with --follows",
+            sequencer.name
+        ))
+        .next("give another relay's request first, or make this relay again without --follows")
+    })?)?;
     let relays = requests.iter().map(relay).collect::<Result<Vec<_>, _>>()?;
     let witnesses = parties.witnesses.iter().map(|path| witness(path)).collect::<Result<Vec<_>, _>>()?;
     let others = |spare: usize| u8::try_from(founders.len().saturating_sub(spare).max(1)).unwrap_or(u8::MAX);

@@ -69,8 +69,7 @@ pub(super) fn parties() -> Vec<Party> {
         office: office.into(),
         title: title.into(),
         telephone: telephone.into(),
-        officers: Vec::new(),
-        witnesses: false,
+        ..Party::simple(office)
     };
     let officer = |folder: &str, title: &str| Officer { folder: folder.into(), title: title.into() };
     let netherlands = Party {

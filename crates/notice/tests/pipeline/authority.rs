@@ -105,10 +105,7 @@ fn a_sender_does_not_choose_the_mandate_that_it_is_judged_by() {
     let mut narrow = mandate();
     narrow.types = set(&[NoticeType::CommCheck]);
     world.authorise(office(NL, NL, Environment::Live, narrow), later(0));
-    let cites_old = honest(&world)
-        .saying(|n| n.not_after = later(3 * DAY))
-        .with(|l| l.route.directory_size = wide)
-        .posted();
+    let cites_old = honest(&world).saying(|n| n.not_after = later(3 * DAY)).citing(&world, wide).posted();
     assert!(holds(&cites_old.received(&world, MD)), "it had not heard of it yet");
     assert!(holds(&cites_old.received_at(&world, MD, later(DAY - 1001))));
     let a_day_later = cites_old.received_at(&world, MD, later(DAY));

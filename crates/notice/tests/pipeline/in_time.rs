@@ -115,7 +115,7 @@ fn a_key_that_was_rotated_out_may_finish_what_was_under_way_and_no_more() {
     // Nor does the new key speak before it was authorised.
     let too_early = honest(&world)
         .with(|l| (l.inside_key, l.outside_key) = (NEXT.into(), NEXT.into()))
-        .with(|l| l.route.directory_size -= 1)
+        .citing(&world, world.directory.size() - 1)
         .posted();
     assert_eq!(refused(too_early.received(&world, MD)), only(Clause::Binding, "POUCH-DIR-41"));
 }

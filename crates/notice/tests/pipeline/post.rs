@@ -106,7 +106,7 @@ fn route(world: &World, notice: &Notice) -> Route {
         environment: notice.environment,
         sender: notice.sender.clone(),
         directory_size: world.directory.size(),
-        directory_root: Digest::new([5; 32]),
+        directory_root: world.directory.root_at(world.directory.size()).unwrap(),
         precedence: notice.precedence,
         created: notice.created,
         not_after: notice.not_after,
@@ -130,6 +130,13 @@ impl Letter {
     /// Says something else inside than outside.
     pub(crate) fn saying_inside(mut self, change: impl FnOnce(&mut Notice)) -> Self {
         change(&mut self.notice);
+        self
+    }
+
+    /// Cites the directory of another size.
+    pub(crate) fn citing(mut self, world: &World, size: u64) -> Self {
+        self.route.directory_size = size;
+        self.route.directory_root = world.directory.root_at(size).unwrap();
         self
     }
 

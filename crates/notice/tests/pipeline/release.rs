@@ -173,7 +173,7 @@ fn a_sender_does_not_choose_the_rule_that_it_is_judged_by() {
     let lax = world.directory.size();
     world.demand(2, false, later(0));
     let long = |l: Letter| l.saying(|n| n.not_after = later(3 * DAY));
-    let cites_old = long(honest(&world)).with(|l| l.route.directory_size = lax).approved(&["duty"]).posted();
+    let cites_old = long(honest(&world)).citing(&world, lax).approved(&["duty"]).posted();
     assert!(holds(&cites_old.received_at(&world, MD, later(DAY - 1001))), "it had not heard of it yet");
     let a_day_later = cites_old.received_at(&world, MD, later(DAY));
     assert!(a_day_later.as_ref().is_err_and(|refused| !refused.is_final()), "by that relay's time alone");

@@ -1,7 +1,7 @@
 //! What a verdict rests on besides the message: a relay's promise and its log, a fresh directory, a sure
 //! clock. What only cannot be told yet is never called refused for good.
 
-use pouch_notice::{Clause, Facts, Notice, Refused, State, Verified};
+use pouch_notice::{Clause, Doubt, Facts, Notice, Refused, State, Verified};
 use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::logs::Logged;
@@ -109,8 +109,15 @@ fn an_old_directory_or_an_unsure_clock_is_a_reservation_and_never_green() {
     let directory = |code| only(Clause::Directory, code);
     assert_eq!(reserved(judged(Some(HOUR + 1), true)), directory("POUCH-VER-71"));
     assert_eq!(reserved(judged(Some(24 * HOUR), true)), directory("POUCH-VER-71"));
-    assert_eq!(reserved(judged(Some(24 * HOUR + 1), true)), directory("POUCH-VER-72"));
-    assert_eq!(reserved(judged(None, true)), directory("POUCH-VER-72"));
+    // From then on nothing new is believed; the relay keeps it, and it may hold when the directory is fresh.
+    for old in [Some(24 * HOUR + 1), None] {
+        let waits = judged(old, true);
+        assert!(waits.as_ref().is_err_and(|refused| !refused.is_final()));
+        assert_eq!(refused(waits), directory("POUCH-VER-72"));
+    }
+    // A clock that nobody confirms cannot say that a day is over.
+    let unsure = reserved(judged(Some(24 * HOUR + 1), false));
+    assert_eq!(unsure, [directory("POUCH-VER-71"), only(Clause::Clock, "POUCH-VER-73")].concat());
     assert_eq!(reserved(judged(Some(0), false)), only(Clause::Clock, "POUCH-VER-73"));
 }
 
@@ -123,4 +130,62 @@ fn what_is_refused_leaves_no_word_of_its_content_behind() {
     let Err(refused) = letter.posted().received(&world, MD) else { panic!("it was verified") };
     let all = format!("{refused:?}");
     assert!(!all.contains(secret_words) && !all.contains("regions are down"), "{all}");
+}
+
+#[test]
+fn what_was_verified_under_a_fresh_directory_stays_readable_when_it_has_grown_old() {
+    let world = World::new();
+    let again = |cosigned_at: Option<Timestamp>| {
+        let facts = Facts { cosigned_at, ..facts(&world, READ) };
+        honest(&world).posted().opened(&world, MD).unwrap().verify_again(&facts)
+    };
+    assert!(holds(&again(Some(Timestamp(READ.0 - HOUR)))));
+    let old = |code| only(Clause::Directory, code);
+    assert_eq!(reserved(again(Some(Timestamp(READ.0 - 24 * HOUR)))), old("POUCH-VER-71"));
+    for ago in [Some(Timestamp(READ.0 - 24 * HOUR - 1)), Some(Timestamp(0)), None] {
+        assert_eq!(reserved(again(ago)), old("POUCH-VER-77"));
+    }
+    // What does not hold for another reason does not hold again either.
+    let forged = honest(&world).posted().signed_by(&key(MD));
+    let facts = Facts { cosigned_at: None, ..facts(&world, READ) };
+    assert!(forged.opened(&world, MD).unwrap().verify_again(&facts).is_err());
+}
+
+#[test]
+fn a_sender_that_is_shown_another_directory_is_not_called_verified() {
+    let world = World::new();
+    let lies = |size: u64| {
+        let letter = honest(&world).with(|l| {
+            l.route.directory_size = size;
+            l.route.directory_root = pouch_crypto::sha256(b"another past");
+        });
+        letter.posted().received(&world, MD)
+    };
+    let size = world.directory.size();
+    for size in [size, size - 1] {
+        let waits = lies(size);
+        // Which of the two was deceived is not known yet: it is not refused for good.
+        assert!(waits.as_ref().is_err_and(|refused| !refused.is_final()));
+        let verdict = refused(waits);
+        assert_eq!(verdict, only(Clause::Directory, "POUCH-VER-74"));
+    }
+    // Of somebody who is not proved to be the sender nothing is compared.
+    let letter = honest(&world).with(|l| l.route.directory_root = pouch_crypto::sha256(b"another past"));
+    let forged = letter.posted().signed_by(&key(MD)).received(&world, MD);
+    assert_eq!(refused(forged), only(Clause::Signature, "POUCH-ADM-15"));
+}
+
+#[test]
+fn what_others_dispute_is_a_reservation_for_what_rests_on_it() {
+    let world = World::new();
+    let since = honest(&world).posted().received(&world, MD).unwrap().authority().unwrap().since_index;
+    let doubted = |undisputed: Option<u64>, held_back: bool| {
+        let verified = honest(&world).posted().received(&world, MD).unwrap();
+        Ok(verified.with_doubt(Doubt { undisputed, held_back }))
+    };
+    assert!(holds(&doubted(None, false)));
+    assert!(holds(&doubted(Some(since + 1), false)), "its key is older than the dispute");
+    assert_eq!(reserved(doubted(Some(since), false)), only(Clause::Directory, "POUCH-VER-75"));
+    assert_eq!(reserved(doubted(Some(0), false)), only(Clause::Directory, "POUCH-VER-75"));
+    assert_eq!(reserved(doubted(None, true)), only(Clause::Directory, "POUCH-VER-76"));
 }

@@ -70,8 +70,7 @@ impl Gossip for AgentStore {
         let office = office.to_string();
         self.0
             .call(move |db| {
-                let sql =
-                    "UPDATE contradiction SET settled_at = ?2 WHERE office = ?1 AND settled_at IS NULL";
+                let sql = "UPDATE contradiction SET settled_at = ?2 WHERE office = ?1 AND settled_at IS NULL";
                 db.prepare_cached(sql)?.execute(params![office, int(at.0)])?;
                 Ok(vec![events::put(db, &event)?])
             })

@@ -7,7 +7,13 @@ use crate::contracts::{EventLog, Gossip, Promises};
 use crate::rows::{CitedRow, NewContradiction, NewEvent, PromiseRow};
 
 fn told(words: &str) -> NewEvent {
-    NewEvent { at: Timestamp(1), code: String::new(), words: words.into(), alarm: true, detail: String::new() }
+    NewEvent {
+        at: Timestamp(1),
+        code: String::new(),
+        words: words.into(),
+        alarm: true,
+        detail: String::new(),
+    }
 }
 
 fn cited(office: &str, size: u64) -> CitedRow {

@@ -4,18 +4,20 @@ use pouch_wire::session::LogName;
 use pouch_wire::{Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
-use crate::contracts::{Checkpoints, DirectoryLog, Mailboxes, MessageLog, SmallValues, WitnessMemory};
+use crate::contracts::{
+    Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues, WitnessMemory,
+};
 use crate::error::StoreError;
-use crate::rows::{AcceptedRow, Expired, NewMessage, PublishedRow, SignedRow, Usage};
+use crate::rows::{AcceptedRow, Expired, FollowedStep, NewMessage, PublishedRow, SignedRow, Usage};
 
 /// Everything that a relay keeps.
 pub trait RelayContracts:
-    Mailboxes + MessageLog + DirectoryLog + Checkpoints + SmallValues + WitnessMemory
+    Mailboxes + MessageLog + DirectoryLog + Followed + Checkpoints + SmallValues + WitnessMemory
 {
 }
 
-impl<S: Mailboxes + MessageLog + DirectoryLog + Checkpoints + SmallValues + WitnessMemory> RelayContracts
-    for S
+impl<S: Mailboxes + MessageLog + DirectoryLog + Followed + Checkpoints + SmallValues + WitnessMemory>
+    RelayContracts for S
 {
 }
 
@@ -51,6 +53,7 @@ where
     a_log_never_signs_back_nor_a_second_root(&fresh()).await;
     only_what_was_signed_is_published_and_never_back(&fresh()).await;
     entries_are_appended_all_together(&fresh()).await;
+    a_follower_takes_entries_with_their_checkpoint_or_neither(&fresh()).await;
     a_witness_never_goes_back(&fresh()).await;
     small_values_are_replaced(&fresh()).await;
 }
@@ -267,6 +270,44 @@ where
     assert_eq!(store.entries(1, 1).await.unwrap(), [vec![1]]);
     assert_eq!(store.entries(1, 10).await.unwrap(), [vec![1], vec![2]]);
     assert_eq!(store.entries(3, 10).await.unwrap(), [[0_u8; 0]; 0]);
+}
+
+/// What is followed comes whole, only forward, and stands in the way of signing something else.
+pub async fn a_follower_takes_entries_with_their_checkpoint_or_neither<E: Engine>(engine: &E)
+where
+    E::Store: DirectoryLog + Followed + Checkpoints,
+{
+    let store = engine.open().await;
+    store.append_entries(vec![vec![0]]).await.unwrap();
+    let step = |from, entries: &[u8], size, root| FollowedStep {
+        from,
+        entries: entries.iter().map(|n| vec![*n]).collect(),
+        size,
+        root: digest(root),
+        note: vec![root],
+    };
+    let conflict = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Conflict(_)));
+    store.follow(step(1, &[1, 2], 3, 3)).await.unwrap();
+    assert!(conflict(store.follow(step(1, &[1], 4, 4)).await), "not at the end");
+    assert!(conflict(store.follow(step(3, &[3], 2, 2)).await), "the checkpoint goes back");
+    assert!(conflict(store.follow(step(3, &[3], 3, 9)).await), "a second root");
+    assert_eq!(store.entry_count().await.unwrap(), 3, "nothing of what was refused");
+    store.follow(FollowedStep { note: b"fresher".to_vec(), ..step(3, &[], 3, 3) }).await.unwrap();
+    let store = engine.restart(store).await;
+    assert_eq!(store.entries(0, 9).await.unwrap(), [vec![0], vec![1], vec![2]]);
+    let published = store.published(LogName::Directory).await.unwrap();
+    assert_eq!(published, Some(PublishedRow { size: 3, note: b"fresher".to_vec() }));
+    let fork = store.put_signed(LogName::Directory, 3, digest(9), vec![]).await;
+    assert!(conflict(fork), "who sequences later signs nothing else");
+    store.put_signed(LogName::Directory, 4, digest(4), vec![]).await.unwrap();
+    for _ in 0..2 {
+        store.put_fork(vec![1], vec![2]).await.unwrap();
+    }
+    let forks = store.forks().await.unwrap();
+    assert_eq!(
+        forks.iter().map(|fork| (&*fork.one, &*fork.other)).collect::<Vec<_>>(),
+        [(&[1][..], &[2][..])]
+    );
 }
 
 /// What was cosigned is remembered per log, forward only, and never over somebody else's step.

@@ -5,7 +5,8 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
 
 use super::Answer;
 use crate::rows::{
-    AcceptedRow, Expired, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow, Usage,
+    AcceptedRow, Expired, FollowedStep, ForkRow, NewMessage, Parcel, Pending, PublishedRow, SignatureRow,
+    SignedRow, Usage,
 };
 
 /// Messages that wait for their recipients.
@@ -129,6 +130,28 @@ pub trait Checkpoints {
     /// # Errors
     /// When storage failed.
     fn published(&self, log: LogName) -> impl Answer<Option<PublishedRow>>;
+}
+
+/// Another relay's directory log, followed.
+pub trait Followed {
+    /// Takes entries and the checkpoint that covers them, together.
+    ///
+    /// # Errors
+    /// When the entries do not follow those that are there, or the checkpoint would go back or give one size
+    /// a second root; then nothing was taken.
+    fn follow(&self, step: FollowedStep) -> impl Answer<()>;
+
+    /// Keeps two checkpoints that contradict each other, as evidence. The same two again change nothing.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn put_fork(&self, one: Vec<u8>, other: Vec<u8>) -> impl Answer<()>;
+
+    /// All forks that were seen.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn forks(&self) -> impl Answer<Vec<ForkRow>>;
 }
 
 /// Small values by name, such as the keys of QUIC's reset tokens.

@@ -23,15 +23,7 @@ impl Checkpoints for RelayStore {
     ) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
-                match signed(db, log)? {
-                    Some(known) if known.size > size => {
-                        return Err(StoreError::Conflict("a larger log was signed"));
-                    }
-                    Some(known) if known.size == size && known.root != root => {
-                        return Err(StoreError::Conflict("another root was signed for this size"));
-                    }
-                    _ => {}
-                }
+                goes_on(db, log, size, root)?;
                 let sql =
                     "INSERT INTO checkpoint (log, signed_size, signed_root, signed) VALUES (?1, ?2, ?3, ?4)
                     ON CONFLICT (log) DO UPDATE SET signed_size = ?2, signed_root = ?3, signed = ?4";
@@ -67,6 +59,27 @@ impl Checkpoints for RelayStore {
                 Ok(db.prepare_cached(sql)?.query_row([number(log)], row).optional()?)
             })
             .await
+    }
+}
+
+/// Keeps a checkpoint of the directory that another relay published.
+pub(super) fn put_followed(db: &Connection, size: u64, root: Digest, note: &[u8]) -> Result<(), StoreError> {
+    goes_on(db, LogName::Directory, size, root)?;
+    let sql = "INSERT INTO checkpoint (log, signed_size, signed_root, signed, published_size, published)
+        VALUES (?1, ?2, ?3, ?4, ?2, ?4) ON CONFLICT (log) DO UPDATE
+        SET signed_size = ?2, signed_root = ?3, signed = ?4, published_size = ?2, published = ?4";
+    db.prepare_cached(sql)?.execute(params![number(LogName::Directory), int(size), root.as_bytes(), note])?;
+    Ok(())
+}
+
+/// Whether a checkpoint neither goes back nor gives one size a second root.
+fn goes_on(db: &Connection, log: LogName, size: u64, root: Digest) -> Result<(), StoreError> {
+    match signed(db, log)? {
+        Some(known) if known.size > size => Err(StoreError::Conflict("a larger log was signed")),
+        Some(known) if known.size == size && known.root != root => {
+            Err(StoreError::Conflict("another root was signed for this size"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -112,6 +112,21 @@ pub struct SignedRow {
     pub note: Vec<u8>,
 }
 
+/// What a relay that follows another's directory log takes in one step.
+#[derive(Debug, Clone)]
+pub struct FollowedStep {
+    /// The index of the first new entry.
+    pub from: u64,
+    /// New entries; none when only the cosignatures are fresher.
+    pub entries: Vec<Vec<u8>>,
+    /// The checkpoint's size.
+    pub size: u64,
+    /// Its root.
+    pub root: Digest,
+    /// The note with its cosignatures.
+    pub note: Vec<u8>,
+}
+
 /// Header and signature of an accepted message, kept for auditors after the message is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureRow {

@@ -116,7 +116,8 @@ fn a_newer_database_is_refused_and_not_touched() {
     let dir = tempfile::tempdir().unwrap();
     let path = planted(&dir, 0x5063_6852, 99);
     let before = std::fs::read(&path).unwrap();
-    assert_eq!(RelayStore::open(&path).err(), Some(StoreError::Newer { found: 99, known: 1 }));
+    let refused = RelayStore::open(&path).err();
+    assert!(matches!(refused, Some(StoreError::Newer { found: 99, known: 1..99 })), "{refused:?}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 

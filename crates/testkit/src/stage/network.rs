@@ -5,62 +5,10 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::node::Node;
+use super::party::Party;
+use super::process::{Program, Service, StageError};
 use rand::Rng as _;
-use serde_json::Value;
-
-use super::process::{PATIENCE, Program, Service, StageError, Watcher, value_of};
-
-/// A member with one office.
-#[derive(Debug, Clone)]
-pub struct Party {
-    /// The folder of its node, within the stage.
-    pub folder: String,
-    /// The member's code.
-    pub member: String,
-    /// Its name.
-    pub name: String,
-    /// Its office.
-    pub office: String,
-    /// The office's name.
-    pub title: String,
-    /// The office's telephone.
-    pub telephone: String,
-    /// Officers of the office; when there are any, all must approve immediate and flash notices.
-    pub officers: Vec<Officer>,
-    /// Whether the node cosigns logs.
-    pub witnesses: bool,
-}
-
-/// An officer.
-#[derive(Debug, Clone)]
-pub struct Officer {
-    /// The folder of the officer's key, within the stage.
-    pub folder: String,
-    /// The title.
-    pub title: String,
-}
-
-impl Party {
-    /// A party without officers, named after its office.
-    #[must_use]
-    pub fn simple(office: &str) -> Self {
-        let member = office.split('/').next().unwrap_or_default();
-        Self {
-            folder: member.to_lowercase(),
-            member: member.to_owned(),
-            name: format!("State of {member}"),
-            office: office.to_owned(),
-            title: format!("Office {office}"),
-            telephone: "+1 555 0100".to_owned(),
-            officers: Vec::new(),
-            witnesses: false,
-        }
-    }
-
-    fn root(&self) -> String {
-        format!("{}-root", self.folder)
-    }
-}
 
 /// A folder with a network in it.
 #[derive(Debug, Clone)]
@@ -70,6 +18,7 @@ pub struct Stage {
     dir: PathBuf,
     parties: Vec<Party>,
     witnesses: u8,
+    relays: u8,
 }
 
 fn io(path: &Path) -> impl Fn(std::io::Error) -> StageError {
@@ -80,7 +29,19 @@ impl Stage {
     /// A stage in an empty folder.
     #[must_use]
     pub fn new(program: Program, dir: &Path, parties: Vec<Party>, witnesses: u8) -> Self {
-        Self { program, dir: dir.to_owned(), parties, witnesses }
+        Self { program, dir: dir.to_owned(), parties, witnesses, relays: 1 }
+    }
+
+    /// The same with so many relays: `relay-1` sequences the directory, the others follow it.
+    #[must_use]
+    pub fn with_relays(self, relays: u8) -> Self {
+        Self { relays, ..self }
+    }
+
+    /// The folder of a relay, by its number; the first is 1.
+    #[must_use]
+    pub fn relay_folder(number: u8) -> String {
+        if number == 1 { "relay".to_owned() } else { format!("relay-{number}") }
     }
 
     /// Its folder.
@@ -128,7 +89,7 @@ impl Stage {
     /// # Errors
     /// When a command does not do what it should.
     pub async fn found(&self) -> Result<String, StageError> {
-        self.make_keys(&free_address()?).await?;
+        self.make_keys().await?;
         let draft = self.draft().await?;
         let charter = self.path("charter.pouch");
         let mut finish = vec!["network".to_owned(), "finish".into(), draft.clone()];
@@ -139,14 +100,15 @@ impl Stage {
         self.program.ok(&finish).await?;
         let nodes = self.parties.iter().map(|party| party.folder.clone());
         let witnesses = (1..=self.witnesses).map(|n| format!("witness-{n}"));
-        for folder in nodes.chain(witnesses).chain(["relay".to_owned()]) {
+        let relays = (1..=self.relays).map(Self::relay_folder);
+        for folder in nodes.chain(witnesses).chain(relays) {
             let to = self.dir.join(folder).join("charter.pouch");
             fs::copy(&charter, &to).map_err(io(&to))?;
         }
         self.program.ok(&["network", "show", &charter]).await
     }
 
-    async fn make_keys(&self, address: &str) -> Result<(), StageError> {
+    async fn make_keys(&self) -> Result<(), StageError> {
         for party in &self.parties {
             self.make_party(party).await?;
         }
@@ -168,13 +130,26 @@ impl Stage {
             ];
             self.program.ok(&init).await?;
         }
-        self.new_folder("relay")?;
-        let (dir, passphrase) = (self.path("relay"), self.passphrase("relay"));
-        let init = [
+        for (number, address) in (1..=self.relays).zip(free_addresses(self.relays)?) {
+            self.make_relay(number, &address).await?;
+        }
+        Ok(())
+    }
+
+    /// A relay's keys, configuration and request; every one but the first follows the directory.
+    ///
+    /// # Errors
+    /// When the command does not do what it should.
+    pub async fn make_relay(&self, number: u8, address: &str) -> Result<(), StageError> {
+        let folder = Self::relay_folder(number);
+        self.new_folder(&folder)?;
+        let (name, dir, passphrase) =
+            (format!("relay-{number}"), self.path(&folder), self.passphrase(&folder));
+        let mut init = vec![
             "relay",
             "init",
             "--name",
-            "relay-1",
+            &name,
             "--address",
             address,
             "--origin",
@@ -185,6 +160,9 @@ impl Stage {
             "--passphrase-file",
             &passphrase,
         ];
+        if number > 1 {
+            init.push("--follows");
+        }
         self.program.ok(&init).await.map(drop)
     }
 
@@ -218,14 +196,15 @@ impl Stage {
             &party.title,
             "--telephone",
             &party.telephone,
-            "--relay",
-            "relay-1",
             "--dir",
             &dir,
             "--throw-away",
             "--passphrase-file",
             &passphrase,
         ];
+        for relay in &party.relays {
+            node.extend(["--relay", relay]);
+        }
         if party.witnesses {
             node.extend(["--witness", &witness]);
         }
@@ -256,8 +235,10 @@ impl Stage {
     async fn draft(&self) -> Result<String, StageError> {
         let draft = self.path("charter-draft.pouch");
         let mut create: Vec<String> =
-            ["network", "create", "--name", "Demonstration network", "--relay"].map(str::to_owned).into();
-        create.push(self.path("relay/relay-request.toml"));
+            ["network", "create", "--name", "Demonstration network"].map(str::to_owned).into();
+        for folder in (1..=self.relays).map(Self::relay_folder) {
+            create.extend(["--relay".to_owned(), self.path(&format!("{folder}/relay-request.toml"))]);
+        }
         for party in &self.parties {
             create.extend(["--founder".to_owned(), self.path(&format!("{}/founder.toml", party.root()))]);
         }
@@ -290,15 +271,23 @@ impl Stage {
         Ok(output)
     }
 
-    /// Starts the relay.
+    /// Starts the relay, or the first of several.
     ///
     /// # Errors
     /// When it does not start.
     pub async fn start_relay(&self) -> Result<Service, StageError> {
-        let config = self.path("relay/relay.toml");
-        self.program
-            .start("relay-1", &["relay", "run", "--config", &config], &self.dir.join("relay/relay.log"))
-            .await
+        self.start_relay_number(1).await
+    }
+
+    /// Starts one of several relays.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_relay_number(&self, number: u8) -> Result<Service, StageError> {
+        let folder = Self::relay_folder(number);
+        let config = self.path(&format!("{folder}/relay.toml"));
+        let log = self.dir.join(folder).join("relay.log");
+        self.program.start(&format!("relay-{number}"), &["relay", "run", "--config", &config], &log).await
     }
 
     /// Starts all stand-alone witnesses.
@@ -329,145 +318,14 @@ impl Stage {
     }
 }
 
-/// A UDP address on loopback that is free now.
-fn free_address() -> Result<String, StageError> {
+/// UDP addresses on loopback that are free now.
+///
+/// # Errors
+/// When there is no loopback.
+pub fn free_addresses(count: u8) -> Result<Vec<String>, StageError> {
     let failed = |error: std::io::Error| StageError(format!("loopback: {error}"));
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").map_err(failed)?;
-    socket.local_addr().map(|address| address.to_string()).map_err(failed)
-}
-
-/// A text field of a JSON object; empty when it is not there.
-#[must_use]
-pub fn word<'a>(value: &'a Value, field: &str) -> &'a str {
-    value.get(field).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Whether a text field of a JSON object is this text.
-#[must_use]
-pub fn is(value: &Value, field: &str, text: &str) -> bool {
-    word(value, field) == text
-}
-
-fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(field).and_then(Value::as_array).into_iter().flatten()
-}
-
-/// A running node.
-#[derive(Debug)]
-pub struct Node {
-    /// Its configuration file.
-    pub config: String,
-    /// Its process.
-    pub service: Service,
-    /// Its events.
-    pub watcher: Watcher,
-    program: Program,
-    parties: usize,
-}
-
-/// The rungs of the receipt ladder, lowest first.
-const LADDER: [&str; 5] = ["queued", "accepted", "verified", "acknowledged", "answered"];
-/// How `send` ends when no relay can be reached.
-const QUEUED: i32 = 20;
-/// Events that may pass before something must have happened.
-const EVENTS_MAX: usize = 1000;
-
-impl Node {
-    /// Asks it to end.
-    ///
-    /// # Errors
-    /// When it does not end well.
-    pub async fn stop(self) -> Result<(), StageError> {
-        drop(self.watcher);
-        self.service.stop().await
-    }
-
-    /// Runs a command about this node that prints JSON.
-    ///
-    /// # Errors
-    /// When it does not exit 0.
-    pub async fn json(&self, arguments: &[&str]) -> Result<Value, StageError> {
-        self.program.json(&[arguments, &["--config", &self.config]].concat()).await
-    }
-
-    /// Writes a notice that may wait for a relay (exit code 20): it leaves by itself when one is back.
-    ///
-    /// # Errors
-    /// When it is not taken.
-    pub async fn send(&self, arguments: &[&str]) -> Result<Value, StageError> {
-        let sent = self.run(&[arguments, &["--json"]].concat()).await?;
-        if !matches!(sent.exit, 0 | QUEUED) {
-            return Err(StageError(format!("not sent ({}):\n{}", sent.exit, sent.stderr.trim_end())));
-        }
-        value_of(&sent.stdout)
-    }
-
-    /// Runs a command about this node; its standard output.
-    ///
-    /// # Errors
-    /// When it does not exit 0.
-    pub async fn ok(&self, arguments: &[&str]) -> Result<String, StageError> {
-        self.program.ok(&[arguments, &["--config", &self.config]].concat()).await
-    }
-
-    /// Runs a command about this node, whatever its exit code.
-    ///
-    /// # Errors
-    /// When it cannot be run.
-    pub async fn run(&self, arguments: &[&str]) -> Result<super::Outcome, StageError> {
-        self.program.run(&[arguments, &["--config", &self.config]].concat()).await
-    }
-
-    /// Waits until its directory is witnessed and has a usable sealing key of every office.
-    ///
-    /// # Errors
-    /// When that does not happen in time.
-    pub async fn everyone_can_be_sealed_to(&mut self) -> Result<(), StageError> {
-        for _ in 0..EVENTS_MAX {
-            let view = self.json(&["directory", "show"]).await?;
-            let points = list(&view, "members").flat_map(|member| list(member, "contact_points"));
-            let sealable = points.filter(|p| p.get("live_prekeys").and_then(Value::as_u64) > Some(0)).count();
-            if sealable >= self.parties && view.get("cosigned_at").is_some_and(|at| !at.is_null()) {
-                return Ok(());
-            }
-            self.watcher
-                .wait_for("a newer directory", PATIENCE, |event| is(event, "kind", "directory"))
-                .await?;
-        }
-        Err(StageError::new("the directory did not become complete"))
-    }
-
-    /// Waits until a message is received and verified.
-    ///
-    /// # Errors
-    /// When it is not, in time.
-    pub async fn received(&mut self, envelope: &str) -> Result<Value, StageError> {
-        let fits = |event: &Value| is(event, "kind", "received") && is(event, "envelope", envelope);
-        self.watcher.wait_for(&format!("the arrival of {envelope}"), PATIENCE, fits).await
-    }
-
-    /// Waits until a recipient of a sent notice reached a rung.
-    ///
-    /// # Errors
-    /// When it does not, in time.
-    pub async fn progress(&mut self, envelope: &str, recipient: &str, rung: &str) -> Result<(), StageError> {
-        let rank = |rung: &str| LADDER.iter().position(|r| *r == rung);
-        for _ in 0..EVENTS_MAX {
-            let rows = self.json(&["outbox"]).await?;
-            let reached = rows
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter(|row| is(row, "envelope", envelope))
-                .flat_map(|row| list(row, "ladder"))
-                .any(|r| is(r, "recipient", recipient) && rank(word(r, "rung")) >= rank(rung));
-            if reached {
-                return Ok(());
-            }
-            self.watcher
-                .wait_for(&format!("{recipient}: {rung}"), PATIENCE, |event| is(event, "kind", "progress"))
-                .await?;
-        }
-        Err(StageError(format!("{recipient} did not get to {rung}")))
-    }
+    // All are held before one is let go, so that none comes twice.
+    let sockets = (0..count).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").map_err(failed));
+    let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
+    sockets.iter().map(|socket| socket.local_addr().map(|a| a.to_string()).map_err(failed)).collect()
 }

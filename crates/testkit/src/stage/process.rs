@@ -197,6 +197,14 @@ impl Service {
         if status.success() { Ok(()) } else { Err(StageError(format!("{} ended with {status}", self.name))) }
     }
 
+    /// Waits until it has ended by itself; its exit code, -1 when a signal ended it.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub async fn ends(mut self) -> Result<i32, StageError> {
+        self.ended().await.map(|status| status.code().unwrap_or(-1))
+    }
+
     /// Ends it at once (SIGKILL), as a power failure of the process would.
     ///
     /// # Errors
