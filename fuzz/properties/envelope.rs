@@ -2,8 +2,8 @@
 
 use pouch_crypto::{Signature, sha256};
 use pouch_envelope::{
-    AcceptedReceipt, Arrived, Beacon, BeaconLeaf, Header, Malformed, MessageLeaf, SealedHead, SignatureRecord, SignedReceipt,
-    Stanza,
+    AcceptedReceipt, Arrived, Beacon, BeaconLeaf, Header, Malformed, MessageLeaf, SealedHead,
+    SignatureRecord, SignedReceipt, Stanza,
 };
 use pouch_wire::Fixed;
 

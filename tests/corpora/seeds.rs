@@ -287,6 +287,9 @@ fn session() -> Vec<Frame> {
         frame(&s::ReadConsistency { log, from: 200 }),
         frame(&s::Consistency { checkpoint: checkpoint(), proof: hashes() }),
         frame(&s::Cosigned::No(Text::new(words).unwrap())),
+        Frame::from_parts(FrameKind::Beacon, seeds["accept.beacon-frame"].clone()).unwrap(),
+        frame(&s::BeaconKept { at: NOW }),
+        Frame::from_parts(FrameKind::BeaconFor, seeds["accept.beacon-for-a-peer"].clone()).unwrap(),
         frame(&s::Cosigned::Lines(Blob::new(note.split(|b| *b == b'\n').nth(4).unwrap()).unwrap())),
     ]
 }

@@ -1,11 +1,11 @@
 //! The codes by which a node tells its people what a relay or a log does.
 
 /// No beacon of an office for too long.
-pub const CONTACT_LOST: &[&str] = &["POUCH-BCN-21"];
+pub const CONTACT_LOST: &[&str] = &["POUCH-BCN-30"];
 /// A beacon tells of a message that did not come.
 pub const WITHHELD: &[&str] = &["POUCH-BCN-20"];
 /// A number among an office's messages is missing.
-pub const GAP: &[&str] = &["POUCH-NOT-50"];
+pub const GAP: &[&str] = &["POUCH-ORD-01"];
 /// A recipient did not confirm in the time of its precedence.
 pub const OVERDUE: &[&str] = &["POUCH-AGT-20"];
 /// A relay handed over again what it knew to be taken.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use pouch_envelope::Header;
+use pouch_envelope::{Beacon, Header};
 use pouch_relay::{Accepting, Conduct, Entering, Given, Handing, Honest, Keeping, Peer};
 use pouch_store::Pending;
 use pouch_wire::ContactPoint;
@@ -39,6 +39,10 @@ impl Liar {
 impl Conduct for Liar {
     fn hands_over(&self, to: &ContactPoint, message: &Pending) -> Handing {
         self.now().hands_over(to, message)
+    }
+
+    fn hands_beacon(&self, to: &ContactPoint, beacon: &Beacon) -> Handing {
+        self.now().hands_beacon(to, beacon)
     }
 
     fn forgets(&self, to: &ContactPoint, message: &Pending) -> Keeping {

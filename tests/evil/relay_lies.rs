@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pouch_envelope::Header;
+use pouch_envelope::{Beacon, Header};
 use pouch_relay::{Accepting, Conduct, Given, Handing, Keeping, Peer};
 use pouch_store::Pending;
 use pouch_testkit::stage::{PATIENCE, StageError, is};
@@ -167,7 +167,10 @@ impl Conduct for Holds {
         if concerns { self.how } else { Handing::Now }
     }
 
-    // BEACONS
+    fn hands_beacon(&self, to: &ContactPoint, beacon: &Beacon) -> Handing {
+        let concerns = self.beacons && *to == self.to && beacon.sender == self.from;
+        if concerns { self.how } else { Handing::Now }
+    }
 }
 
 /// Signs for what goes to an office, and forgets it.

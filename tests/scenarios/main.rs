@@ -22,6 +22,7 @@ mod life_many;
 mod life_release;
 mod network;
 mod relays;
+mod silence;
 mod surfaces_files;
 mod surfaces_socket;
 mod surfaces_wire;

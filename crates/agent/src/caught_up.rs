@@ -21,13 +21,35 @@ pub(crate) const QUIET: Duration = Duration::from_secs(600);
 struct Relay {
     /// Since when its session is up.
     up: Option<Instant>,
-    /// Deliveries that began and did not end.
+    /// Deliveries that began and did not end, and the bytes that they announced.
     under_way: usize,
+    bytes: u64,
+    /// Since when there has been no pause between deliveries.
+    busy_since: Option<Instant>,
     /// When the last one ended.
     last_ended: Option<Instant>,
 }
 
+/// What is being delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Busy {
+    /// Whether something is under way now.
+    pub(crate) under_way: bool,
+    /// How many bytes were announced and have not ended.
+    pub(crate) bytes: u64,
+    /// Whether a session came up lately: what had piled up may be coming.
+    pub(crate) fresh: bool,
+}
+
+/// A pause between deliveries that ends what belongs together.
+const PAUSE: Duration = Duration::from_secs(10);
+
 impl Relay {
+    fn is_busy(&self, now: Instant) -> bool {
+        let lately = |ended: Instant| now.saturating_duration_since(ended) < PAUSE;
+        self.under_way > 0 || self.last_ended.is_some_and(lately)
+    }
+
     fn is_quiet(&self, now: Instant) -> bool {
         let for_long = |from: Instant| now.saturating_duration_since(from) >= QUIET;
         self.under_way == 0 && self.up.is_some_and(for_long) && self.last_ended.is_none_or(for_long)
@@ -50,16 +72,39 @@ impl CaughtUp {
     }
 
     /// A delivery begins.
-    fn begins(&mut self, relay: &str) {
+    fn begins(&mut self, relay: &str, bytes: u64, now: Instant) {
         let relay = self.of(relay);
+        if !relay.is_busy(now) {
+            relay.busy_since = Some(now);
+        }
         relay.under_way = relay.under_way.saturating_add(1);
+        relay.bytes = relay.bytes.saturating_add(bytes);
     }
 
     /// A delivery ended, whatever came of it.
-    fn ends(&mut self, relay: &str, now: Instant) {
+    fn ends(&mut self, relay: &str, bytes: u64, now: Instant) {
         let relay = self.of(relay);
         relay.under_way = relay.under_way.saturating_sub(1);
+        relay.bytes = relay.bytes.saturating_sub(bytes);
         relay.last_ended = Some(now);
+    }
+
+    /// What these relays deliver now, or did a moment ago; `None` when nothing.
+    pub(crate) fn busy(&self, relays: &[&str], now: Instant) -> Option<Busy> {
+        let busy: Vec<&Relay> =
+            relays.iter().filter_map(|relay| self.0.get(*relay)).filter(|relay| relay.is_busy(now)).collect();
+        let fresh = |relay: &&Relay| relay.up.is_some_and(|up| now.saturating_duration_since(up) < QUIET);
+        let bytes = busy.iter().fold(0_u64, |sum, relay| sum.saturating_add(relay.bytes));
+        let under_way = busy.iter().any(|relay| relay.under_way > 0);
+        (!busy.is_empty()).then(|| Busy { under_way, bytes, fresh: busy.iter().any(fresh) })
+    }
+
+    /// For how long a relay could have delivered and did not, before the delivery that is under way: the
+    /// time since its session came up, and since it has been delivering without a pause.
+    pub(crate) fn could_deliver(&self, relay: &str, now: Instant) -> Option<(Duration, Duration)> {
+        let relay = self.0.get(relay)?;
+        let since = |from: Option<Instant>| from.map(|from| now.saturating_duration_since(from));
+        Some((since(relay.up)?, since(relay.busy_since).unwrap_or_default()))
     }
 
     /// Whether all these home relays have had the time to hand over what they kept. A node without any
@@ -77,20 +122,21 @@ impl CaughtUp {
 /// A delivery that is under way for as long as this lives: one that is dropped or panics has ended too.
 pub(crate) struct Delivering {
     relay: String,
+    bytes: u64,
     desk: Arc<Desk>,
 }
 
 impl Delivering {
     /// A relay's delivery begins.
-    pub(crate) fn begin(relay: &str, desk: &Arc<Desk>) -> Self {
-        desk.note(|state| state.begins(relay));
-        Self { relay: relay.to_owned(), desk: desk.clone() }
+    pub(crate) fn begin(relay: &str, bytes: u64, desk: &Arc<Desk>) -> Self {
+        desk.note(|state| state.begins(relay, bytes, Instant::now()));
+        Self { relay: relay.to_owned(), bytes, desk: desk.clone() }
     }
 }
 
 impl Drop for Delivering {
     fn drop(&mut self) {
-        self.desk.note(|state| state.ends(&self.relay, Instant::now()));
+        self.desk.note(|state| state.ends(&self.relay, self.bytes, Instant::now()));
     }
 }
 
@@ -135,11 +181,11 @@ mod tests {
     fn a_delivery_that_is_under_way_or_just_ended_is_waited_for() {
         let begin = Instant::now();
         let mut state = both_up(begin);
-        state.begins("relay-1");
-        state.begins("relay-1");
-        state.ends("relay-1", after(begin, 10));
+        state.begins("relay-1", 10, begin);
+        state.begins("relay-1", 10, begin);
+        state.ends("relay-1", 10, after(begin, 10));
         assert!(!state.is_quiet(&HOME, after(begin, 1_000_000)));
-        state.ends("relay-1", after(begin, 900));
+        state.ends("relay-1", 10, after(begin, 900));
         assert!(!state.is_quiet(&HOME, after(begin, 1_499)));
         assert!(state.is_quiet(&HOME, after(begin, 1_500)));
     }
@@ -155,9 +201,9 @@ mod tests {
         let begin = Instant::now();
         let mut state = both_up(begin);
         state.up("relay-3", after(begin, 500));
-        state.begins("relay-3");
-        state.ends("relay-3", after(begin, 599));
-        state.begins("relay-3");
+        state.begins("relay-3", 10, begin);
+        state.ends("relay-3", 10, after(begin, 599));
+        state.begins("relay-3", 10, begin);
         state.down("relay-3");
         assert!(state.is_quiet(&HOME, after(begin, 600)));
     }

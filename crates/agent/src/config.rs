@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 
-use pouch_wire::ContactPoint;
-use serde::{Deserialize, Serialize};
+use pouch_wire::{ContactPoint, limits};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a node is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +25,20 @@ pub struct AgentConfig {
     pub passphrase_file: Option<PathBuf>,
     /// The name under which it cosigns logs; it does not when absent.
     pub witness: Option<String>,
+    /// How far apart its beacons are, in seconds: 10 to 60, usually 60.
+    #[serde(default = "usual_beacons", deserialize_with = "beacons")]
+    pub beacon_seconds: u16,
+}
+
+const fn usual_beacons() -> u16 {
+    *limits::BEACON_EVERY_S.end()
+}
+
+fn beacons<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let (min, max) = (limits::BEACON_EVERY_S.start(), limits::BEACON_EVERY_S.end());
+    let seconds = u16::deserialize(deserializer)?;
+    let held = limits::BEACON_EVERY_S.contains(&seconds).then_some(seconds);
+    held.ok_or_else(|| D::Error::custom(format!("beacon_seconds is {seconds}; {min} to {max} are allowed")))
 }
 
 /// What a stand-alone witness is told.

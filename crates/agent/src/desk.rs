@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::time::Instant;
 use tracing::info;
 
-use crate::caught_up::CaughtUp;
+use crate::caught_up::{Busy, CaughtUp};
 use crate::clocks::Clocks;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
@@ -29,6 +29,7 @@ use crate::keys::KeyKeeper;
 use crate::link::Links;
 use crate::made::Made;
 use crate::mirror::Believed;
+use crate::watching::Watching;
 
 /// Reads the clock.
 pub type Clock = fn() -> Timestamp;
@@ -51,6 +52,11 @@ impl Waiting {
             self.0.clear();
         }
         self.0.insert(envelope)
+    }
+
+    /// Whether a message was told of.
+    pub(crate) fn knows(&self, envelope: EnvelopeId) -> bool {
+        self.0.contains(&envelope)
     }
 }
 
@@ -86,6 +92,10 @@ pub(crate) struct Desk {
     pub(crate) wake_tend: Notify,
     /// Whether this node has everything from all its home relays.
     pub(crate) caught_up: RwLock<CaughtUp>,
+    /// What is known of the others.
+    pub(crate) watching: Watching,
+    /// How far apart this node's beacons are.
+    pub(crate) beacon_every: Duration,
     /// What other offices say of the directory's log.
     pub(crate) heard: Mutex<Heard>,
     /// Statements that this node put into the directory.
@@ -231,6 +241,16 @@ impl Desk {
         let home: Vec<&str> = home.iter().map(|relay| relay.name.as_str()).collect();
         let state = self.caught_up.read().unwrap_or_else(PoisonError::into_inner);
         state.is_quiet(&home, Instant::now())
+    }
+
+    /// What these home relays deliver now, or did a moment ago; `None` when nothing.
+    pub(crate) fn busy(&self, home: &[&str], now: Instant) -> Option<Busy> {
+        self.caught_up.read().unwrap_or_else(PoisonError::into_inner).busy(home, now)
+    }
+
+    /// For how long a relay's session has been up, and for how long it has been delivering.
+    pub(crate) fn could_deliver(&self, relay: &str, now: Instant) -> Option<(Duration, Duration)> {
+        self.caught_up.read().unwrap_or_else(PoisonError::into_inner).could_deliver(relay, now)
     }
 
     /// Notes what happens on the sessions.

@@ -102,12 +102,18 @@ impl Events {
         Ok(self.store.events(number, count).await?.into_iter().filter_map(view).collect())
     }
 
-    /// The newest alarms, newest first.
-    pub(crate) async fn alarms(&self, count: u32) -> Result<Vec<String>, StoreError> {
-        let alarms = self.store.newest_alarms(count).await?;
-        Ok(alarms.into_iter().map(|alarm| format!("{} ({})", alarm.words, alarm.code)).collect())
+    /// The newest alarms, newest first, without those of a state that may be over since.
+    pub(crate) async fn alarms(&self, count: usize) -> Result<Vec<String>, StoreError> {
+        let alarms = self.store.newest_alarms(LOOKED_AT).await?.into_iter();
+        let stand = alarms.filter(|alarm| !STATES.contains(&alarm.code.as_str()));
+        Ok(stand.take(count).map(|alarm| format!("{} ({})", alarm.words, alarm.code)).collect())
     }
 }
+
+/// Alarms of what is missing: whether it still is, is a state of its own, shown as it is now.
+const STATES: [&str; 2] = ["POUCH-ORD-01", "POUCH-BCN-20"];
+/// How many alarms are looked at for those that stand.
+const LOOKED_AT: u32 = 256;
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Detail {

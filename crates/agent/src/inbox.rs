@@ -5,6 +5,7 @@
 //! as a refusal with its reason, never shown, and does not keep the next message from being read.
 
 mod reading;
+mod remarks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use pouch_notice::{
 };
 use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, NoticeType, limits};
+use pouch_wire::{Canonical as _, EnvelopeId, NoticeType, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -30,12 +31,18 @@ use crate::mirror::Believed;
 use crate::receipts;
 
 pub(crate) use reading::{Reading, check_proof, read};
+use remarks::{equivocation_of, late, outside_of, restored, two_in_one_place};
 
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
 
 /// When a relay shall bring again what could not be kept or judged.
 const AGAIN: Duration = Duration::from_secs(10);
+
+/// How many bytes a delivery announces.
+pub(crate) fn announced_bytes(deliver: &Deliver) -> u64 {
+    Arrived::payload_len(deliver).unwrap_or(0)
+}
 
 /// Answers a relay's delivery.
 pub(crate) async fn delivery(
@@ -133,7 +140,7 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentErro
             let words = format!("It {error}.");
             let next = "ask the office by telephone whether it sent this, and to send it again";
             let verdict = one_clause(error.code(), words, next, 10);
-            refuse(&arrived, &verdict, Answer::Refusal, desk).await?;
+            refuse(&arrived, &verdict, None, Answer::Refusal, desk).await?;
             Ok(Judged::Kept)
         }
     }
@@ -155,7 +162,7 @@ fn one_clause(code: &str, words: String, next: &str, exit: u8) -> Verdict {
 
 /// A sender may use a newer directory than ours, and ours may be of yesterday because we were away: catch
 /// up before judging.
-async fn wait_for_directory(size: u64, desk: &Arc<Desk>) {
+pub(crate) async fn wait_for_directory(size: u64, desk: &Arc<Desk>) {
     let mut believed = desk.believed.clone();
     let lacks = |believed: &Believed| {
         let old = |at| (desk.clock)().since(at) > Duration::from_millis(RED_AFTER_MS);
@@ -206,13 +213,14 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
         tell_waiting(&refused, desk).await?;
         return Ok(Judged::NotYet(refused.verdict));
     }
-    refuse(&refused.arrived, &refused.verdict, answer, desk).await?;
+    refuse(&refused.arrived, &refused.verdict, None, answer, desk).await?;
     Ok(Judged::Kept)
 }
 
 /// Tells once of a message that cannot be judged yet, however often it is brought.
 async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> {
     let (envelope, sender) = (refused.arrived.id(), &refused.arrived.header().sender);
+    desk.watching.came_in_vain(sender, envelope);
     if !desk.waiting.lock().await.is_new(envelope) {
         return Ok(());
     }
@@ -271,7 +279,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let (order, lines) = order_of(&verified, desk).await?;
     let verified = verified.with_order(&order);
     if verified.verdict().is_refusal() {
-        return refuse(verified.arrived(), verified.verdict(), Answer::Refusal, desk).await;
+        return refuse(verified.arrived(), verified.verdict(), Some(&order), Answer::Refusal, desk).await;
     }
     let notice = verified.value();
     let id = verified.notice_id();
@@ -290,7 +298,9 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         let words = format!("message {} answered by {}", ours.short(), rung.recipient);
         happenings.push(Happening::new(EventKind::Progress, "", words).of(*ours));
     }
-    happenings.extend(out_of_order(&order, &notice.sender));
+    happenings.extend(restored(&order, &notice.sender));
+    happenings.extend(late(&verified, desk).await);
+    let sender = notice.sender.clone();
     let row = Arrival {
         progress: answered,
         notice: (!again).then_some(id),
@@ -301,7 +311,9 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         events: happenings.iter().map(|happening| happening.row(row.arrived_at)).collect(),
         ..row
     };
-    keep(row, desk).await
+    keep(row, desk).await?;
+    desk.watching.came(&sender, lines);
+    Ok(())
 }
 
 fn came(number: &str, notice: &Notice, again: bool) -> Happening {
@@ -323,33 +335,11 @@ async fn keep(row: Arrival, desk: &Desk) -> Result<(), AgentError> {
     Ok(())
 }
 
-fn out_of_order(order: &Order, sender: &ContactPoint) -> Vec<Happening> {
-    let mut alarms = Vec::new();
-    if matches!(order, Order::NewEpoch | Order::NewEpochGap { .. }) {
-        let words = format!("{sender} was restored from a backup");
-        alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-02", words));
-    }
-    if let Order::Gap { from, to } | Order::NewEpochGap { from, to } = order {
-        let words = match to.saturating_sub(*from).saturating_add(1) {
-            1 => format!(
-                "A message from {sender} to us is missing: somebody holds it back, or it is under way. {ASK}"
-            ),
-            n => format!(
-                "{n} messages from {sender} to us are missing: somebody holds them back, or they are under way. {ASK}"
-            ),
-        };
-        alarms.push(Happening::new(EventKind::Alarm, "POUCH-ORD-01", words));
-    }
-    alarms
-}
-
-const ASK: &str = "Ask the office by telephone what it sent.";
-
 async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
     let (order, lines) = order_of(&verified, desk).await?;
     let verified = verified.with_order(&order);
     if verified.verdict().is_refusal() {
-        return refuse(verified.arrived(), verified.verdict(), Answer::Nothing, desk).await;
+        return refuse(verified.arrived(), verified.verdict(), Some(&order), Answer::Nothing, desk).await;
     }
     let receipt = verified.value();
     let from = verified.arrived().header().sender.clone();
@@ -376,10 +366,13 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
         // It has its place in the sender's sequence, and says nothing that anybody need know.
         info!(envelope = %concerned.short(), "a receipt for what was not sent to its sender");
     }
-    happenings.extend(out_of_order(&order, &from));
+    happenings.extend(restored(&order, &from));
+    happenings.extend(late(&verified, desk).await);
     let kept = arrival(&verified, &lines, &order, desk)?;
     let events = happenings.iter().map(|happening| happening.row(kept.arrived_at)).collect();
-    keep(Arrival { progress, events, ..kept }, desk).await
+    keep(Arrival { progress, events, ..kept }, desk).await?;
+    desk.watching.came(&from, lines);
+    Ok(())
 }
 
 /// What the sender of a refused message hears. A receipt is never answered, so that no two nodes talk
@@ -401,9 +394,13 @@ fn not_now(error: AgentError) -> Result<Option<Outgoing>, AgentError> {
 async fn refuse(
     arrived: &Arrived,
     verdict: &Verdict,
+    order: Option<&Order>,
     answer: Answer,
     desk: &Arc<Desk>,
 ) -> Result<(), AgentError> {
+    if receipts::is_by_its_sender(arrived, desk) {
+        desk.watching.came_in_vain(&arrived.header().sender, arrived.id());
+    }
     let _outgoing = desk.outgoing.lock().await;
     let receipt = match answer {
         Answer::Refusal => receipts::seal_refusal(arrived, verdict.code(), desk).await.or_else(not_now)?,
@@ -413,6 +410,10 @@ async fn refuse(
     let now = (desk.clock)();
     let reason = verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
     let words = format!("a message that claims to be from {} was refused: {reason}", header.sender);
+    let equivocation = match order {
+        Some(Order::Contradiction { other }) => Some(equivocation_of(arrived, *other, desk).await?),
+        _ => None,
+    };
     let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(arrived.id());
     happening.code = verdict.code().to_owned();
     happening.precedence = Some(header.precedence);
@@ -425,7 +426,12 @@ async fn refuse(
         verdict: serde_json::to_string(verdict).unwrap_or_default(),
         stored: evidence_of(arrived, desk)?,
         receipt,
-        events: vec![happening.row(now)],
+        events: [Some(happening), equivocation.as_ref().map(two_in_one_place)]
+            .into_iter()
+            .flatten()
+            .map(|happening| happening.row(now))
+            .collect(),
+        equivocation,
     };
     if let Kept::New { events } = desk.store.refuse_in(kept).await? {
         info!(envelope = %arrived.id().short(), code = verdict.code(), "arrival refused");
@@ -441,7 +447,5 @@ fn evidence_of(arrived: &Arrived, desk: &Desk) -> Result<Vec<u8>, AgentError> {
     if receipts::is_by_its_sender(arrived, desk) {
         return Ok(arrived.to_bytes()?);
     }
-    let mut outside = arrived.header_bytes().to_vec();
-    outside.extend_from_slice(&arrived.signature().0.0);
-    Ok(outside)
+    Ok(outside_of(arrived))
 }

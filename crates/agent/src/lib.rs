@@ -4,6 +4,7 @@
 //! Each part owns its state and is reached through channels; `Desk` holds the handles that they share.
 
 mod answers;
+mod beacons;
 mod caught_up;
 mod clocks;
 mod compose;
@@ -29,6 +30,7 @@ mod run;
 mod sends;
 mod signing;
 mod views;
+mod watching;
 mod witness;
 
 pub use config::{AgentConfig, WitnessConfig};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_crypto::PublicKey;
-use pouch_net::{Backoff, CloseCode, Dialer, Session, Stream};
-use pouch_wire::session::{Attach, Attached, Changed};
-use pouch_wire::{NetworkId, Timestamp};
+use pouch_net::{Backoff, CloseCode, Dialer, Session, Stream, StreamError};
+use pouch_wire::session::{Attach, Attached, BeaconFor, Changed};
+use pouch_wire::{Frame, FrameKind, NetworkId, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ pub(crate) enum LinkEvent {
     Down { relay: String, code: &'static str },
     /// The relay told its clock and its newest directory size.
     Heard { relay: String, now: Timestamp, directory_size: u64 },
+    /// The relay handed over another node's beacon.
+    Beacon { relay: String, beacon: Box<BeaconFor> },
     /// The relay opened a stream: a delivery, or a checkpoint to cosign.
     Stream { relay: String, stream: Box<Stream> },
 }
@@ -201,12 +203,9 @@ async fn serve(
 ) -> &'static str {
     loop {
         tokio::select! {
-            changed = attached.recv_message::<Changed>() => match changed {
-                Ok(changed) => heard(relay, context, changed.now, changed.size).await,
-                Err(error) => {
-                    warn!(relay = relay.name, code = error.code(), "relay hung up");
-                    return error.code();
-                }
+            told = attached.recv() => if let Err(error) = told_by(relay, context, told).await {
+                warn!(relay = relay.name, code = error.code(), "relay hung up");
+                return error.code();
             },
             stream = session.accept() => match stream {
                 Ok(stream) => {
@@ -217,6 +216,23 @@ async fn serve(
             },
         }
     }
+}
+
+/// What a relay tells of itself: its log grew, its clock, another's beacon.
+async fn told_by(
+    relay: &Relay,
+    context: &LinkContext,
+    told: Result<Option<Frame>, StreamError>,
+) -> Result<(), StreamError> {
+    let frame = told?.ok_or(StreamError::Ended { expected: FrameKind::Changed })?;
+    if frame.kind() == FrameKind::BeaconFor {
+        let beacon = Box::new(frame.read::<BeaconFor>()?);
+        context.events.send(LinkEvent::Beacon { relay: relay.name.clone(), beacon }).await.ok();
+        return Ok(());
+    }
+    let changed: Changed = frame.read()?;
+    heard(relay, context, changed.now, changed.size).await;
+    Ok(())
 }
 
 async fn heard(relay: &Relay, context: &LinkContext, now: Timestamp, directory_size: u64) {

@@ -25,8 +25,9 @@ use crate::hearsay::Heard;
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
 use crate::mirror::MirrorKeeper;
+use crate::watching::Watching;
 use crate::witness::{Witness, known_logs};
-use crate::{inbox, office, outbox, prekeys, receipts, signing};
+use crate::{beacons, inbox, office, outbox, prekeys, receipts, signing, watching};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -75,6 +76,7 @@ pub async fn run(
     let dialer = context.dialer.clone();
     let (mut keeper_of_links, links) = LinkKeeper::new(context);
     keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
+    let watching = Watching::restore(&store).await?;
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
@@ -99,6 +101,8 @@ pub async fn run(
         clocks: RwLock::default(),
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
+        watching,
+        beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
         made: RwLock::default(),
     });
@@ -108,6 +112,8 @@ pub async fn run(
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(tend(desk.clone(), believed, shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
+    parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
+    parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
     parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
     info!(contact_point = %desk.me, "serving");
     ready();
@@ -252,12 +258,20 @@ async fn hear(
                     desk.wake_mirror();
                 }
             }
+            // A relay that hands over more than can be looked at hands over in vain.
+            LinkEvent::Beacon { relay, beacon } if streams.len() < BEACONS_AT_ONCE => {
+                streams.spawn(beacons::heard(*beacon, relay, desk.clone()));
+            }
+            LinkEvent::Beacon { .. } => {}
             LinkEvent::Stream { relay, stream } => {
                 streams.spawn(answer(*stream, relay, desk.clone(), witness.clone()));
             }
         }
     }
 }
+
+/// How many beacons and deliveries are looked at, at a time.
+const BEACONS_AT_ONCE: usize = 2048;
 
 async fn answer(
     mut stream: pouch_net::Stream,
@@ -269,7 +283,7 @@ async fn answer(
     match (frame.kind(), witness) {
         (FrameKind::Deliver, _) => match frame.read::<Deliver>() {
             Ok(deliver) => {
-                let _under_way = Delivering::begin(&relay, &desk);
+                let _under_way = Delivering::begin(&relay, inbox::announced_bytes(&deliver), &desk);
                 inbox::delivery(stream, deliver, &relay, &desk).await
             }
             Err(error) => malformed(stream, error).await,

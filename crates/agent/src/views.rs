@@ -6,12 +6,12 @@ mod keys;
 use std::time::Duration;
 
 use pouch_control::{
-    AttachmentView, CheckView, DraftView, InboxRow, LadderRow, NoticeView, OutboxRow, Rung, Selection,
-    StatusView, VerdictView,
+    AttachmentView, CheckView, DraftView, GapView, InboxRow, LadderRow, NoticeView, OutboxRow, PeerView,
+    Rung, Selection, StatusView, VerdictView,
 };
 use pouch_directory::View;
 use pouch_notice::{
-    Content, Draft, Moment, Notice, Signed, Verdict, Verified, preview, printed, printed_own, span,
+    Content, Draft, Moment, Notice, OpenGap, Signed, Verdict, Verified, preview, printed, printed_own, span,
     spoken_check, visible,
 };
 use pouch_store::{ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Mirror as _, Outbox as _, OutgoingRow};
@@ -23,6 +23,7 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::inbox::{self, Reading};
 use crate::refusals::{Failed, ambiguous, not_found};
+use crate::watching::PeerNow;
 
 pub(crate) use directory::{directory, entries};
 pub(crate) use keys::keys;
@@ -365,6 +366,17 @@ pub(crate) fn draft(waiting: &Waiting) -> DraftView {
     }
 }
 
+fn peer(peer: PeerNow) -> PeerView {
+    let gap = |gap: OpenGap| GapView { epoch: gap.epoch, from: gap.from, to: gap.to };
+    PeerView {
+        contact_point: peer.peer,
+        heard_at: peer.heard_at,
+        contact_lost: peer.lost,
+        withheld: peer.withheld,
+        gaps: peer.gaps.into_iter().map(gap).collect(),
+    }
+}
+
 pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
     let believed = desk.believed.borrow().clone();
     let clock = match desk.clock_offset_ms() {
@@ -387,6 +399,8 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         unacknowledged: desk.store.unacknowledged_count().await?,
         queued: desk.store.queued_count().await?,
         alarms,
+        no_relay_since: desk.watching.alone_since(),
+        peers: desk.watching.peers().into_iter().map(peer).collect(),
         version: desk.version.to_owned(),
     })
 }

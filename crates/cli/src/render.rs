@@ -4,7 +4,7 @@
 
 use pouch_control::{
     DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
-    OutboxRow, Rung, StatusView, VerdictView,
+    OutboxRow, PeerView, Rung, StatusView, VerdictView,
 };
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
@@ -230,6 +230,7 @@ pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
         EventKind::Link => "link",
         EventKind::Directory => "directory",
         EventKind::Key => "key",
+        EventKind::Contact => "contact",
     };
     let code = if event.code.is_empty() { String::new() } else { format!(" ({})", safe(&event.code)) };
     let notice = received.filter(|row| row.subject.is_some()).map(|row| {
@@ -261,10 +262,40 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     lines.push(format!("  clock      {}", safe(&view.clock)));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
+    if let Some(since) = view.no_relay_since {
+        lines.push(format!("  NO RELAY   reachable since {}: nothing is heard of anybody", utc(since)));
+    }
+    lines.extend(view.peers.iter().flat_map(peer));
     for alarm in &view.alarms {
         lines.push(format!("  ALARM      {}", safe(alarm)));
     }
     lines.join("\n")
+}
+
+/// What there is to say of another office now; nothing while all is well.
+fn peer(peer: &PeerView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if peer.withheld {
+        lines.push(format!(
+            "  WITHHELD   {}: a relay accepted a message of it for us, and it does not come",
+            peer.contact_point
+        ));
+    }
+    for gap in &peer.gaps {
+        let count = gap.to.saturating_sub(gap.from).saturating_add(1);
+        let places = if count == 1 { gap.from.to_string() } else { format!("{} to {}", gap.from, gap.to) };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        lines.push(format!(
+            "  MISSING    {}: {} to us ({places})",
+            peer.contact_point,
+            counted(count, "message")
+        ));
+    }
+    if peer.contact_lost {
+        let since = peer.heard_at.map_or("this node began".to_owned(), utc);
+        lines.push(format!("  contact    none with {} since {since}", peer.contact_point));
+    }
+    lines
 }
 
 pub(crate) fn keys(keys: &[KeyView]) -> String {

@@ -19,6 +19,6 @@ pub use line::{LINE_BYTES_MAX, LineError};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
     AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,
-    InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, Rung, StatusView, VerdictView,
-    WitnessView,
+    GapView, InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, PeerView, Rung, StatusView,
+    VerdictView, WitnessView,
 };

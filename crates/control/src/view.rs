@@ -303,8 +303,40 @@ pub struct StatusView {
     pub queued: u64,
     /// Alarms that stand, newest first.
     pub alarms: Vec<String>,
+    /// Since when no relay has been reachable, if none is.
+    #[serde(default)]
+    pub no_relay_since: Option<Timestamp>,
+    /// How it stands with everybody else now.
+    #[serde(default)]
+    pub peers: Vec<PeerView>,
     /// The program's version.
     pub version: String,
+}
+
+/// How it stands with another office now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Which.
+    pub contact_point: ContactPoint,
+    /// When its newest beacon came; absent when none did since this node began.
+    pub heard_at: Option<Timestamp>,
+    /// Whether nothing is heard of it any more.
+    pub contact_lost: bool,
+    /// Whether a relay accepted a message of it for us that does not come.
+    pub withheld: bool,
+    /// Messages of it that are missing: others came after them.
+    pub gaps: Vec<GapView>,
+}
+
+/// Messages that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapView {
+    /// In which of the sender's epochs.
+    pub epoch: u64,
+    /// The first missing number.
+    pub from: u64,
+    /// The last missing number.
+    pub to: u64,
 }
 
 /// What kind of thing happened.
@@ -327,6 +359,8 @@ pub enum EventKind {
     Directory,
     /// A key came into use or was destroyed.
     Key,
+    /// Somebody is no longer heard of, or is again; what did not come came.
+    Contact,
 }
 
 /// Something happened.

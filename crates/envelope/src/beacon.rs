@@ -12,9 +12,9 @@ mod refused;
 use core::time::Duration;
 
 use pouch_crypto::{Context, Domain, SigningKey, sha256};
-use pouch_directory::{Directory, NotInRole};
+use pouch_directory::{Authority, Directory, NotInRole};
 use pouch_tlog::{LeafHash, MemoryTree};
-use pouch_wire::session::{Beacon as Frame, PeerLeaf};
+use pouch_wire::session::{Beacon as Frame, BeaconFor, PeerLeaf};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EncodeError, EnvelopeId, Environment, Fixed, KeyId,
     NetworkId, Set, Timestamp, canonical, limits,
@@ -165,6 +165,24 @@ impl Beacon {
     #[must_use]
     pub fn silent_after(&self) -> Duration {
         Duration::from_secs(u64::from(self.every_s).saturating_mul(2).saturating_add(30))
+    }
+
+    /// Whether it cites more of the directory's log than is here, and is signed by a key that speaks for
+    /// its sender as far as is known here: what it says of the log is its word, and nothing else counts.
+    #[must_use]
+    pub fn is_signed_ahead(&self, frame: &BeaconFor, directory: &Directory) -> bool {
+        let live = Environment::Live;
+        let known = directory.now_view().may_sign(&self.sender, live, self.sender_key);
+        let signature = pouch_crypto::Signature(frame.signature);
+        let verified = |authority: Authority| {
+            let context = directory.context(live);
+            authority.key.verify(Domain::Beacon, &context, &frame.beacon, &signature).is_ok()
+        };
+        self.directory_size > directory.size()
+            && self.network == directory.network()
+            && self.environment == live
+            && Self::from_bytes(&frame.beacon).is_ok_and(|beacon| beacon == *self)
+            && known.is_ok_and(verified)
     }
 
     /// The beacon in signed bytes, if it is of this network, of now and by its sender: by the key that

@@ -23,6 +23,7 @@ mod receipt;
 mod release;
 mod safe_text;
 mod seal;
+mod sender_watch;
 pub mod sentences;
 mod sequence;
 mod spoken;
@@ -39,7 +40,7 @@ pub use draft::{Approved, Draft, Signed, SignedNotice, usual_life_ms, year_of};
 pub use evidence::{Answer, EvidenceFile, EvidenceRefused, Proven};
 pub use form::{DraftError, check_form};
 pub use freshness::{AMBER_AFTER_MS, Doubt, RED_AFTER_MS, compared};
-pub use lines::SenderLines;
+pub use lines::{OpenGap, SenderLines};
 pub use notice::{Attachment, NotANumber, Notice, NoticeNumber, Reference};
 pub use open::{OpenError, Opened, open, reopen};
 pub use order::Order;
@@ -48,6 +49,9 @@ pub use receipt::{RecipientReceipt, Said};
 pub use release::{OutOfMandate, Release, within_mandate};
 pub use safe_text::visible;
 pub use seal::{Route, SealError, SealTo, SealedOut, seal, seal_with_secrets};
+pub use sender_watch::{
+    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GRACE, NotNewer, SILENT_AFTER, SenderWatch, Turn,
+};
 pub use sequence::SequenceState;
 pub use spoken::{NotHeard, compare_spoken, spoken_check};
 pub use standing::{Effect, Misquote, Standing, effect, standing};

@@ -36,6 +36,19 @@ struct Leap {
     by: KeyId,
 }
 
+/// Messages of a sender that others came after and that have not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OpenGap {
+    /// In which epoch.
+    pub epoch: u64,
+    /// The first missing number.
+    pub from: u64,
+    /// The last missing number.
+    pub to: u64,
+    /// The message in the last missing place, as the one after it says.
+    pub last: Option<EnvelopeId>,
+}
+
 /// What is known of the order of one sender's messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SenderLines {
@@ -95,14 +108,47 @@ impl SenderLines {
 
     fn forget(&mut self) {
         while self.lines.len() > LINES_MAX {
-            let over = |line: &Line| {
-                let gone_on =
-                    |key| self.lines.iter().any(|l| l.epoch() > line.epoch() && l.keys.contains(key));
-                line.keys.iter().all(gone_on)
-            };
-            let first = self.lines.iter().position(over).unwrap_or(0);
+            let first = self.lines.iter().position(|line| self.is_over(line)).unwrap_or(0);
             self.lines.remove(first);
         }
+    }
+
+    /// Whether every key that spoke in a line has gone on to a newer epoch.
+    fn is_over(&self, line: &Line) -> bool {
+        let gone_on = |key| self.lines.iter().any(|l| l.epoch() > line.epoch() && l.keys.contains(key));
+        line.keys.iter().all(gone_on)
+    }
+
+    /// The remembered places of all lines: epoch, number, message.
+    pub fn places(&self) -> impl Iterator<Item = (u64, u64, EnvelopeId)> + '_ {
+        self.lines.iter().flat_map(|line| line.state.places().map(|(n, id)| (line.epoch(), n, id)))
+    }
+
+    /// The newest place of each line that goes on: epoch and number.
+    pub fn newest(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.lines.iter().filter(|line| !self.is_over(line)).map(|line| line.state.newest())
+    }
+
+    /// What is missing now, in the lines that go on: nothing can come any more in one that is over.
+    #[must_use]
+    pub fn open_gaps(&self) -> Vec<OpenGap> {
+        let mut gaps: Vec<OpenGap> = Vec::new();
+        for line in self.lines.iter().filter(|line| !self.is_over(line)) {
+            let mut missing = line.state.missing().to_vec();
+            missing.sort_unstable();
+            for n in missing {
+                let next = n.saturating_add(1);
+                let before_next = line.state.said_before(next);
+                match gaps.last_mut() {
+                    Some(gap) if gap.epoch == line.epoch() && gap.to.saturating_add(1) == n => {
+                        gap.to = n;
+                        gap.last = before_next;
+                    }
+                    _ => gaps.push(OpenGap { epoch: line.epoch(), from: n, to: n, last: before_next }),
+                }
+            }
+        }
+        gaps
     }
 
     /// What became of a gap before a message that a key signed in an epoch.

@@ -136,6 +136,16 @@ impl SequenceState {
         }
     }
 
+    /// The newest places and the messages in them, as far as they are remembered.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (u64, EnvelopeId)> + '_ {
+        self.places.iter().map(|(n, id)| (*n, *id))
+    }
+
+    /// What the message in a place said stands before it.
+    pub(crate) fn said_before(&self, n: u64) -> Option<EnvelopeId> {
+        self.before.get(&n).copied()
+    }
+
     /// The sender's epoch and its highest number in it that came; zeros before the first.
     #[must_use]
     pub const fn newest(&self) -> (u64, u64) {

@@ -9,7 +9,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use pouch_envelope::Header;
+use pouch_envelope::{Beacon, Header};
 use pouch_store::Pending;
 use pouch_wire::ContactPoint;
 use pouch_wire::session::{
@@ -43,6 +43,12 @@ pub trait Conduct: fmt::Debug + Send + Sync + 'static {
     fn enters(&self, from: &Peer, statement: &[u8], next: u64) -> Entering {
         let _ = (from, statement, next);
         Entering::Enter
+    }
+
+    /// Before a sender's newest beacon goes to a reader, with the reader's leaf.
+    fn hands_beacon(&self, to: &ContactPoint, beacon: &Beacon) -> Handing {
+        let _ = (to, beacon);
+        Handing::Now
     }
 
     /// The answer to who attaches.
@@ -87,7 +93,7 @@ pub struct Honest;
 
 impl Conduct for Honest {}
 
-/// What becomes of a message whose turn could come.
+/// What becomes of a message or a beacon whose turn could come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handing {
     /// It goes in its turn.

@@ -13,6 +13,7 @@
 
 mod accept;
 mod asking;
+mod beacons;
 mod budget;
 mod conduct;
 mod config;

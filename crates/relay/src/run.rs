@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::beacons::Beacons;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
 use crate::error::RelayError;
@@ -45,6 +46,7 @@ pub(crate) struct Desk {
     pub(crate) quota: Quota,
     pub(crate) on_its_way: OnItsWay,
     pub(crate) conduct: Arc<dyn Conduct>,
+    pub(crate) beacons: Beacons,
     receipts: SigningKey,
     context: Context,
 }
@@ -136,6 +138,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
         on_its_way: OnItsWay::default(),
         conduct,
+        beacons: Beacons::default(),
         receipts,
         context,
     });

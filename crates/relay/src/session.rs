@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use pouch_directory::TransportOwner;
 use pouch_net::{CloseCode, ResetCode, Session, Stream, StreamError, refusal};
-use pouch_wire::session::{Attach, Attached, Changed, LogName, Publish, Published, Submit};
+use pouch_wire::session::{Attach, Attached, Beacon, Changed, LogName, Publish, Published, Submit};
 use pouch_wire::{ContactPoint, FrameKind};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::run::Desk;
-use crate::{accept, delivery, reading};
+use crate::{accept, beacons, delivery, reading};
 
 /// Whose session it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +103,10 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
             Ok(attach) => attached(stream, attach, &peer, &desk, shutdown).await,
             Err(error) => malformed(stream, error).await,
         },
+        FrameKind::Beacon => match frame.read::<Beacon>() {
+            Ok(beacon) => beacons::submitted(stream, beacon, &peer, &desk).await,
+            Err(error) => malformed(stream, error).await,
+        },
         FrameKind::Publish => match frame.read::<Publish>() {
             Ok(publish) => statement(stream, publish, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
@@ -162,11 +167,23 @@ async fn attached(
     if let Peer::ContactPoint(owner) = peer {
         tokio::spawn(delivery::deliver(owner.clone(), session.clone(), wake, desk.clone(), shutdown.clone()));
     }
+    let mut newest = desk.beacons.newest();
+    let mut handed = beacons::Handed::default();
+    hand_beacons(&mut stream, peer, &mut handed, desk).await?;
     let mut refresh = tokio::time::interval(CLOCK_EVERY);
     loop {
+        let held = handed.next_due();
         tokio::select! {
             () = shutdown.cancelled() => break,
             _ = session.closed() => break,
+            changed = newest.changed() => if changed.is_err() { break } else {
+                hand_beacons(&mut stream, peer, &mut handed, desk).await?;
+                continue;
+            },
+            () = until(held), if held.is_some() => {
+                hand_beacons(&mut stream, peer, &mut handed, desk).await?;
+                continue;
+            }
             changed = published.changed() => if changed.is_err() { break },
             _ = refresh.tick() => {}
         }
@@ -177,6 +194,26 @@ async fn attached(
         }
     }
     Ok(())
+}
+
+/// Hands over the beacons that a node was not handed yet.
+async fn hand_beacons(
+    stream: &mut Stream,
+    peer: &Peer,
+    handed: &mut beacons::Handed,
+    desk: &Desk,
+) -> Result<(), StreamError> {
+    let Peer::ContactPoint(reader) = peer else { return Ok(()) };
+    for beacon in desk.beacons.next(reader, handed, &*desk.conduct, Instant::now()) {
+        stream.send_message(&beacon).await?;
+    }
+    Ok(())
+}
+
+async fn until(at: Option<Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at).await;
+    }
 }
 
 /// How often an attached agent hears the relay's clock even when nothing changes.

@@ -13,6 +13,7 @@ mod mirror;
 mod numbers;
 mod outbox;
 mod prekeys;
+mod watching;
 
 use std::path::Path;
 
@@ -84,6 +85,14 @@ CREATE TABLE contradiction (number INTEGER PRIMARY KEY AUTOINCREMENT, office TEX
 CREATE INDEX contradiction_office ON contradiction (office);
 CREATE TABLE promise (idx INTEGER NOT NULL, relay TEXT NOT NULL, statement BLOB NOT NULL, at INTEGER NOT NULL,
     broken_at INTEGER, kept INTEGER NOT NULL DEFAULT 0, UNIQUE (idx, statement)) STRICT;
+", "
+ALTER TABLE rung ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rung ADD COLUMN n INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX rung_place ON rung (recipient, epoch, n) WHERE n > 0;
+CREATE TABLE gap_told (sender TEXT PRIMARY KEY, gaps TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE equivocation (one BLOB NOT NULL, other BLOB NOT NULL, sender TEXT NOT NULL, at INTEGER NOT NULL,
+    one_outside BLOB NOT NULL, other_outside BLOB, PRIMARY KEY (one, other)) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_refused ON inbox (sender, arrived_at) WHERE refused IS NOT NULL;
 "],
 };
 

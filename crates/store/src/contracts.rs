@@ -11,7 +11,7 @@ use std::future::Future;
 
 use pouch_wire::Digest;
 
-pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys};
+pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Watching};
 pub use gossip::{Gossip, Promises};
 pub use relay::{Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues};
 

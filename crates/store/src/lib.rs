@@ -20,13 +20,14 @@ mod witness;
 pub use agent::AgentStore;
 pub use contracts::{
     Answer, Checkpoints, DirectoryLog, Drafts, EventLog, Followed, Gossip, Inbox, Ladder, Lookup, Mailboxes,
-    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, SmallValues, WitnessMemory,
+    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, SmallValues, Watching, WitnessMemory,
 };
 pub use error::StoreError;
 pub use relay::RelayStore;
 pub use rows::{
-    AcceptedCheckpoint, AcceptedRow, Arrival, ArrivalEntry, ArrivalRow, Carriage, CitedRow, ContradictionRow,
-    Draft, EventRow, Expired, FollowedStep, ForkRow, Kept, MirrorStep, NewContradiction, NewEvent,
-    NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending, PrekeyRow, PromiseRow,
-    PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow, UncarriedRow, Usage,
+    AcceptedCheckpoint, AcceptedRow, Announced, Arrival, ArrivalEntry, ArrivalRow, Carriage, CitedRow,
+    ContradictionRow, Draft, Equivocation, EventRow, Expired, FollowedStep, ForkRow, Kept, MirrorStep,
+    NewContradiction, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending,
+    PrekeyRow, PromiseRow, PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow,
+    UncarriedRow, Usage,
 };

@@ -9,11 +9,11 @@ mod node;
 mod outgoing;
 mod relayed;
 
-pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Standing};
+pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Equivocation, Kept, NewRefusal, Standing};
 pub use gossip::{CitedRow, ContradictionRow, NewContradiction, PromiseRow};
 pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow};
 pub use outgoing::{
-    Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
+    Announced, Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
 };
 pub use relayed::{
     AcceptedRow, Expired, FollowedStep, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow,

@@ -23,3 +23,6 @@ mod relayed;
 mod statements;
 mod strangers;
 mod submitted;
+
+pub(crate) use keys::KeyFolder;
+pub(crate) use scene::now;

@@ -93,6 +93,7 @@ impl Running {
                 socket: socket.clone(),
                 passphrase_file: None,
                 witness: None,
+                beacon_seconds: 60,
             },
             keys: NodeKeys { transport: key("MD/technical transport"), vault: vault.into(), witness: None },
             charter: charter_file(world),

@@ -247,7 +247,10 @@ fn agent_toml(contact_point: &ContactPoint, witness: Option<&str>, source: &Sour
          keys = \"keys\"\n\n\
          # The Unix socket on which commands reach the node (mode 0600).\n\
          socket = \"agent.sock\"\n\n{}\n\
-         # The name under which this node cosigns logs, if the charter names it as a witness.\n{witness}",
+         # The name under which this node cosigns logs, if the charter names it as a witness.\n{witness}\n\
+         # How far apart its beacons are, in seconds (10 to 60): by them others see within ten seconds more\n\
+         # that a message was held back, and that this node is there.\n\
+         # beacon_seconds = 60\n",
         passphrase_line(source)
     )
 }

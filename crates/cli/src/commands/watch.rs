@@ -121,7 +121,11 @@ fn rings(event: &Event) -> bool {
     match event.kind {
         EventKind::Alarm | EventKind::Overdue | EventKind::Key => true,
         EventKind::Received => urgent(event.precedence),
-        EventKind::RefusedArrival | EventKind::Progress | EventKind::Link | EventKind::Directory => false,
+        EventKind::RefusedArrival
+        | EventKind::Progress
+        | EventKind::Link
+        | EventKind::Directory
+        | EventKind::Contact => false,
     }
 }
 

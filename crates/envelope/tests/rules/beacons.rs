@@ -179,6 +179,26 @@ fn the_key_is_one_that_speaks_for_the_office_now() {
 }
 
 #[test]
+fn what_a_sender_ahead_says_of_the_log_is_its_word_and_nothing_else_counts() {
+    let world = World::new();
+    let mut ahead = world.clone();
+    ahead.suspend("BA", NOW);
+    let of = |signer: &str| {
+        let frame = facts(&ahead).sign(peers(), &key(signer)).unwrap();
+        let admitted = AdmittedBeacon::admit(frame, &point("NL/technical"), &ahead.directory, NOW);
+        admitted.map(|beacon| (beacon.beacon().clone(), beacon.for_peer(&point("MD/technical")).unwrap()))
+    };
+    let (beacon, frame) = of("NL/technical").unwrap();
+    assert!(matches!(heard(&world, "MD/technical", &frame), Err(BeaconRefused::DirectoryAhead { .. })));
+    assert!(beacon.is_signed_ahead(&frame, &world.directory));
+    assert!(!beacon.is_signed_ahead(&frame, &ahead.directory), "who is not behind judges all of it");
+    let forged = BeaconFor { signature: Fixed([7; 64]), ..frame.clone() };
+    assert!(!beacon.is_signed_ahead(&forged, &world.directory));
+    let other = pouch_envelope::Beacon { directory_root: Digest::new([9; 32]), ..beacon };
+    assert!(!other.is_signed_ahead(&frame, &world.directory));
+}
+
+#[test]
 fn a_beacon_of_an_exercise_is_none() {
     let world = World::new();
     let mut beacon = admitted(&world, honest(&world)).unwrap().beacon().clone();

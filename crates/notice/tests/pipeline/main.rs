@@ -29,6 +29,7 @@ mod receipts;
 mod release;
 mod sealing;
 mod secrets;
+mod silence;
 #[path = "../inside/stage.rs"]
 #[allow(dead_code, reason = "shared with the other tests, which use the rest")]
 mod stage;

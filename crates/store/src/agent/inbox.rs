@@ -8,7 +8,7 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Member, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
-use crate::agent::{events, ladder, outbox};
+use crate::agent::{events, ladder, outbox, watching};
 use crate::contracts::Inbox;
 use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
@@ -236,6 +236,9 @@ fn refuse_in(db: &Connection, refusal: &NewRefusal) -> Result<Kept, StoreError> 
             refusal.stored,
             sha256(&refusal.stored).as_bytes()
         ])?;
+    if let Some(found) = &refusal.equivocation {
+        watching::keep_equivocation(db, found)?;
+    }
     if new == 0 {
         return Ok(Kept::Duplicate);
     }

@@ -187,8 +187,8 @@ fn take_place(db: &Connection, envelope: EnvelopeId, place: &Sequence) -> Result
          ON CONFLICT (recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
     )?
     .execute(params![recipient, int(place.epoch), int(place.n), envelope.as_bytes()])?;
-    db.prepare_cached("INSERT INTO rung (envelope, recipient, rung) VALUES (?1, ?2, 0)")?
-        .execute(params![envelope.as_bytes(), recipient])?;
+    db.prepare_cached("INSERT INTO rung (envelope, recipient, rung, epoch, n) VALUES (?1, ?2, 0, ?3, ?4)")?
+        .execute(params![envelope.as_bytes(), recipient, int(place.epoch), int(place.n)])?;
     Ok(())
 }
 

@@ -4,13 +4,13 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises,
+    Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises, Watching,
     WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
-    AcceptedCheckpoint, Arrival, Draft, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing, PrekeyRow, Rung,
-    RungRow, Sequence, Standing,
+    AcceptedCheckpoint, Arrival, Draft, Equivocation, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing,
+    PrekeyRow, Rung, RungRow, Sequence, Standing,
 };
 
 /// Everything that a node keeps.
@@ -26,6 +26,7 @@ pub trait AgentContracts:
     + Drafts
     + EventLog
     + Numbers
+    + Watching
     + WitnessMemory
 {
 }
@@ -42,6 +43,7 @@ impl<S> AgentContracts for S where
         + Drafts
         + EventLog
         + Numbers
+        + Watching
         + WitnessMemory
 {
 }
@@ -106,6 +108,7 @@ fn refusal(n: u8) -> NewRefusal {
         verdict: "not believed".to_owned(),
         stored: vec![n; 5],
         receipt: None,
+        equivocation: None,
         events: vec![told("refused")],
     }
 }
@@ -132,6 +135,9 @@ where
     super::gossip::all(&fresh).await;
     a_prekey_is_gone_when_it_is_destroyed(&fresh()).await;
     numbers_rise_per_list_and_year(&fresh()).await;
+    only_what_a_relay_has_and_may_still_come_is_announced(&fresh()).await;
+    what_was_told_of_gaps_is_told_once(&fresh()).await;
+    two_messages_in_one_place_are_kept_for_ever(&fresh()).await;
     a_restart_forgets_nothing(&fresh()).await;
     super::relay::a_witness_never_goes_back(&fresh()).await;
 }
@@ -269,6 +275,87 @@ where
     let confirmed = RungRow { recipient: point("MD/policy"), rung: Rung::Verified, at: None, detail: None };
     store.climb(id(1), confirmed).await.unwrap();
     assert_eq!(store.overdue(Timestamp(60_001)).await.unwrap(), []);
+}
+
+/// What waits here is not announced, nor what expired without a word; what is confirmed is, for ever.
+pub async fn only_what_a_relay_has_and_may_still_come_is_announced<E: Engine>(engine: &E)
+where
+    E::Store: Outbox + Ladder + Inbox + Watching,
+{
+    let store = engine.open().await;
+    let (md, ba) = (point("MD/policy"), point("BA/policy"));
+    let newest = |now| {
+        let (store, md) = (store.clone(), md.clone());
+        async move { store.announced(vec![md], Timestamp(now)).await.unwrap()[0].newest }
+    };
+    let row = |rung| RungRow { recipient: point("MD/policy"), rung, at: None, detail: None };
+    for n in 1..=4 {
+        let place = store.reserve(vec![ba.clone(), md.clone()]).await.unwrap();
+        store.enqueue(outgoing(n, place, Precedence::Routine)).await.unwrap();
+    }
+    assert_eq!(newest(5).await, None, "nothing is at a relay");
+    store.carried(id(1), "a", vec![md.clone()], Some(vec![1]), Timestamp(5)).await.unwrap();
+    assert_eq!(newest(5).await, Some((1, 1, id(1))));
+    // A later one overtook; and a relay's refusal is no arrival.
+    store.carried(id(3), "a", vec![md.clone()], Some(vec![1]), Timestamp(5)).await.unwrap();
+    store.carried(id(4), "a", vec![md.clone()], None, Timestamp(5)).await.unwrap();
+    store.climb(id(4), row(Rung::Refused)).await.unwrap();
+    assert_eq!(newest(5).await, Some((1, 3, id(3))));
+    let both = store.announced(vec![ba.clone(), md.clone()], Timestamp(5)).await.unwrap();
+    assert_eq!(both[0], crate::rows::Announced { recipient: ba, newest: None });
+    assert_eq!(newest(10_000_000).await, None, "whether it came before it expired nobody knows");
+    // A receipt of the recipient says that it came.
+    let confirmed = Arrival { progress: Some((id(3), row(Rung::Verified))), ..arrival(50, None) };
+    store.take_in(confirmed).await.unwrap();
+    assert_eq!(newest(10_000_000).await, Some((1, 3, id(3))));
+    // So does its refusal.
+    let refused = Arrival { progress: Some((id(4), row(Rung::Refused))), ..arrival(51, None) };
+    store.take_in(refused).await.unwrap();
+    assert_eq!(newest(10_000_000).await, Some((1, 4, id(4))));
+    store.raise_epoch(9).await.unwrap();
+    assert_eq!(newest(10_000_000).await, Some((1, 4, id(4))), "until something is sent in the new one");
+}
+
+/// With the events that tell it; a restart knows both.
+pub async fn what_was_told_of_gaps_is_told_once<E: Engine>(engine: &E)
+where
+    E::Store: Inbox + EventLog + Watching,
+{
+    let store = engine.open().await;
+    let md = point("MD/policy");
+    store.take_in(arrival(1, None)).await.unwrap();
+    let events = store.tell_gaps(&md, "two".to_owned(), vec![told("missing")]).await.unwrap();
+    assert_eq!(store.events(0, 10).await.unwrap().last().map(|row| row.number), events.last().copied());
+    store.tell_gaps(&md, "three".to_owned(), Vec::new()).await.unwrap();
+    assert_eq!(store.gaps_told().await.unwrap(), [(md.clone(), "three".to_owned())]);
+    assert_eq!(store.sequences_in().await.unwrap(), [(md.clone(), vec![1])]);
+    for n in [7, 8, 9] {
+        store.refuse_in(refusal(n)).await.unwrap();
+    }
+    assert_eq!(store.refused_of(&md, 2).await.unwrap(), [id(9), id(8)]);
+    assert_eq!(store.refused_of(&point("BA/policy"), 2).await.unwrap(), []);
+}
+
+/// Whatever becomes of the messages themselves.
+pub async fn two_messages_in_one_place_are_kept_for_ever<E: Engine>(engine: &E)
+where
+    E::Store: Inbox + Watching,
+{
+    let store = engine.open().await;
+    store.take_in(arrival(1, None)).await.unwrap();
+    let found = Equivocation {
+        sender: point("MD/policy"),
+        one: id(2),
+        one_outside: vec![2; 90],
+        other: id(1),
+        other_outside: Some(vec![1; 90]),
+        at: Timestamp(7),
+    };
+    let refused = NewRefusal { equivocation: Some(found.clone()), ..refusal(2) };
+    store.refuse_in(refused.clone()).await.unwrap();
+    assert_eq!(store.refuse_in(refused).await.unwrap(), Kept::Duplicate);
+    store.expunge(id(1), Timestamp(8)).await.unwrap();
+    assert_eq!(store.equivocations(10).await.unwrap(), [found]);
 }
 
 /// Row, sequence, rung, receipt and event together; a second time nothing.

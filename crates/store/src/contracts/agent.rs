@@ -4,9 +4,9 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, KeyId, Member, NoticeId, Time
 
 use super::Answer;
 use crate::rows::{
-    AcceptedCheckpoint, Arrival, ArrivalEntry, ArrivalRow, Carriage, Draft, EventRow, ForkRow, Kept,
-    MirrorStep, NewEvent, NewRefusal, Outgoing, OutgoingRow, OverdueRow, PrekeyRow, RungRow, Sequence,
-    Standing, StepRow, UncarriedRow,
+    AcceptedCheckpoint, Announced, Arrival, ArrivalEntry, ArrivalRow, Carriage, Draft, Equivocation,
+    EventRow, ForkRow, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing, OutgoingRow, OverdueRow, PrekeyRow,
+    RungRow, Sequence, Standing, StepRow, UncarriedRow,
 };
 
 /// Messages to send, kept sealed. Nothing in it deletes a message.
@@ -367,4 +367,46 @@ pub trait Numbers {
     /// # Errors
     /// When storage failed.
     fn give_back_number(&self, year: u16, addressees: Digest, n: u32) -> impl Answer<()>;
+}
+
+/// What a node announces to others, and what it knows of what others announce.
+pub trait Watching {
+    /// Where the messages to each recipient stand: the newest that a relay of the recipient accepted, as
+    /// long as it may still come or is confirmed. What still waits here was not announced by anybody; of
+    /// what expired without a word nobody can say whether it came.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn announced(&self, recipients: Vec<ContactPoint>, now: Timestamp) -> impl Answer<Vec<Announced>>;
+
+    /// What is known of the order of every sender's messages.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn sequences_in(&self) -> impl Answer<Vec<(ContactPoint, Vec<u8>)>>;
+
+    /// The newest messages of a sender that were refused.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn refused_of(&self, sender: &ContactPoint, count: u32) -> impl Answer<Vec<EnvelopeId>>;
+
+    /// What was told of each sender's gaps, as the agent wrote it.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn gaps_told(&self) -> impl Answer<Vec<(ContactPoint, String)>>;
+
+    /// Remembers what was told of a sender's gaps, with the events that tell it, all or nothing; their
+    /// numbers.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn tell_gaps(&self, sender: &ContactPoint, gaps: String, events: Vec<NewEvent>) -> impl Answer<Vec<u64>>;
+
+    /// The newest messages that contradicted others, newest first.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn equivocations(&self, count: u32) -> impl Answer<Vec<Equivocation>>;
 }

@@ -63,8 +63,28 @@ pub struct NewRefusal {
     pub stored: Vec<u8>,
     /// What is said of it to the sender; `None` where it is not proved who that is.
     pub receipt: Option<Outgoing>,
+    /// What it contradicts, if that is why.
+    pub equivocation: Option<Equivocation>,
     /// What is told of it.
     pub events: Vec<NewEvent>,
+}
+
+/// Two messages of one sender that cannot both be: two in one place, or one that names another before it
+/// than the one that came. Each is kept as its header and the 64 bytes of signature over it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Equivocation {
+    /// Whose.
+    pub sender: ContactPoint,
+    /// The message that came later.
+    pub one: EnvelopeId,
+    /// Its header and signature.
+    pub one_outside: Vec<u8>,
+    /// The message that it contradicts.
+    pub other: EnvelopeId,
+    /// Its header and signature; `None` when it never came and is only named.
+    pub other_outside: Option<Vec<u8>>,
+    /// When it was seen.
+    pub at: Timestamp,
 }
 
 /// What became of an arrival.

@@ -15,6 +15,16 @@ pub struct Sequence {
     pub previous: EnvelopeId,
 }
 
+/// Where the messages to one recipient stand that may have come to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// To whom.
+    pub recipient: ContactPoint,
+    /// The newest one: epoch, number, message. `None` when there is none that is confirmed or may still
+    /// come.
+    pub newest: Option<(u64, u64, EnvelopeId)>,
+}
+
 /// A sealed message to send.
 #[derive(Debug, Clone)]
 pub struct Outgoing {

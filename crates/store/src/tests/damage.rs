@@ -90,6 +90,7 @@ async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
         verdict: String::new(),
         stored: vec![2; 10],
         receipt: None,
+        equivocation: None,
         events: Vec::new(),
     };
     store.refuse_in(refusal).await.unwrap();
