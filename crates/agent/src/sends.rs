@@ -17,12 +17,19 @@ const UNDER_WAY: usize = 4;
 const AGAIN: Duration = Duration::from_secs(5);
 /// The longest wait that a relay may ask for.
 const AGAIN_MAX: Duration = Duration::from_secs(300);
+/// So many times a message comes again as soon as the relay asks.
+const AT_ONCE: u32 = 5;
+/// How long a message waits at most that a relay puts off again and again for a moment: a relay that does
+/// not get on is not asked every second for weeks.
+const REST_MAX: Duration = Duration::from_secs(60);
 
 /// What is under way, and what waits.
 #[derive(Debug, Default)]
 pub struct Sends {
     busy: HashMap<(String, EnvelopeId), UnderWay>,
     later: HashMap<(String, EnvelopeId), Instant>,
+    /// How often in a row a message was put off.
+    put_off: HashMap<(String, EnvelopeId), u32>,
 }
 
 /// A message under way.
@@ -63,19 +70,27 @@ impl Sends {
 
     /// The relay answered for good.
     pub fn done(&mut self, relay: &str, envelope: EnvelopeId) {
-        self.busy.remove(&(relay.to_owned(), envelope));
+        let key = (relay.to_owned(), envelope);
+        self.busy.remove(&key);
+        self.put_off.remove(&key);
     }
 
     /// The relay did not; it is asked again.
     pub fn put_off(&mut self, relay: &str, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
-        self.done(relay, envelope);
-        let wait = asked.map_or(AGAIN, |asked| asked.min(AGAIN_MAX));
-        self.later.insert((relay.to_owned(), envelope), now.checked_add(wait).unwrap_or(now));
+        let key = (relay.to_owned(), envelope);
+        self.busy.remove(&key);
+        let times = self.put_off.entry(key.clone()).or_default();
+        // The first few times as soon as the relay says: most often it has caught up by then.
+        let rest = asked.unwrap_or(AGAIN).saturating_mul(1 << times.saturating_sub(AT_ONCE).min(16));
+        *times = times.saturating_add(1);
+        let wait = asked.map_or(AGAIN, |asked| asked.max(rest.min(REST_MAX)).min(AGAIN_MAX));
+        self.later.insert(key, now.checked_add(wait).unwrap_or(now));
     }
 
     /// A relay came back, or another came in its place: whatever was put off there may go now.
     pub fn is_back(&mut self, relay: &str) {
         self.later.retain(|(to, _), _| to != relay);
+        self.put_off.retain(|(to, _), _| to != relay);
     }
 
     /// Forgets what waits and is due: it is asked for again, or expired.
@@ -131,6 +146,30 @@ mod tests {
         assert!(!sends.begin("a", id(5), Precedence::Flash, &to(5), now), "it is under way");
         sends.done("a", id(0));
         assert!(sends.begin("a", id(4), Precedence::Immediate, &to(4), now));
+    }
+
+    #[test]
+    fn a_relay_that_puts_off_again_and_again_is_asked_ever_more_seldom() {
+        let (mut sends, mut now) = (Sends::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        let mut waits = Vec::new();
+        for _ in 0..14 {
+            assert!(sends.begin("a", id(1), Precedence::Flash, &to(1), now));
+            sends.put_off("a", id(1), Some(second), now);
+            let due = sends.next_due().unwrap();
+            waits.push(due.duration_since(now).as_secs());
+            now = due;
+        }
+        assert_eq!(waits, [1, 1, 1, 1, 1, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        // Another session, or another relay in its place, is asked at once.
+        sends.is_back("a");
+        assert!(sends.begin("a", id(1), Precedence::Flash, &to(1), now));
+        sends.put_off("a", id(1), Some(second), now);
+        assert_eq!(sends.next_due(), Some(now + second));
+        // What a relay asks for itself is kept.
+        assert!(sends.begin("a", id(2), Precedence::Routine, &to(2), now));
+        sends.put_off("a", id(2), Some(Duration::from_secs(120)), now);
+        assert!(!sends.begin("a", id(2), Precedence::Routine, &to(2), now + Duration::from_secs(119)));
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use pouch_crypto::Domain;
 use pouch_crypto::sha256;
 use pouch_directory::{Act, RevocationReason, Statement};
-use pouch_crypto::Domain;
 use pouch_envelope::{Arrived, prove_signer};
 use pouch_store::Mirror as _;
 use pouch_tlog::{Citation, Compared, MemoryTree};
-use pouch_wire::{Canonical as _, ContactPoint, Timestamp};
+use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
 use rand::RngExt as _;
 
 use crate::clock::{BEGIN, MINUTE, SECOND};
@@ -157,15 +157,16 @@ impl World {
 
     fn say_changed(&mut self, node: usize, relay: usize) {
         if let Some((size, _)) = self.shown(relay, node) {
-            let now = self.queue.clock(self.relays[relay].skew);
-            self.to_node(node, relay, Packet::Changed { size, now }, 0);
+            self.to_node(node, relay, Packet::Changed { size }, 0);
         }
     }
 
     pub(crate) fn refresh(&mut self) {
         if self.relays[0].up {
             for face in 0..self.log.faces.len() {
-                if self.queue.now() - self.log.faces[face].cosigned_at >= REFRESH || self.log.faces[face].is_behind() {
+                if self.queue.now() - self.log.faces[face].cosigned_at >= REFRESH
+                    || self.log.faces[face].is_behind()
+                {
                     self.gather_soon(face);
                 }
             }
@@ -185,6 +186,9 @@ impl World {
         }
         let face = &self.log.faces[self.log.face_of_relay[relay]];
         let Some((size, note)) = face.newest() else { return };
+        if self.relays[relay].mirror.last.note() == Some(note) {
+            return;
+        }
         let follower = &mut self.relays[relay].mirror;
         let (from, have) = (follower.size(), follower.tree.size());
         let Ok(proof) = face.tree.consistency(from, *size) else { return };
@@ -204,7 +208,11 @@ impl World {
             let published = self.log.faces[0].published.len();
             for node in 0..nodes {
                 if self.rng.random_bool(0.6) {
-                    let back = if self.plan.log == LogLie::Freeze { published } else { self.rng.random_range(1..=published.max(1)) };
+                    let back = if self.plan.log == LogLie::Freeze {
+                        published
+                    } else {
+                        self.rng.random_range(1..=published.max(1))
+                    };
                     self.frozen.insert(node, back);
                 }
             }
@@ -262,7 +270,13 @@ impl World {
     }
 
     /// A relay's answer to what follows a size.
-    pub(crate) fn answer_look(&mut self, node: usize, relay: usize, from: u64, have: u64) -> Result<Answer, &'static str> {
+    pub(crate) fn answer_look(
+        &mut self,
+        node: usize,
+        relay: usize,
+        from: u64,
+        have: u64,
+    ) -> Result<Answer, &'static str> {
         let (size, note) = self.shown(relay, node).ok_or("POUCH-RLY-11")?;
         let lies = relay == 0 && self.plan.log != LogLie::Honest;
         if lies && self.rng.random_bool(0.03) {
@@ -273,7 +287,11 @@ impl World {
             return Err("POUCH-RLY-10");
         }
         let (tree, entries) = self.held_by(relay, node);
-        let proof = if from > size { Vec::new() } else { tree.consistency(from, size).map_err(|_| "POUCH-RLY-12")? };
+        let proof = if from > size {
+            Vec::new()
+        } else {
+            tree.consistency(from, size).map_err(|_| "POUCH-RLY-12")?
+        };
         let from_entry = if from > size { 0 } else { have };
         let mut entries = between(entries, from_entry, size);
         match self.plan.entries[relay] {
@@ -302,7 +320,13 @@ impl World {
     }
 
     /// A node hears what follows the size that it asked from.
-    pub(crate) async fn looked(&mut self, node: usize, relay: usize, from: u64, answer: Result<Box<Answer>, &'static str>) {
+    pub(crate) async fn looked(
+        &mut self,
+        node: usize,
+        relay: usize,
+        from: u64,
+        answer: Result<Box<Answer>, &'static str>,
+    ) {
         self.nodes[node].asked.remove(&relay);
         if from != self.nodes[node].mirror.size() {
             return self.look(node, relay);
@@ -318,7 +342,9 @@ impl World {
         let note = answer.note.clone();
         match self.nodes[node].mirror.look(answer, &self.founding, self.defences) {
             Looked::Same => {}
-            Looked::Refused(code) => self.tell(|_| format!("node {node} does not accept a checkpoint: {code}")),
+            Looked::Refused(code) => {
+                self.tell(|_| format!("node {node} does not accept a checkpoint: {code}"))
+            }
             Looked::Alarm(code) => self.tell_of_log(node, relay, code),
             Looked::Forked(fork) => {
                 let store = self.nodes[node].store.clone();
@@ -351,7 +377,21 @@ impl World {
         }
         self.nodes[node].follow_directory(&self.founding);
         self.judge_held(node).await;
+        self.look_after_keys(node).await;
         self.try_send(node).await;
+    }
+
+    /// What a revoked key published is none: a node whose sealing keys are gone makes new ones. Receipts
+    /// that could not be sealed are sent when they can.
+    pub(crate) async fn look_after_keys(&mut self, node: usize) {
+        let (now, clock) = (self.queue.now(), self.clock_of(node));
+        let (view, me) = (self.nodes[node].mirror.directory.now_view(), self.nodes[node].me.clone());
+        let none = view.prekeys(&me, Environment::Live, clock).is_empty();
+        if none && now >= self.nodes[node].sealing_asked + 5 * SECOND {
+            self.nodes[node].sealing_asked = now;
+            self.new_sealing_key(node).await;
+        }
+        self.pay_owed(node).await;
     }
 
     /// Raises an alarm once, however often the log is looked at.
@@ -389,7 +429,7 @@ impl World {
         }
     }
 
-    fn said_at(&self, sender: &ContactPoint, at: Timestamp) -> u64 {
+    pub(crate) fn said_at(&self, sender: &ContactPoint, at: Timestamp) -> u64 {
         let skew = self.nodes[self.node_of(sender)].skew;
         at.0.saturating_add_signed(-skew).saturating_sub(BEGIN)
     }
@@ -402,7 +442,8 @@ impl World {
         }
         let (clock, since) = (self.clock_of(node), core::time::Duration::from_millis(now));
         let mirror = &self.nodes[node].mirror;
-        let ours = (citation.size <= mirror.tree.size()).then(|| mirror.tree.root_at(citation.size).ok()).flatten();
+        let ours =
+            (citation.size <= mirror.tree.size()).then(|| mirror.tree.root_at(citation.size).ok()).flatten();
         let heard = self.nodes[node].hearsay.hear(who, citation.clone(), ours, since, clock);
         if heard.compared == Compared::Ahead {
             self.nodes[node].cited.push((who.clone(), citation, clock));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -31,7 +31,8 @@ pub(crate) fn prove(options: &[String]) -> ExitCode {
     let begun = Instant::now();
     let figures = figures(seeds);
     let held = figures.get("held") == Some(&Value::Bool(true));
-    let text = if has("--json") { format!("{figures:#}") } else { in_words(&figures, begun.elapsed().as_secs()) };
+    let text =
+        if has("--json") { format!("{figures:#}") } else { in_words(&figures, begun.elapsed().as_secs()) };
     println!("{text}");
     if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -110,7 +111,8 @@ fn figures(seeds: u64) -> Value {
         });
         controls.insert(name.to_owned(), json!({ "fails": found.is_some(), "first": found }));
     }
-    let active = ["presented", "confirmed", "checkpoints believed", "alarms", "crashes", "split views found out"];
+    let active =
+        ["presented", "confirmed", "checkpoints believed", "alarms", "crashes", "split views found out"];
     let idle: Vec<&str> = active.into_iter().filter(|what| !counts.contains_key(what)).collect();
     let fail = controls.values().all(|control| control.get("fails") == Some(&Value::Bool(true)));
     let held = violations.is_empty() && fail && idle.is_empty() && outcomes.len() as u64 == seeds;
@@ -125,7 +127,13 @@ fn figures(seeds: u64) -> Value {
 fn in_words(figures: &Value, seconds: u64) -> String {
     let at = |path: &str| figures.pointer(path).cloned().unwrap_or_default();
     let mut lines = vec![
-        format!("{} seeds, {} steps, {} packets, {} simulated hours, in {seconds} s", at("/seeds"), at("/steps"), at("/packets"), at("/simulated_hours")),
+        format!(
+            "{} seeds, {} steps, {} packets, {} simulated hours, in {seconds} s",
+            at("/seeds"),
+            at("/steps"),
+            at("/packets"),
+            at("/simulated_hours")
+        ),
         format!("worlds: {}", at("/worlds")),
     ];
     for (what, count) in at("/counts").as_object().into_iter().flatten() {

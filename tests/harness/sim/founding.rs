@@ -43,7 +43,8 @@ impl Founding {
         let network = charter.network_id().unwrap();
         let mut statements = Vec::new();
         for n in 0..plan.nodes {
-            let (offices, sealing) = (names.office(n, plan, &names.signing(n, 0)), names.prekeys(n, 0, FOUNDED));
+            let (offices, sealing) =
+                (names.office(n, plan, &names.signing(n, 0)), names.prekeys(n, 0, FOUNDED));
             for (act, key) in [
                 (Act::AuthoriseContactPoint(Box::new(offices)), names.root(n)),
                 (sealing, names.signing(n, 0)),
@@ -117,11 +118,7 @@ impl Founding {
 
     fn log_keys(&self, name: &str) -> LogKeys {
         let (origin, ed25519, mldsa) = self.note_keys(name);
-        LogKeys {
-            origin: text(origin.as_str()),
-            ed25519: ed25519.public(),
-            mldsa: mldsa.public().clone(),
-        }
+        LogKeys { origin: text(origin.as_str()), ed25519: ed25519.public(), mldsa: mldsa.public().clone() }
     }
 
     fn charter(&self, plan: &Plan, quorum: usize) -> Charter {

@@ -1,24 +1,25 @@
 //! What arrives at a node: opened, verified, put in its sender's order and kept, as the product does.
 
+use pouch_crypto::PrekeySecret;
 use pouch_envelope::{Arrived, prove_sender};
 use pouch_notice::{
-    Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said, SenderLines, StanzaSecret, Verdict,
-    Verified, open,
+    Facts, Notice, OpenError, Opened, Order, RecipientReceipt, Refused, Said, SenderLines, StanzaSecret,
+    Verdict, Verified, open,
 };
 use pouch_store::{
-    Arrival, Inbox as _, Kept, Ladder as _, NewRefusal, Outbox as _, Outgoing, Prekeys as _, Rung, RungRow, Standing,
+    Arrival, Inbox as _, Kept, Ladder as _, NewRefusal, Outbox as _, Outgoing, Prekeys as _, Rung, RungRow,
+    Standing,
 };
-use pouch_crypto::PrekeySecret;
 use pouch_wire::session::Deliver;
 use pouch_wire::{Canonical as _, EnvelopeId, Text};
 
 use crate::clock::SECOND;
 use crate::net::Packet;
-use crate::node::{Gap, Held};
+use crate::node::Held;
 use crate::world::World;
 
 /// How long a message waits for the directory that its sender used.
-const CATCH_UP: u64 = 20 * SECOND;
+pub(crate) const CATCH_UP: u64 = 20 * SECOND;
 /// When a relay shall bring again what could not be judged.
 const AGAIN: u64 = 10 * SECOND;
 
@@ -32,7 +33,8 @@ impl World {
     /// A relay delivers.
     pub(crate) async fn delivered(&mut self, node: usize, held: Held) {
         let now = self.queue.now();
-        let Ok(arrived) = Arrived::parse(&self.nodes[node].me, held.deliver.clone(), held.payload.clone()) else {
+        let Ok(arrived) = Arrived::parse(&self.nodes[node].me, held.deliver.clone(), held.payload.clone())
+        else {
             let packet = Packet::NotTaken { envelope: held.envelope, retry_after: None };
             return self.to_relay(node, held.relay, held.session, packet);
         };
@@ -42,6 +44,7 @@ impl World {
             self.nodes[node].held.push(held);
             return self.look_everywhere(node);
         }
+        self.nodes[node].last_delivery = now;
         let judged = self.take_in(node, arrived).await;
         // It is on the disk, and nobody was told: the relay brings it again.
         if self.dies(node) {
@@ -57,6 +60,9 @@ impl World {
 
     /// What waited for the directory is judged when it is there, or when it waited long enough.
     pub(crate) async fn judge_held(&mut self, node: usize) {
+        for (frame, until) in std::mem::take(&mut self.nodes[node].held_beacons) {
+            self.beacon_heard(node, frame, until);
+        }
         for held in std::mem::take(&mut self.nodes[node].held) {
             if self.nodes[node].up {
                 self.delivered(node, held).await;
@@ -129,6 +135,7 @@ impl World {
         };
         if !refused.is_final() {
             self.tell(|_| format!("node {node} cannot judge yet: {}", refused.verdict.code()));
+            self.came_in_vain(node, &refused.arrived);
             return Judged::NotYet;
         }
         let Refused { verdict, arrived, .. } = refused;
@@ -150,15 +157,15 @@ impl World {
     }
 
     /// What the oracle learns of a message that was put in its place, and what the node shall tell of it.
-    fn placed<T>(&mut self, node: usize, verified: &Verified<T>, order: &Order) {
+    fn placed<T>(&mut self, node: usize, verified: &Verified<T>, lines: &SenderLines) {
         let (now, header) = (self.queue.now(), verified.arrived().header().clone());
         let sender = self.node_of(&header.sender);
-        let StanzaSecret { epoch, n, .. } = *verified.secret();
+        let StanzaSecret { n, .. } = *verified.secret();
         self.oracle.is_taken(node, sender, verified.arrived().id(), n, now);
-        if let Order::Gap { from, to } | Order::NewEpochGap { from, to } = *order {
-            let gap = Gap { sender: header.sender, key: header.sender_key, epoch, from, to, since: now };
-            self.nodes[node].gaps.push(gap);
-        }
+        let lines = lines.clone();
+        let watched = self.nodes[node].peers.get_mut(&sender).unwrap();
+        watched.lines = lines;
+        watched.compare(core::time::Duration::from_millis(now));
     }
 
     async fn notice_in(&mut self, node: usize, verified: Verified<Notice>) {
@@ -184,6 +191,7 @@ impl World {
             directory_root: mirror.root(),
         };
         let receipt = self.seal_receipt(node, verified.arrived(), said).await;
+        self.nodes[node].owes |= receipt.is_none();
         let row = Arrival {
             notice: (!again).then_some(id),
             number: (!again).then(|| verified.value().full_number()),
@@ -202,16 +210,20 @@ impl World {
         order: &Order,
         notice: Option<pouch_wire::NoticeId>,
     ) {
-        let (now, receipt) = (self.queue.now(), row.receipt.clone());
+        let (now, receipt, sequence) = (self.queue.now(), row.receipt.clone(), row.sequence.clone());
         let kept = self.nodes[node].store.take_in(row).await.unwrap();
         if kept == Kept::Duplicate && self.defences.dedupe {
             return;
         }
-        self.placed(node, verified, order);
-        if kept != Kept::Duplicate && let Some(receipt) = receipt {
+        let lines = SenderLines::from_bytes(&sequence).unwrap();
+        self.placed(node, verified, &lines);
+        if kept != Kept::Duplicate
+            && let Some(receipt) = receipt
+        {
             self.queued(node, &receipt);
         }
-        let (label, sender) = (self.oracle.label(verified.arrived().id()), verified.arrived().header().sender.clone());
+        let (label, sender) =
+            (self.oracle.label(verified.arrived().id()), verified.arrived().header().sender.clone());
         self.tell(|_| format!("node {node} keeps {label} of {sender}: {order:?}"));
         if let Some(notice) = notice {
             let sender = self.node_of(&sender);
@@ -250,6 +262,32 @@ impl World {
         if counts && rung != Rung::Refused {
             let recipient = self.node_of(&from);
             self.oracle.is_confirmed(receipt.envelope, recipient, self.queue.now());
+        }
+    }
+
+    /// Sends the receipts that could not be sealed before, to those who can be sealed to now.
+    pub(crate) async fn pay_owed(&mut self, node: usize) {
+        if !self.nodes[node].owes {
+            return;
+        }
+        let store = self.nodes[node].store.clone();
+        let owed = store.owed(64).await.unwrap();
+        self.nodes[node].owes = !owed.is_empty();
+        for entry in owed {
+            let row = store.arrival(entry.envelope).await.unwrap().unwrap();
+            let Ok(arrived) = Arrived::from_bytes(&row.stored) else { continue };
+            let mirror = &self.nodes[node].mirror;
+            let said = Said::Verified {
+                notice: row.notice.unwrap(),
+                code: Text::default(),
+                directory_size: mirror.size(),
+                directory_root: mirror.root(),
+            };
+            if let Some(receipt) = self.seal_receipt(node, &arrived, said).await {
+                store.pay(entry.envelope, receipt.clone()).await.unwrap();
+                self.queued(node, &receipt);
+                self.oracle.count("owed receipts sent");
+            }
         }
     }
 
@@ -297,6 +335,7 @@ impl World {
             verdict: serde_json::to_string(&Verdict::default()).unwrap(),
             stored: arrived.to_bytes().unwrap(),
             receipt: receipt.clone(),
+            equivocation: None,
             events: Vec::new(),
         };
         if self.nodes[node].store.refuse_in(refusal).await.unwrap() == Kept::Duplicate {
@@ -305,11 +344,26 @@ impl World {
         if let Some(receipt) = receipt {
             self.queued(node, &receipt);
         }
+        if proved {
+            self.came_in_vain(node, arrived);
+        }
         let label = self.oracle.label(arrived.id());
         self.tell(|_| format!("node {node} refuses {label}: {code}"));
         self.oracle.refused.insert((arrived.id(), node), code.to_owned());
         self.oracle.count("refused");
         self.alarm(node, "refusal", code);
+    }
+
+    /// A message came, and is refused or cannot be judged yet: it is not held back.
+    fn came_in_vain(&mut self, node: usize, arrived: &Arrived) {
+        let (sender, now) = (self.node_of(&arrived.header().sender), self.queue.now());
+        let envelope = arrived.id();
+        if let Some(peer) = self.nodes[node].peers.get_mut(&sender).filter(|p| !p.refused.contains(&envelope))
+        {
+            peer.refused.push(envelope);
+            peer.compare(core::time::Duration::from_millis(now));
+        }
+        self.oracle.in_vain.insert((envelope, node));
     }
 
     /// Whether another message was sent to this node in the same place, and came before.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use pouch_directory::{Directory, SignedStatement, Statement};
 use pouch_tlog::{
-    AddCheckpoint, Checkpoint, KeyName, KnownLog, LeafHash, LogSigner, MemoryTree, Note, Policy, WitnessSigner,
-    WitnessState,
+    AddCheckpoint, Checkpoint, KeyName, KnownLog, LeafHash, LogSigner, MemoryTree, Note, Policy,
+    WitnessSigner, WitnessState,
 };
 use pouch_wire::{Canonical as _, Digest, Timestamp, limits};
 

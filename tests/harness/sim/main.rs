@@ -32,6 +32,7 @@ mod relay;
 mod run;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod world;
 
 use std::process::ExitCode;

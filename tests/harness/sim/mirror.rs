@@ -81,6 +81,10 @@ impl Mirror {
 
     /// Judges an answer as the product does, and moves on when it is believed.
     pub(crate) fn look(&mut self, answer: Answer, founding: &Founding, defences: Defences) -> Looked {
+        // The very same again: it would be accepted, and bring nothing.
+        if self.last.note() == Some(&answer.note) {
+            return Looked::Same;
+        }
         let policy = self.directory.now_view().directory_policy();
         let (last, accepted) = match self.last.accept(&policy, answer.note.clone(), &answer.proof) {
             Ok(accepted) => accepted,
@@ -99,11 +103,8 @@ impl Mirror {
         for (index, entry) in (from..).zip(&answer.entries) {
             self.directory.apply(index, entry);
         }
-        let checkpoint = AcceptedCheckpoint {
-            note: answer.note.to_bytes(),
-            size: accepted.size(),
-            root: accepted.root(),
-        };
+        let checkpoint =
+            AcceptedCheckpoint { note: answer.note.to_bytes(), size: accepted.size(), root: accepted.root() };
         (self.last, self.tree, self.cosigned_at) = (last, tree, accepted.cosigned_at());
         Looked::Grown(MirrorStep { from, entries: answer.entries, checkpoint, events: Vec::new() })
     }

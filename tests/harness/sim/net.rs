@@ -4,7 +4,7 @@
 
 use pouch_net::Backoff;
 use pouch_wire::session::{Deliver, Submit};
-use pouch_wire::{EnvelopeId, KeyId, Timestamp};
+use pouch_wire::{EnvelopeId, KeyId};
 use rand::RngExt as _;
 use rand_chacha::ChaCha20Rng;
 
@@ -26,7 +26,7 @@ pub(crate) enum Packet {
     Deliver { envelope: EnvelopeId, deliver: Box<Deliver>, payload: Vec<u8> },
     Taken { envelope: EnvelopeId },
     NotTaken { envelope: EnvelopeId, retry_after: Option<u64> },
-    Changed { size: u64, now: Timestamp },
+    Changed { size: u64 },
     Look { from: u64, have: u64 },
     LookAnswer { from: u64, answer: Result<Box<Answer>, &'static str> },
     Publish { statement: Vec<u8>, what: Published },
@@ -68,7 +68,12 @@ pub(crate) struct Net {
 impl Net {
     pub(crate) fn new(plan: &Plan) -> Self {
         let row = |_| (0..plan.relays).map(|_| Line::default()).collect();
-        Self { lines: (0..plan.nodes).map(row).collect(), sessions: 0, loss: plan.loss, latency: plan.latency }
+        Self {
+            lines: (0..plan.nodes).map(row).collect(),
+            sessions: 0,
+            loss: plan.loss,
+            latency: plan.latency,
+        }
     }
 
     pub(crate) fn line(&mut self, node: usize, relay: usize) -> &mut Line {
@@ -77,6 +82,17 @@ impl Net {
 
     pub(crate) fn session(&self, node: usize, relay: usize) -> Option<u64> {
         self.lines[node][relay].session
+    }
+
+    /// For how long a session has been up.
+    pub(crate) fn up_for(&self, node: usize, relay: usize, now: u64) -> Option<u64> {
+        let line = &self.lines[node][relay];
+        line.session.map(|_| now - line.began)
+    }
+
+    /// Whether a session came up lately.
+    pub(crate) fn is_fresh(&self, node: usize, relay: usize, now: u64, lately: u64) -> bool {
+        self.up_for(node, relay, now).is_some_and(|up| up < lately)
     }
 
     /// How long a packet takes; `None` when the session does not survive it.

@@ -35,9 +35,7 @@ pub(crate) enum Duty {
     /// Somebody honest has evidence that the log has two faces.
     Evidence { one: usize, other: usize },
     /// A node shows that something of a sender is withheld, unless it came.
-    Withheld { node: usize, sender: usize, n: u64 },
-    /// A node shows that it hears nothing of a sender any more, unless it does.
-    Contact { node: usize, sender: usize, since: u64 },
+    Withheld { node: usize, sender: usize, envelope: EnvelopeId, heard: u64 },
 }
 
 /// One message as its sender sent it.
@@ -66,6 +64,8 @@ pub(crate) struct Oracle {
     presented: BTreeMap<(usize, NoticeId), u32>,
     pub(crate) arrived: BTreeSet<Delivery>,
     pub(crate) refused: BTreeMap<Delivery, String>,
+    /// Those that came and were refused or could not be judged: they are not held back.
+    pub(crate) in_vain: BTreeSet<Delivery>,
     pub(crate) promised: BTreeSet<Delivery>,
     pub(crate) confirmed: BTreeSet<Delivery>,
     pub(crate) overdue: BTreeSet<Delivery>,
@@ -77,6 +77,9 @@ pub(crate) struct Oracle {
     pub(crate) fork_known: BTreeSet<usize>,
     pub(crate) duties: BTreeSet<(u64, Duty)>,
     pub(crate) dishonest: BTreeSet<usize>,
+    /// Of whom something is shown to be withheld, and whom nothing is heard of, by who shows it.
+    pub(crate) withheld: BTreeSet<(usize, usize)>,
+    pub(crate) lost: BTreeSet<(usize, usize)>,
     pub(crate) counts: BTreeMap<&'static str, u64>,
 }
 
@@ -92,6 +95,9 @@ impl Oracle {
             presented: BTreeMap::new(),
             arrived: BTreeSet::new(),
             refused: BTreeMap::new(),
+            in_vain: BTreeSet::new(),
+            withheld: BTreeSet::new(),
+            lost: BTreeSet::new(),
             promised: BTreeSet::new(),
             confirmed: BTreeSet::new(),
             overdue: BTreeSet::new(),
@@ -143,7 +149,8 @@ impl Oracle {
     /// A sender was shown that a recipient's node has a message.
     pub(crate) fn is_confirmed(&mut self, envelope: EnvelopeId, recipient: usize, now: u64) {
         if !self.arrived.contains(&(envelope, recipient)) && !self.dishonest.contains(&recipient) {
-            let words = format!("{} is confirmed by node {recipient}, which never had it", self.label(envelope));
+            let words =
+                format!("{} is confirmed by node {recipient}, which never had it", self.label(envelope));
             self.violate("P5 lost", now, words);
         }
         self.confirmed.insert((envelope, recipient));
@@ -187,7 +194,11 @@ impl Oracle {
             let got = self.got.get(&(node, sender)).is_some_and(|got| got.contains(&n));
             let sent = self.places.get(&(sender, node)).is_some_and(|line| line.len() as u64 >= n);
             if (got || !sent) && !self.dishonest.contains(&sender) {
-                self.violate("P7 false gap", now, format!("node {node} misses {n} of node {sender}: wrongly"));
+                self.violate(
+                    "P7 false gap",
+                    now,
+                    format!("node {node} misses {n} of node {sender}: wrongly"),
+                );
             }
             self.gaps_shown.insert((node, sender, n));
         }
@@ -239,12 +250,14 @@ impl Oracle {
                 else {
                     continue;
                 };
-                let (smaller, larger) = if first.0 <= second.0 { (first, trees[other]) } else { (second, trees[one]) };
+                let (smaller, larger) =
+                    if first.0 <= second.0 { (first, trees[other]) } else { (second, trees[one]) };
                 if larger.root_at(smaller.0).ok() == Some(smaller.1) {
                     continue;
                 }
                 if quorums_meet {
-                    let words = format!("nodes {one} and {other} believe what contradicts, though quorums meet");
+                    let words =
+                        format!("nodes {one} and {other} believe what contradicts, though quorums meet");
                     self.violate("P4 consistency", now, words);
                 }
                 self.diverged.insert((one, other), now);

@@ -6,8 +6,8 @@ use pouch_crypto::{Context, Domain};
 use pouch_directory::View;
 use pouch_envelope::{Arrived, SignedReceipt};
 use pouch_notice::{
-    Content, Draft, Notice, NoticeNumber, RecipientReceipt, Route, Said, SealTo, SealedOut, body_from_toml, seal,
-    usual_life_ms,
+    Content, Draft, Notice, NoticeNumber, RecipientReceipt, Route, Said, SealTo, SealedOut, body_from_toml,
+    seal, usual_life_ms,
 };
 use pouch_store::{Ladder as _, Outbox as _, Outgoing, Rung, RungRow};
 use pouch_wire::{
@@ -68,7 +68,8 @@ impl World {
             tlp: Tlp::Amber,
             language: text("en"),
             subject: text(format!("Notice {n} of node {node}")),
-            body: body_from_toml(NoticeType::FreeText, "text = \"Substations in two regions are down.\"").unwrap(),
+            body: body_from_toml(NoticeType::FreeText, "text = \"Substations in two regions are down.\"")
+                .unwrap(),
             attachments: List::default(),
             break_glass: false,
             sentences: List::default(),
@@ -111,15 +112,19 @@ impl World {
     }
 
     /// Seals a receipt for a message's sender; none when it cannot be sealed to.
-    pub(crate) async fn seal_receipt(&mut self, node: usize, arrived: &Arrived, said: Said) -> Option<Outgoing> {
+    pub(crate) async fn seal_receipt(
+        &mut self,
+        node: usize,
+        arrived: &Arrived,
+        said: Said,
+    ) -> Option<Outgoing> {
         let (header, now) = (arrived.header().clone(), self.clock_of(node));
         let network = header.network;
         let receipt = RecipientReceipt { network, envelope: arrived.id(), at: now, said };
         let bytes = receipt.to_bytes().unwrap();
         let key = self.nodes[node].signing_key(&self.founding);
         let signature = key.sign(Domain::Receipt, &Context::of(network, Environment::Live), &bytes);
-        let signed =
-            SignedReceipt { receipt: Blob::new(bytes).unwrap(), key: key.public().id(), signature };
+        let signed = SignedReceipt { receipt: Blob::new(bytes).unwrap(), key: key.public().id(), signature };
         let route = self.route(node, header.precedence, now)?;
         let recipients = self.seal_to(node, std::slice::from_ref(&header.sender)).await?;
         Some(self.seal(node, &Content::Receipt(signed), &route, &recipients, None))
@@ -171,7 +176,8 @@ impl World {
         let recipients: Vec<usize> = outgoing.sequence.iter().map(|to| self.node_of(&to.recipient)).collect();
         let places: Vec<u64> = outgoing.sequence.iter().map(|to| to.n).collect();
         let label = self.oracle.sent.len();
-        let message = SentMessage { label, notice: outgoing.notice, recipients: recipients.clone(), sender: node };
+        let message =
+            SentMessage { label, notice: outgoing.notice, recipients: recipients.clone(), sender: node };
         self.oracle.is_sent(outgoing.envelope, message, now, &places);
         self.nodes[node].waits_for_confirmation = true;
         if outgoing.notice.is_some() && self.plan.twin != Some(node) {
@@ -229,7 +235,13 @@ impl World {
     }
 
     /// A relay says that it has a message.
-    pub(crate) async fn carried(&mut self, node: usize, relay: usize, envelope: EnvelopeId, receipt: Vec<u8>) {
+    pub(crate) async fn carried(
+        &mut self,
+        node: usize,
+        relay: usize,
+        envelope: EnvelopeId,
+        receipt: Vec<u8>,
+    ) {
         let instant = self.instant();
         let (name, store) = (self.relays[relay].name.clone(), self.nodes[node].store.clone());
         if !self.nodes[node].busy.remove(&(relay, envelope)) {
@@ -283,9 +295,11 @@ impl World {
         for rung in rungs.into_iter().filter(|rung| rung.rung == Rung::Queued) {
             let view = self.nodes[node].mirror.directory.now_view();
             let all = view.home_relays(&rung.recipient);
-            let refused = all.iter().all(|home| said.iter().any(|c| c.relay == *home.name && c.receipt.is_none()));
+            let refused =
+                all.iter().all(|home| said.iter().any(|c| c.relay == *home.name && c.receipt.is_none()));
             if refused && !all.is_empty() {
-                let row = RungRow { rung: Rung::Refused, at: Some(now), detail: Some(code.to_owned()), ..rung };
+                let row =
+                    RungRow { rung: Rung::Refused, at: Some(now), detail: Some(code.to_owned()), ..rung };
                 store.climb(envelope, row).await.unwrap();
             }
         }

@@ -76,6 +76,10 @@ pub(crate) struct Plan {
     pub(crate) entries: Vec<Entries>,
     /// A member whose node puts two messages in one place.
     pub(crate) twin: Option<usize>,
+    /// Whose beacons a relay holds back.
+    pub(crate) beacons: Vec<Option<usize>>,
+    /// Whether the run goes on until the last routine notice is overdue.
+    pub(crate) long: bool,
     pub(crate) loss: f64,
     /// A packet's time without loss: at least, and at most.
     pub(crate) latency: (u64, u64),
@@ -116,13 +120,15 @@ impl Plan {
             conduct: vec![Conduct::Honest; relays],
             entries: vec![Entries::Honest; relays],
             twin: None,
+            beacons: vec![None; relays],
+            long: rng.random_bool(0.15),
             loss: if rng.random_bool(0.3) { 0.0 } else { rng.random_range(0.0..0.3) },
             latency: (low, low + rng.random_range(1..150)),
             node_skew: (0..nodes).map(|_| skew(&mut rng)).collect(),
             relay_skew: (0..relays).map(|_| skew(&mut rng)).collect(),
             crashes: 0,
             cuts: 0,
-            messages: rng.random_range(12..40),
+            messages: rng.random_range(8..30),
             statements: rng.random_range(2..7),
             active,
         };
@@ -169,6 +175,9 @@ impl Plan {
                 1 => Entries::Changed,
                 _ => Entries::Beyond,
             };
+        }
+        if rng.random_bool(0.25) {
+            self.beacons[relay] = Some(rng.random_range(0..self.nodes));
         }
         if rng.random_bool(0.25) {
             self.twin = Some(rng.random_range(0..self.nodes));

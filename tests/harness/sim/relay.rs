@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use pouch_crypto::SigningKey;
+use pouch_crypto::{Context, SigningKey};
 use pouch_directory::Directory;
-use pouch_envelope::{AcceptedReceipt, MessageLeaf, Refusal, SealedHead};
+use pouch_envelope::{AcceptedReceipt, AdmittedBeacon, MessageLeaf, Refusal, SealedHead};
 use pouch_store::{Mailboxes as _, NewMessage, RelayStore};
 use pouch_wire::session::{Deliver, Submit};
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, EnvelopeId, Environment, Fixed, Precedence, Timestamp, limits,
+    Blob, Canonical as _, ContactPoint, EnvelopeId, Environment, Fixed, NetworkId, Precedence, Timestamp,
+    limits,
 };
 use rand::RngExt as _;
 use rand_chacha::ChaCha20Rng;
@@ -31,7 +32,6 @@ pub(crate) struct Delivery {
 /// A relay.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    pub(crate) n: usize,
     pub(crate) name: String,
     pub(crate) skew: i64,
     pub(crate) up: bool,
@@ -39,6 +39,8 @@ pub(crate) struct Relay {
     /// On the disk.
     pub(crate) store: RelayStore,
     receipts: SigningKey,
+    context: Context,
+    network: NetworkId,
     /// A follower's copy of the directory; the first relay keeps the log itself.
     pub(crate) mirror: Mirror,
     pub(crate) deliveries: Vec<Delivery>,
@@ -47,6 +49,8 @@ pub(crate) struct Relay {
     /// What it decided about a message once, it does again.
     swallowed: BTreeMap<(EnvelopeId, usize), bool>,
     kept: BTreeMap<(EnvelopeId, usize), (Deliver, Vec<u8>)>,
+    /// The newest beacon of each node, in memory.
+    pub(crate) beacons: BTreeMap<usize, AdmittedBeacon>,
 }
 
 /// A message on its way to a recipient.
@@ -67,13 +71,15 @@ pub(crate) type NotAccepted = (String, Option<u64>);
 impl Relay {
     pub(crate) fn new(n: usize, skew: i64, conduct: Conduct, nodes: usize, founding: &Founding) -> Self {
         Self {
-            n,
             name: Founding::relay_name(n),
             skew,
             up: true,
             conduct,
             store: RelayStore::in_memory().unwrap(),
             receipts: founding.receipts(n),
+            context: founding.directory().context(Environment::Live),
+            network: founding.directory().network(),
+            beacons: BTreeMap::new(),
             mirror: Mirror::new(founding),
             deliveries: (0..nodes).map(|_| Delivery::default()).collect(),
             copies: Vec::new(),
@@ -84,6 +90,7 @@ impl Relay {
 
     pub(crate) fn crash(&mut self) {
         self.up = false;
+        self.beacons.clear();
         self.deliveries.iter_mut().for_each(|delivery| *delivery = Delivery::default());
     }
 
@@ -102,9 +109,11 @@ impl Relay {
         now: Timestamp,
     ) -> Result<(Vec<u8>, Vec<ContactPoint>), NotAccepted> {
         let head = SealedHead::from_submit(submit).map_err(|error| (error.code().to_owned(), None))?;
-        let head = head.admit(session, directory, now).map_err(|error| (error.code().to_owned(), again(&error)))?;
+        let head =
+            head.admit(session, directory, now).map_err(|error| (error.code().to_owned(), again(&error)))?;
         let view = directory.now_view();
-        let here = |point: &ContactPoint| view.home_relays(point).iter().any(|relay| *relay.name == *self.name);
+        let here =
+            |point: &ContactPoint| view.home_relays(point).iter().any(|relay| *relay.name == *self.name);
         let all = head.header().recipients.iter().map(|addressee| addressee.contact_point.clone());
         let homed: Vec<ContactPoint> = all.filter(here).collect();
         if homed.is_empty() {
@@ -134,23 +143,17 @@ impl Relay {
             })
             .await
             .unwrap();
-        Ok((self.receipt(envelope, done.index, done.accepted_at, directory), homed))
+        Ok((self.receipt(envelope, done.index, done.accepted_at), homed))
     }
 
-    fn receipt(&self, envelope: EnvelopeId, index: u64, at: Timestamp, directory: &Directory) -> Vec<u8> {
+    fn receipt(&self, envelope: EnvelopeId, index: u64, at: Timestamp) -> Vec<u8> {
         let receipt =
-            AcceptedReceipt { network: directory.network(), envelope, relay: text(&*self.name), index, at };
-        receipt.sign(&self.receipts, &directory.context(Environment::Live)).unwrap().to_bytes().unwrap()
+            AcceptedReceipt { network: self.network, envelope, relay: text(&*self.name), index, at };
+        receipt.sign(&self.receipts, &self.context).unwrap().to_bytes().unwrap()
     }
 
     /// What goes to a recipient now.
-    pub(crate) async fn turn(
-        &mut self,
-        node: usize,
-        directory: &Directory,
-        now: u64,
-        rng: &mut ChaCha20Rng,
-    ) -> Vec<Sent> {
+    pub(crate) async fn turn(&mut self, node: usize, now: u64, rng: &mut ChaCha20Rng) -> Vec<Sent> {
         let recipient = Founding::point(node);
         let mut sent = Vec::new();
         for message in self.store.pending(&recipient, 64).await.unwrap() {
@@ -164,7 +167,7 @@ impl Relay {
                 header: Blob::new(parcel.header).unwrap(),
                 signature: Fixed(parcel.signature),
                 stanza: Blob::new(parcel.stanza).unwrap(),
-                receipt: Blob::new(self.receipt(envelope, parcel.index, parcel.accepted_at, directory)).unwrap(),
+                receipt: Blob::new(self.receipt(envelope, parcel.index, parcel.accepted_at)).unwrap(),
             };
             self.deliveries[node].busy.insert(envelope, line);
             let (times, wait) = match self.conduct {
@@ -224,7 +227,13 @@ impl Relay {
     }
 
     /// It has not; when it is tried again.
-    pub(crate) fn not_taken(&mut self, node: usize, envelope: EnvelopeId, asked: Option<u64>, now: u64) -> u64 {
+    pub(crate) fn not_taken(
+        &mut self,
+        node: usize,
+        envelope: EnvelopeId,
+        asked: Option<u64>,
+        now: u64,
+    ) -> u64 {
         let delivery = &mut self.deliveries[node];
         delivery.busy.remove(&envelope);
         let waited = delivery.later.get(&envelope).map_or(2 * SECOND, |(_, waited)| waited * 2);

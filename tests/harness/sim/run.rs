@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use pouch_notice::{Order, SenderLines};
-use pouch_store::{Inbox as _, Ladder as _, Rung};
-use pouch_wire::Canonical as _;
+use pouch_store::{Ladder as _, Outbox as _, Rung};
 
 use crate::clock::{MINUTE, SECOND};
 use crate::defences::Defences;
 use crate::founding::Founding;
+use crate::inbox::CATCH_UP;
 use crate::net::Packet;
 use crate::oracle::{Duty, LOOKS, Violation};
 use crate::outbox::TICK;
 use crate::plan::{Plan, Weather};
 use crate::world::{Event, World};
 
-/// After how long a gap is told of that has not closed by itself.
+/// Within which time a gap is told of.
 const GAP: u64 = 10 * SECOND;
 
 /// What came of a run.
@@ -73,10 +72,14 @@ impl World {
 
     async fn happens(&mut self, event: Event) {
         match event {
-            Event::ToRelay { node, relay, session, packet } if self.net.session(node, relay) == Some(session) => {
-                self.at_relay(node, relay, session, packet).await;
+            Event::ToRelay { node, relay, session, packet }
+                if self.net.session(node, relay) == Some(session) =>
+            {
+                self.at_relay(node, relay, packet).await;
             }
-            Event::ToNode { node, relay, session, packet } if self.net.session(node, relay) == Some(session) => {
+            Event::ToNode { node, relay, session, packet }
+                if self.net.session(node, relay) == Some(session) =>
+            {
                 self.at_node(node, relay, session, packet).await;
             }
             Event::ToRelay { .. } | Event::ToNode { .. } => {}
@@ -115,6 +118,7 @@ impl World {
             Event::Follow(relay) => self.follow(relay),
             Event::Fork => self.fork(),
             Event::Refresh => self.refresh(),
+            Event::Beacon(node) => self.beacon(node).await,
         }
     }
 
@@ -137,6 +141,7 @@ impl World {
         self.look(node, relay);
         self.try_send(node).await;
         self.queue.after(0, Event::Deliver { relay, node });
+        self.hand_beacons(relay, node);
     }
 
     async fn start_node(&mut self, node: usize) {
@@ -170,44 +175,28 @@ impl World {
         }
         self.look_now_and_then(node);
         self.tell_overdue(node).await;
-        self.tell_gaps(node).await;
+        self.watch(node).await;
+        self.check_contact(node);
         if self.defences.gossip {
             self.look_for_held_back(node);
         }
         self.judge_held(node).await;
+        self.look_after_keys(node).await;
         self.try_send(node).await;
-    }
-
-    /// Tells of what is still missing when the messages after it came some time ago.
-    async fn tell_gaps(&mut self, node: usize) {
-        let now = self.queue.now();
-        for gap in std::mem::take(&mut self.nodes[node].gaps) {
-            if now < gap.since + GAP {
-                self.nodes[node].gaps.push(gap);
-                continue;
-            }
-            let kept = self.nodes[node].store.sequence_in(&gap.sender).await.unwrap().unwrap();
-            let lines = SenderLines::from_bytes(&kept).unwrap();
-            let sender = self.node_of(&gap.sender);
-            for n in gap.from..=gap.to {
-                if matches!(lines.gap_now(gap.key, gap.epoch, n, n), Order::Gap { .. }) {
-                    self.tell(|_| format!("node {node} misses message {n} of node {sender}"));
-                    self.oracle.is_gap(node, sender, n, n, now);
-                    self.alarm(node, "gap", "POUCH-ORD-01");
-                }
-            }
-        }
     }
 
     // Packets.
 
-    async fn at_relay(&mut self, node: usize, relay: usize, session: u64, packet: Packet) {
+    async fn at_relay(&mut self, node: usize, relay: usize, packet: Packet) {
         match packet {
             Packet::Submit { envelope, submit, payload } => {
                 let face = self.face_for(relay, node);
                 let now = self.queue.clock(self.relays[relay].skew);
-                let directory =
-                    if relay == 0 { &self.log.faces[face].directory } else { &self.relays[relay].mirror.directory };
+                let directory = if relay == 0 {
+                    &self.log.faces[face].directory
+                } else {
+                    &self.relays[relay].mirror.directory
+                };
                 let point = Founding::point(node);
                 let accepted = self.relays[relay].accept(&point, *submit, payload, directory, now).await;
                 // Stored, and not answered: the sender brings it again.
@@ -242,13 +231,12 @@ impl World {
                 let answer = self.answer_look(node, relay, from, have).map(Box::new);
                 self.to_node(node, relay, Packet::LookAnswer { from, answer }, 0);
             }
+            Packet::Beacon(frame) => self.beacon_at_relay(node, relay, *frame),
             Packet::Publish { statement, what } => {
                 let done = self.enter(relay, node, &statement);
                 self.to_node(node, relay, Packet::PublishAnswer { what, done }, 0);
             }
-            _ => {
-                let _ = session;
-            }
+            _ => {}
         }
     }
 
@@ -262,7 +250,8 @@ impl World {
                 let held = self.hold(relay, session, envelope, *deliver, payload);
                 self.delivered(node, held).await;
             }
-            Packet::Changed { size, .. } => {
+            Packet::BeaconFor(frame) => self.beacon_heard(node, *frame, self.queue.now() + CATCH_UP),
+            Packet::Changed { size } => {
                 if size != self.nodes[node].mirror.size() {
                     self.look(node, relay);
                 }
@@ -288,10 +277,8 @@ impl World {
         if !self.relays[relay].up || self.net.session(node, relay).is_none() {
             return;
         }
-        let face = self.face_for(relay, node);
-        let directory = self.log.faces[face].directory.clone();
         let now = self.queue.now();
-        let sent = self.relays[relay].turn(node, &directory, now, &mut self.rng).await;
+        let sent = self.relays[relay].turn(node, now, &mut self.rng).await;
         for message in sent {
             for again in 0..message.times {
                 let packet = Packet::Deliver {
@@ -339,7 +326,8 @@ impl World {
                 } else if !shows(self, node, GAP + LOOKS) {
                     self.oracle.duties.insert((now + GAP + LOOKS, duty));
                 } else {
-                    let words = format!("node {node} does not show that message {n} of node {sender} is missing");
+                    let words =
+                        format!("node {node} does not show that message {n} of node {sender} is missing");
                     self.oracle.violate("P7 gap", now, words);
                 }
             }
@@ -359,18 +347,23 @@ impl World {
             }
             Duty::Evidence { one, other } => {
                 let known = self.oracle.fork_known.iter().any(|node| !self.oracle.dishonest.contains(node));
-                let connected = |node: usize| (0..self.relays.len()).any(|relay| self.net.session(node, relay).is_some());
+                let connected =
+                    |node: usize| (0..self.relays.len()).any(|relay| self.net.session(node, relay).is_some());
                 let settled = |node: usize| shows(self, node, crate::oracle::FORK_SHOWN) && connected(node);
                 if known {
                     self.oracle.count("split views found out");
                 } else if !settled(one) || !settled(other) {
                     self.oracle.duties.insert((now + crate::oracle::FORK_SHOWN, duty));
                 } else {
-                    let words = format!("nodes {one} and {other} talked, and nobody knows that the log has two faces");
+                    let words = format!(
+                        "nodes {one} and {other} talked, and nobody knows that the log has two faces"
+                    );
                     self.oracle.violate("P4 evidence", now, words);
                 }
             }
-            Duty::Withheld { .. } | Duty::Contact { .. } => {}
+            Duty::Withheld { node, sender, envelope, heard } => {
+                self.check_withheld(node, sender, envelope, heard)
+            }
         }
     }
 
@@ -382,7 +375,10 @@ impl World {
             let arrived = self.oracle.arrived.contains(&(envelope, recipient));
             let refused = self.oracle.refused.contains_key(&(envelope, recipient));
             if self.plan.weather != Weather::Hostile && !arrived && !refused {
-                let words = format!("{} was accepted and never came to node {recipient}", self.oracle.label(envelope));
+                let words = format!(
+                    "{} was accepted and never came to node {recipient}",
+                    self.oracle.label(envelope)
+                );
                 self.oracle.violate("P5 lost", now, words);
             }
             if sent.notice.is_none() || arrived {
@@ -394,7 +390,12 @@ impl World {
             let rung = rungs.iter().find(|rung| rung.recipient == point).map(|rung| rung.rung);
             let late = store.overdue(self.clock_of(sent.sender)).await.unwrap();
             let seen = late.iter().any(|row| row.envelope == envelope && row.recipient == point);
-            if rung != Some(Rung::Refused) && !seen {
+            // What is not due yet is seen to be under way.
+            let waits = matches!(rung, Some(Rung::Queued | Rung::Accepted))
+                && store.outgoing(envelope).await.unwrap().is_some_and(|row| {
+                    row.created.after(row.precedence.confirm_within()) > self.clock_of(sent.sender)
+                });
+            if rung != Some(Rung::Refused) && !seen && !waits {
                 let words = format!("{} is gone, and its sender is not told", self.oracle.label(envelope));
                 self.oracle.violate("P5 lost", now, words);
             }

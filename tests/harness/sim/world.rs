@@ -24,26 +24,66 @@ use crate::relay::Relay;
 /// What happens.
 #[derive(Debug)]
 pub(crate) enum Event {
-    ToRelay { node: usize, relay: usize, session: u64, packet: Packet },
-    ToNode { node: usize, relay: usize, session: u64, packet: Packet },
+    ToRelay {
+        node: usize,
+        relay: usize,
+        session: u64,
+        packet: Packet,
+    },
+    ToNode {
+        node: usize,
+        relay: usize,
+        session: u64,
+        packet: Packet,
+    },
     /// A session does not survive what was lost.
-    Broken { node: usize, relay: usize, session: u64 },
-    Connect { node: usize, relay: usize, attempt: u64 },
-    Cut { node: usize, relay: usize, lasts: u64 },
-    CrashNode { node: usize, down: u64 },
-    CrashRelay { relay: usize, down: u64 },
+    Broken {
+        node: usize,
+        relay: usize,
+        session: u64,
+    },
+    Connect {
+        node: usize,
+        relay: usize,
+        attempt: u64,
+    },
+    Cut {
+        node: usize,
+        relay: usize,
+        lasts: u64,
+    },
+    CrashNode {
+        node: usize,
+        down: u64,
+    },
+    CrashRelay {
+        relay: usize,
+        down: u64,
+    },
     StartNode(usize),
     StartRelay(usize),
     /// A node looks by itself, every few seconds.
     Tick(usize),
     /// A node looks because something is due.
     Due(usize),
-    Notice { node: usize, to: Vec<usize>, precedence: Precedence },
+    /// A node says to everybody what it sent to each.
+    Beacon(usize),
+    Notice {
+        node: usize,
+        to: Vec<usize>,
+        precedence: Precedence,
+    },
     Rotate(usize),
-    Revoke { node: usize, turn: usize },
+    Revoke {
+        node: usize,
+        turn: usize,
+    },
     Sealing(usize),
     /// A relay looks at what waits for a recipient.
-    Deliver { relay: usize, node: usize },
+    Deliver {
+        relay: usize,
+        node: usize,
+    },
     /// A relay that replays does.
     Replay(usize),
     /// The log asks the witnesses.
@@ -72,6 +112,8 @@ pub(crate) struct World {
     pub(crate) twins: BTreeMap<(usize, usize, u64), (EnvelopeId, EnvelopeId)>,
     /// The second of them, until a relay has it.
     pub(crate) contradictions: Vec<(usize, EnvelopeId, SealedOut)>,
+    /// What each node's newest beacon announces to each: when it was made, and which message.
+    pub(crate) announced: BTreeMap<(usize, usize), (u64, EnvelopeId)>,
     pub(crate) gathering: BTreeSet<usize>,
     /// Those who are shown something old: how many published checkpoints there were.
     pub(crate) frozen: BTreeMap<usize, usize>,
@@ -93,7 +135,7 @@ impl World {
         };
         let mut nodes = Vec::new();
         for n in 0..plan.nodes {
-            nodes.push(Node::new(n, plan.node_skew[n], &founding).await);
+            nodes.push(Node::new(n, plan.node_skew[n], plan.nodes, &founding).await);
         }
         let relay = |n| Relay::new(n, plan.relay_skew[n], plan.conduct[n], plan.nodes, &founding);
         let relays = (0..plan.relays).map(relay).collect();
@@ -107,12 +149,13 @@ impl World {
             trace: Trace::new(told),
             twins: BTreeMap::new(),
             contradictions: Vec::new(),
+            announced: BTreeMap::new(),
             gathering: BTreeSet::new(),
             frozen: BTreeMap::new(),
             directories_changed: false,
             deaths_left: plan.crashes,
             begun: Instant::now(),
-            ends: plan.active + 6 * HOUR + 10 * MINUTE,
+            ends: plan.active + if plan.long { 6 * HOUR + 10 * MINUTE } else { 40 * MINUTE },
             packets: 0,
             founding,
             relays,
@@ -136,6 +179,8 @@ impl World {
             }
             let begin = self.rng.random_range(0..TICK);
             self.queue.at(begin, Event::Tick(node));
+            let begin = self.rng.random_range(0..2 * SECOND);
+            self.queue.at(begin, Event::Beacon(node));
         }
         (1..relays).for_each(|relay| self.queue.at(SECOND, Event::Follow(relay)));
         self.queue.at(10 * MINUTE, Event::Refresh);
