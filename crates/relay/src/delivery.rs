@@ -168,7 +168,9 @@ impl Turns {
     fn not_taken(&mut self, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
         self.busy.remove(&envelope);
         let waited = self.later.get(&envelope).map_or(AGAIN_MIN, |later| later.waited.saturating_mul(2));
-        let waited = asked.unwrap_or(waited).clamp(AGAIN_MIN, AGAIN_MAX);
+        // No sooner than was asked, and ever later all the same: what cannot be judged for days must not
+        // come every few seconds.
+        let waited = asked.map_or(waited, |asked| asked.max(waited)).clamp(AGAIN_MIN, AGAIN_MAX);
         let due = now.checked_add(waited).unwrap_or(now);
         self.later.insert(envelope, Later { due, waited });
     }
@@ -327,6 +329,8 @@ mod tests {
         assert_eq!(numbers(&turns.choose(waiting(), due)), [1]);
         turns.not_taken(id(1), None, due);
         assert_eq!(turns.next_due(), Some(due + AGAIN_MIN * 2), "ever later");
+        turns.not_taken(id(1), Some(AGAIN_MIN), due);
+        assert_eq!(turns.next_due(), Some(due + AGAIN_MIN * 4), "also when it is asked for soon");
         turns.not_taken(id(1), Some(Duration::from_secs(86_400)), due);
         assert_eq!(turns.next_due(), Some(due + AGAIN_MAX), "but not as late as somebody asks");
         turns.taken(id(1));

@@ -24,12 +24,12 @@ impl Defences {
     pub(crate) const ALL: Self =
         Self { quorum: true, never_back: true, sequence: true, dedupe: true, gossip: true };
 
-    /// Every control: its name, and all defences but that one.
-    pub(crate) const CONTROLS: [(&'static str, Self); 5] = [
-        ("quorum", Self { quorum: false, ..Self::ALL }),
-        ("never-back", Self { never_back: false, ..Self::ALL }),
-        ("sequence", Self { sequence: false, ..Self::ALL }),
-        ("dedupe", Self { dedupe: false, ..Self::ALL }),
-        ("gossip", Self { gossip: false, ..Self::ALL }),
+    /// Every control: its name, the promises that it must break, and all defences but that one.
+    pub(crate) const CONTROLS: [(&'static str, &'static [&'static str], Self); 5] = [
+        ("quorum", &["P4 quorum", "P4 consistency"], Self { quorum: false, ..Self::ALL }),
+        ("never-back", &["P4 never back"], Self { never_back: false, ..Self::ALL }),
+        ("sequence", &["P7 gap", "P7 equivocation"], Self { sequence: false, ..Self::ALL }),
+        ("dedupe", &["P6 twice"], Self { dedupe: false, ..Self::ALL }),
+        ("gossip", &["P4 evidence"], Self { gossip: false, ..Self::ALL }),
     ];
 }

@@ -103,7 +103,10 @@ impl World {
                 self.queue.after(every, Event::Tick(node));
                 self.tick(node).await;
             }
-            Event::Due(node) => self.tick(node).await,
+            Event::Due(node) => {
+                self.looks.remove(&(self.queue.now(), node));
+                self.tick(node).await;
+            }
             Event::Notice { node, to, precedence } => {
                 if self.nodes[node].up {
                     self.send_notice(node, &to, precedence).await;

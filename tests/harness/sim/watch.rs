@@ -163,7 +163,8 @@ impl World {
         let Some((made, envelope)) = self.announced.get(&(sender, node)).copied() else { return };
         let newest = self.queue.clock(self.nodes[sender].skew).0 - (self.queue.now() - made) == at.0;
         let nothing = envelope == Place::NOTHING.last || self.oracle.arrived.contains(&(envelope, node));
-        if !newest || nothing || self.oracle.dishonest.contains(&sender) {
+        let judged = self.defences.sequence && !self.oracle.dishonest.contains(&sender);
+        if !newest || nothing || !judged {
             return;
         }
         let heard = self.queue.now();
@@ -173,6 +174,10 @@ impl World {
 
     /// Time passes for a node: what did not come is told of.
     pub(crate) async fn watch(&mut self, node: usize) {
+        // Who does not count has nothing to compare with what is announced.
+        if !self.defences.sequence {
+            return;
+        }
         let now = self.queue.now();
         let up = (0..self.relays.len()).any(|relay| self.net.session(node, relay).is_some());
         let (busy, fresh) = self.busy(node);
@@ -269,6 +274,9 @@ impl World {
     /// Whoever has heard nothing of a sender for too long must show it (P8).
     pub(crate) fn check_contact(&mut self, node: usize) {
         let now = self.queue.now();
+        if !self.defences.sequence {
+            return;
+        }
         let up_since = self.nodes[node].up_since;
         let connected: Option<u64> =
             (0..self.relays.len()).filter_map(|relay| self.net.up_for(node, relay, now)).max();

@@ -118,6 +118,8 @@ pub(crate) struct World {
     /// Those who are shown something old: how many published checkpoints there were.
     pub(crate) frozen: BTreeMap<usize, usize>,
     pub(crate) directories_changed: bool,
+    /// When nodes will look because something is due.
+    pub(crate) looks: BTreeSet<(u64, usize)>,
     deaths_left: usize,
     begun: Instant,
     pub(crate) ends: u64,
@@ -153,6 +155,7 @@ impl World {
             gathering: BTreeSet::new(),
             frozen: BTreeMap::new(),
             directories_changed: false,
+            looks: BTreeSet::new(),
             deaths_left: plan.crashes,
             begun: Instant::now(),
             ends: plan.active + if plan.long { 6 * HOUR + 10 * MINUTE } else { 40 * MINUTE },
@@ -272,7 +275,10 @@ impl World {
     }
 
     pub(crate) fn look_at(&mut self, node: usize, when: u64) {
-        self.queue.at(when, Event::Due(node));
+        // Once for each moment: whoever looks plans the next look.
+        if self.looks.insert((when, node)) {
+            self.queue.at(when, Event::Due(node));
+        }
     }
 
     pub(crate) fn to_relay(&mut self, node: usize, relay: usize, session: u64, packet: Packet) {
