@@ -7,11 +7,11 @@ use std::sync::OnceLock;
 use arbitrary::{Result, Unstructured};
 use pouch_crypto::{PrekeyPublic, PublicKey, SigningKey, sha256};
 use pouch_directory::{
-    Act, ContactPointEntry, Directory, OfficerEntry, Outcome, Prekey, Relay, RevocationReason, Statement,
-    View, Witness,
+    Act, ContactPointEntry, Directory, NetworkChange, OfficerEntry, Outcome, Prekey, Relay, RevocationReason,
+    Statement, View, Witness,
 };
 use pouch_wire::{
-    Canonical as _, ContactPoint, Environment, ExerciseId, KeyId, List, Member, Set, Timestamp,
+    Canonical as _, ContactPoint, Environment, ExerciseId, KeyId, List, Member, Set, Timestamp, limits,
 };
 
 use super::world::{self, DAY, HOUR, NOW, RELAYS, THRESHOLDS, World, mandate, text};
@@ -38,7 +38,7 @@ struct Parties {
     keys: Vec<(SigningKey, PublicKey, KeyId)>,
     prekeys: Vec<PrekeyPublic>,
     relays: Vec<Relay>,
-    witnesses: Set<Witness, 8>,
+    witnesses: Set<Witness, { limits::WITNESSES }>,
 }
 
 fn parties() -> &'static Parties {
@@ -189,12 +189,20 @@ impl Choices {
             },
             11 | 12 if even => Act::SuspendMember { member: member(m), reason: text("tests") },
             11 | 12 => Act::ReinstateMember { member: member(m) },
-            _ => Act::ChangeNetwork {
-                relays: List::new(&parties().relays[usize::from(even)..]).unwrap(),
+            _ => Act::ChangeNetwork(Box::new(NetworkChange {
+                since: u64::from(self.a % 16) * u64::from(even),
+                drop_relays: Set::new(
+                    parties().relays[usize::from(even)..].iter().map(|r| r.name.clone()).take(1),
+                )
+                .unwrap(),
+                relays: List::new(&parties().relays[usize::from(self.b % 3)..]).unwrap(),
+                first_relay: (self.a % 3 == 0).then(|| parties().relays[0].name.clone()),
+                drop_witnesses: Set::default(),
                 witnesses: parties().witnesses.clone(),
                 quorum: self.b % 4,
                 thresholds: THRESHOLDS,
-            },
+                directory_log: (self.b % 5 == 0).then(|| parties().relays[0].message_log.clone()),
+            })),
         }
     }
 }
@@ -217,7 +225,7 @@ fn entry(from: &mut Unstructured<'_>, log: &[Vec<u8>]) -> Result<Vec<u8>> {
         | Act::SuspendMember { .. }
         | Act::ReinstateMember { .. }
         | Act::RecoverRoot { .. }
-        | Act::ChangeNetwork { .. } => from.arbitrary::<u8>()?,
+        | Act::ChangeNetwork(_) => from.arbitrary::<u8>()?,
         _ => 0,
     };
     let signer = if kind < 40 { (usize::from(kind), which) } else { (m, which) };

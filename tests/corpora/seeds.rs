@@ -398,6 +398,7 @@ fn calls() -> Seeds {
         Call::Attachment { id: id(), index: 0 },
         Call::Acknowledge { id: id(), officer: "Duty officer".into(), answer_by: Some(NOW), note: None },
         Call::DirectoryLog { from: 1, count: 2 },
+        Call::Contradictions,
         Call::Publish { statement: Bytes(vec![1, 2, 3]) },
         Call::Watch { after: Some(7) },
     ];

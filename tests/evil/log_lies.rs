@@ -1,7 +1,6 @@
 //! How a directory log lies, with its own keys and as many witnesses as the network is made to bear, and
 //! what its victims must be told.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pouch_relay::{Conduct, Entering, Given, Peer};
@@ -146,7 +145,7 @@ impl Lie for LogLie {
                 }
                 town.liar.begins(shows(forger.face(&rewritten, size, QUORUM - 1)?));
             }
-            Self::Freeze => town.liar.begins(Frozen::new(victim)),
+            Self::Freeze => town.liar.begins(Frozen::now(victim, &forger)?),
             Self::Omit | Self::WrongLeaf | Self::DuplicateIndex => {
                 town.liar.begins(Spoils { to: victim, how: self });
             }
@@ -161,12 +160,9 @@ impl Lie for LogLie {
         let began = Instant::now();
         match self {
             // The log grows, and the victim is to see something else than the others.
-            Self::Freeze | Self::Omit | Self::WrongLeaf | Self::DuplicateIndex => {
-                town.rotates("nl").await?;
-                town.sends("nl", "md", "routine").await?;
-            }
-            Self::SplitView => {
-                town.rotates("nl").await?;
+            Self::Freeze | Self::Omit | Self::WrongLeaf | Self::DuplicateIndex | Self::SplitView => {
+                town.rotates("ba").await?;
+                grown_at(town, "nl", size).await?;
                 town.sends("nl", "md", "routine").await?;
             }
             // The command waits for a key that never comes into use.
@@ -182,7 +178,7 @@ impl Lie for LogLie {
 }
 
 /// Waits until MD believes all that the log published; how much that is.
-async fn settled(town: &Town) -> Result<u64, StageError> {
+pub(super) async fn settled(town: &Town) -> Result<u64, StageError> {
     let forger = Forger::of(town)?;
     for _ in 0..600 {
         let size = size_of(&forger.published()?)?;
@@ -199,7 +195,7 @@ async fn grown(town: &Town, size: u64) -> Result<(), StageError> {
 }
 
 /// Waits until a node's directory has more entries than this.
-async fn grown_at(town: &Town, folder: &str, size: u64) -> Result<(), StageError> {
+pub(super) async fn grown_at(town: &Town, folder: &str, size: u64) -> Result<(), StageError> {
     for _ in 0..900 {
         if town.directory_size(folder).await? > size {
             return Ok(());
@@ -233,16 +229,17 @@ impl Conduct for Shows {
     }
 }
 
-/// Shows one office for ever the newest checkpoint of when it first asked.
+/// Shows one office for ever the checkpoint that was the newest when the lie began.
 #[derive(Debug)]
 pub(super) struct Frozen {
     pub(super) to: ContactPoint,
-    first: Mutex<Option<Consistency>>,
+    shown: Consistency,
 }
 
 impl Frozen {
-    pub(super) fn new(to: ContactPoint) -> Self {
-        Self { to, first: Mutex::default() }
+    /// When the office believes all that is published.
+    pub(super) fn now(to: ContactPoint, forger: &Forger) -> Result<Self, StageError> {
+        Ok(Self { to, shown: shown(&forger.published()?, Vec::new())? })
     }
 }
 
@@ -264,9 +261,7 @@ impl Conduct for Frozen {
         if asked.log != LogName::Directory || !is_of(to, &self.to) {
             return honest;
         }
-        let Given::Answer(newest) = honest else { return honest };
-        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        Given::Answer(first.get_or_insert(newest).clone())
+        Given::Answer(self.shown.clone())
     }
 }
 

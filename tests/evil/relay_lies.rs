@@ -14,7 +14,8 @@ use pouch_wire::{ContactPoint, EnvelopeId, Precedence};
 use tokio::time::Instant;
 
 use super::codes::{CONTACT_LOST, GAP, HELD_BACK, OVERDUE, REPEATED, WITHHELD};
-use super::log_lies::{Frozen, is_of};
+use super::forger::Forger;
+use super::log_lies::{Frozen, grown_at, is_of, settled};
 use super::runs::{Expected, Lie};
 use super::town::{Town, office};
 
@@ -281,11 +282,13 @@ fn presented_once(town: &Town) -> Result<(), StageError> {
     if seen.is_empty() { Err(StageError::new("nothing was presented")) } else { Ok(()) }
 }
 
-/// NL takes a new key and writes with it; MD is shown the directory of before.
+/// BA takes a new key, NL writes and knows of it; MD is shown the directory of before.
 async fn stale(town: &Town) -> Result<Instant, StageError> {
-    town.liar.begins(Stale(Frozen::new(point("md")?)));
-    town.rotates("nl").await?;
+    let size = settled(town).await?;
+    town.liar.begins(Stale(Frozen::now(point("md")?, &Forger::of(town)?)?));
+    town.rotates("ba").await?;
     let began = Instant::now();
+    grown_at(town, "nl", size).await?;
     town.sends("nl", "md", "flash").await?;
     Ok(began)
 }

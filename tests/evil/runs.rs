@@ -58,6 +58,8 @@ pub struct Run {
     pub detections: Vec<Detection>,
     /// Alarms while everything was honest, with the node and its words.
     pub false_alarms: Vec<String>,
+    /// What the node told when it did not tell what it must.
+    pub told_instead: Vec<String>,
     /// Why the run could not be judged, or what did not hold afterwards.
     pub broken: Option<String>,
 }
@@ -122,7 +124,8 @@ fn line<L: Lie>(lie: L, run: &Run) -> String {
     let took: Vec<String> = run.detections.iter().map(took).collect();
     let broken = run.broken.as_deref().map(|why| format!(" BROKEN: {why}")).unwrap_or_default();
     let alarms = if run.false_alarms.is_empty() { String::new() } else { format!(" {:?}", run.false_alarms) };
-    format!("{:<20} {}{alarms}{broken}", lie.name(), took.join(", "))
+    let instead: String = run.told_instead.iter().map(|event| format!("\n    {event}")).collect();
+    format!("{:<20} {}{alarms}{broken}{instead}", lie.name(), took.join(", "))
 }
 
 async fn one<L: Lie>(lie: L, program: Program, under: PathBuf) -> Run {
@@ -156,12 +159,22 @@ async fn judged<L: Lie>(lie: L, town: &Town) -> Result<Run, StageError> {
     }
     for expected in expects {
         let took = told(town.journal(expected.at)?, expected, began).await;
+        if took.is_none() {
+            run.told_instead = instead(town.journal(expected.at)?);
+        }
         run.detections.push(Detection { expected, took });
     }
     if let Err(error) = lie.after(town).await {
         run.broken = Some(error.to_string());
     }
     Ok(run)
+}
+
+/// The newest events of a node, for whoever looks for the reason.
+fn instead(journal: &Journal) -> Vec<String> {
+    let all = journal.all(|_| true);
+    let newest = all.iter().skip(all.len().saturating_sub(12));
+    newest.map(|(_, event)| format!("{} {}", word(event, "code"), word(event, "words"))).collect()
 }
 
 async fn told(journal: &Journal, expected: Expected, began: Instant) -> Option<Duration> {

@@ -13,12 +13,15 @@
     reason = "tests"
 )]
 
+mod handbook;
 mod hostile;
 mod life;
 mod life_away;
 mod life_keys;
 mod life_ladder;
 mod life_many;
+mod life_member;
+mod life_rejudged;
 mod life_release;
 mod network;
 mod relays;

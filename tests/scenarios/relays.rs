@@ -77,6 +77,7 @@ async fn a_message_goes_to_both_relays_and_is_shown_once() {
 }
 
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "the figure is for whoever reads the run, and decides nothing")]
 async fn a_flash_goes_through_the_other_relay_at_once_when_one_is_dead() {
     let mut network = at_both(&["NL/technical", "MD/policy", "BA/technical"]).await;
     let before = tell(&network.nodes[0], "MD/policy", "While both live").await;
@@ -97,7 +98,13 @@ async fn a_flash_goes_through_the_other_relay_at_once_when_one_is_dead() {
         "a flash with one relay of two dead: command {queued:.2?}, received {there:.2?}, confirmed {:.2?}",
         sending.elapsed()
     );
-    // The directory is still read, and as fresh as its witnesses left it: also by one that begins anew.
+    // The directory is still read, and as fresh as its witnesses left it: also by one that begins anew, and
+    // from a relay that was killed itself meanwhile.
+    network.followers.pop().unwrap().kill().await.unwrap();
+    let (folder, charter) =
+        (network.stage.path("relay-2/log/directory"), network.stage.path("charter.pouch"));
+    network.stage.program.ok(&["directory", "verify", &folder, "--charter", &charter]).await.unwrap();
+    network.followers.push(network.stage.start_relay_number(2).await.unwrap());
     let size = network.nodes[0].json(&["status"]).await.unwrap()["directory_size"].clone();
     network.nodes.pop().unwrap().stop().await.unwrap();
     std::fs::remove_dir_all(network.stage.dir().join("ba/data")).unwrap();

@@ -43,7 +43,7 @@ async fn the_demonstration_holds_in_every_step_and_leaves_what_others_can_check(
     for words in [
         "LIVE - THIS IS NOT AN EXERCISE",
         "Destructive malware in electricity control systems",
-        "VERIFIED: Netherlands, technical contact point.",
+        "VERIFIED: Netherlands (NL), technical contact point.",
         "receipt only, no concurrence",
         "refused",
         "missing",

@@ -1,8 +1,7 @@
 //! `cargo xtask prove HARNESS`: an assurance harness with its figures.
 //!
 //! A harness passes only when its bounds hold *and* its negative controls, the same run with one
-//! defence removed, fail as they should. All but the simulation run the real binary; that one carries the
-//! product's code in itself, and is built as the program is released, because it runs it so often.
+//! defence removed, fail as they should.
 
 use std::path::Path;
 
@@ -15,17 +14,26 @@ struct Harness {
     name: &'static str,
     /// The program in the workspace's `tests` that carries it.
     binary: &'static str,
-    /// Whether it has the product's code in itself.
-    alone: bool,
+    /// Whether it runs the real program beside itself; the simulation has the product's code in itself.
+    runs_pouch: bool,
+    /// Whether its figures are of an optimised build.
+    optimised: bool,
     /// What it takes beside `--quick` and `--json`, each followed by a value.
     takes: &'static [&'static str],
 }
 
-const HARNESSES: [Harness; 4] = [
-    Harness { name: "outsider", binary: "prove_outsider", alone: false, takes: &[] },
-    Harness { name: "evilrelay", binary: "prove_evilrelay", alone: false, takes: &[] },
-    Harness { name: "evillog", binary: "prove_evillog", alone: false, takes: &[] },
-    Harness { name: "sim", binary: "prove_sim", alone: true, takes: &["--seeds", "--seed", "--without"] },
+const HARNESSES: [Harness; 5] = [
+    Harness { name: "outsider", binary: "prove_outsider", runs_pouch: true, optimised: false, takes: &[] },
+    Harness { name: "evilrelay", binary: "prove_evilrelay", runs_pouch: true, optimised: false, takes: &[] },
+    Harness { name: "evillog", binary: "prove_evillog", runs_pouch: true, optimised: false, takes: &[] },
+    Harness { name: "replay", binary: "prove_replay", runs_pouch: true, optimised: true, takes: &[] },
+    Harness {
+        name: "sim",
+        binary: "prove_sim",
+        runs_pouch: false,
+        optimised: true,
+        takes: &["--seeds", "--seed", "--without"],
+    },
 ];
 
 /// Runs a harness. With `--json` its figures are all that stands on standard output.
@@ -38,15 +46,15 @@ pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {
         return Err(Trouble::Usage(format!("no harness {name}; there are: {}", known())));
     };
     check(harness, flags)?;
-    if harness.alone {
-        let package = ["--quiet", "--locked", "--release", "--package", "pouch-tests", "--bin"];
-        run(cargo(root).arg("run").args(package).args([harness.binary, "--"]).args(flags))?;
-    } else {
+    if harness.runs_pouch {
         setup::for_tests()?;
         run(cargo(root).args(["build", "--quiet", "--locked", "--package", "pouch", "--bins"]))?;
-        let package = ["--quiet", "--locked", "--package", "pouch-tests", "--bin"];
-        run(cargo(root).arg("run").args(package).args([harness.binary, "--"]).args(flags))?;
     }
+    run(cargo(root)
+        .args(["run", "--quiet", "--locked", "--package", "pouch-tests", "--bin", harness.binary])
+        .args(harness.optimised.then_some("--release"))
+        .arg("--")
+        .args(flags))?;
     let held = if flags.contains(&"--seed") {
         format!("{name}: the seed breaks no promise")
     } else {

@@ -26,6 +26,16 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// The first beacon comes at some moment of the first seconds, so that not all nodes speak at once.
 const JITTER_MS: u64 = 2000;
 
+/// A little before the announced interval is over, and not all nodes at once: readers count on the interval,
+/// and a beacon takes its time.
+fn before(every: Duration) -> Duration {
+    let early = EARLY_MS.saturating_add(rand::rng().next_u64() % JITTER_MS);
+    every.saturating_sub(Duration::from_millis(early))
+}
+
+/// How much earlier than announced a beacon leaves, at least.
+const EARLY_MS: u64 = 2000;
+
 /// The beacon that is current, and which sessions have it.
 #[derive(Default)]
 struct Current {
@@ -49,7 +59,7 @@ pub(crate) async fn serve(desk: Arc<Desk>, shutdown: CancellationToken) -> Resul
             () = shutdown.cancelled() => return Ok(()),
             changed = links.changed() => if !changed { return Ok(()) },
             () = tokio::time::sleep_until(next) => {
-                next = Instant::now() + desk.beacon_every;
+                next = Instant::now() + before(desk.beacon_every);
                 match make(&desk).await {
                     Ok(made) => current = Current { beacon: made.map(Arc::new), given: BTreeMap::new() },
                     Err(error) if error.is_fatal() => return Err(error),

@@ -7,7 +7,7 @@ use pouch_control::{Compose, Refusal};
 use pouch_crypto::{Signature, sha256, sha256_parts};
 use pouch_directory::View;
 use pouch_notice::{
-    Approval, Attachment, Content, Draft, Notice, NoticeNumber, Release, Signed, body_from_toml,
+    Approval, Attachment, Body, Content, Draft, Notice, NoticeNumber, Release, Signed, body_from_toml,
     usual_life_ms, within_mandate, year_of,
 };
 use pouch_store::{Draft as DraftRow, Drafts as _, Numbers as _, Outbox as _, StoreError};
@@ -17,9 +17,10 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::concerned::{Inherited, inherit, referred};
+use crate::concerned::{Concerned, Inherited, inherit, referred};
 use crate::desk::Desk;
 use crate::receipts;
+use crate::reconfirm;
 use crate::refusals::{Failed, ambiguous, draft, fields, refusal};
 
 /// A draft as it is kept while it waits for approvals.
@@ -57,17 +58,28 @@ pub(crate) async fn compose(asked: Compose, desk: &Desk) -> Result<Waiting, Fail
         Some(wanted) => Some(referred(wanted, desk).await?),
         None => None,
     };
+    let body = body_from_toml(asked.notice_type, &asked.fields).map_err(|error| fields(&error))?;
+    compose_body(asked, body, concerned, &[], desk).await
+}
+
+/// Drafts a notice that says this, with these fixed sentences besides those that it must have.
+pub(crate) async fn compose_body(
+    asked: Compose,
+    body: Body,
+    concerned: Option<Concerned>,
+    more: &[&'static str],
+    desk: &Desk,
+) -> Result<Waiting, Failed> {
     let Inherited { environment, to, info, precedence, tlp } = inherit(&asked, concerned.as_ref(), desk)?;
     let concerns = concerned.map(|concerned| concerned.reference);
     let subject = match (&concerns, asked.subject.is_empty()) {
         (Some(reference), true) => format!("{} to {reference}", asked.notice_type),
         _ => asked.subject,
     };
-    let body = body_from_toml(asked.notice_type, &asked.fields).map_err(|error| fields(&error))?;
     let now = (desk.clock)();
     let life = asked.valid_seconds.map_or(usual_life_ms(precedence), |s| s.saturating_mul(1000));
-    let sentences =
-        body.sentences().iter().map(|s| Text::new(*s)).collect::<Result<Vec<_>, _>>().map_err(bounds)?;
+    let sentences = body.sentences().iter().chain(more);
+    let sentences = sentences.map(|s| Text::new(*s)).collect::<Result<Vec<_>, _>>().map_err(bounds)?;
     let mut named = Vec::new();
     let mut files = Vec::new();
     for file in asked.attachments {
@@ -177,7 +189,8 @@ fn judged(
 ) -> Waiting {
     let directory = desk.directory();
     let view = directory.now_view();
-    let release = Release::judge(drafted.notice(), drafted.bytes(), &approvals, &view);
+    let now = (desk.clock)();
+    let release = Release::judge_now(drafted.notice(), drafted.bytes(), &approvals, &view, now);
     let problems = problems(drafted.notice(), &view, desk);
     Waiting { draft: drafted, release, problems, attachments, approvals }
 }
@@ -269,8 +282,8 @@ pub(crate) async fn approve(
             "POUCH-AGT-36",
             11,
             "this approval does not count",
-            "the key is not an officer's of this contact point, its mandate does not cover the notice, the same person \
-             has approved already, or the draft was changed since",
+            "the key is not an officer's of this contact point, its mandate is over or does not cover the notice, the \
+             same person has approved already, or the draft was changed since",
             "look who may approve: pouch directory show",
         )
         .into());
@@ -342,10 +355,11 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     })?;
     let outgoing = receipts::outgoing(&content, &route, &to, Some(id), desk)?;
     let envelope = outgoing.envelope;
+    let outgoing = reconfirm::accounted_for(outgoing, &signed, &waiting.release, desk);
     // The draft goes in the same step; a second release of it finds it sent.
     match desk.store.enqueue(outgoing).await {
         Err(StoreError::Conflict(_)) => return Err(sent_already().into()),
-        other => other?,
+        other => desk.events.announce(&other?),
     }
     desk.wake_outbox();
     Ok((envelope, signed))

@@ -13,7 +13,15 @@ use crate::refusals::{Failed, not_found, refusal};
 #[derive(Debug)]
 pub(crate) struct Concerned {
     pub(crate) reference: Reference,
-    notice: Notice,
+    /// What it says; absent of one that is known by its name only.
+    notice: Option<Notice>,
+}
+
+impl Concerned {
+    /// One that is not shown, and is asked about: nothing is taken over from it.
+    pub(crate) const fn by_name(reference: Reference) -> Self {
+        Self { reference, notice: None }
+    }
 }
 
 /// What was asked, completed.
@@ -34,7 +42,7 @@ pub(crate) fn inherit(
     concerned: Option<&Concerned>,
     desk: &Desk,
 ) -> Result<Inherited, Failed> {
-    let about = concerned.map(|concerned| &concerned.notice);
+    let about = concerned.and_then(|concerned| concerned.notice.as_ref());
     let environment = match (&asked.exercise, about) {
         (Some(name), _) => exercise(name, desk)?,
         (None, about) => about.map_or(Environment::Live, |notice| notice.environment),
@@ -96,7 +104,7 @@ pub(crate) async fn referred(wanted: &str, desk: &Desk) -> Result<Concerned, Fai
             Reading::Verified(verified) => {
                 let (notice, id) = (verified.value().clone(), verified.notice_id());
                 let reference = Reference { sender: notice.sender.clone(), number: notice.number, id };
-                Ok(Concerned { reference, notice })
+                Ok(Concerned { reference, notice: Some(notice) })
             }
             Reading::Refused(_) => Err(refusal(
                 "POUCH-AGT-41",
@@ -112,5 +120,5 @@ pub(crate) async fn referred(wanted: &str, desk: &Desk) -> Result<Concerned, Fai
     let notice = own.notice().clone();
     let id = Notice::id_of(&own.signed().notice);
     let reference = Reference { sender: notice.sender.clone(), number: notice.number, id };
-    Ok(Concerned { reference, notice })
+    Ok(Concerned { reference, notice: Some(notice) })
 }

@@ -9,15 +9,13 @@ use pouch_control::EventKind;
 use pouch_crypto::{Context, Domain, PrekeySecret, PublicKey, SigningKey, VaultKey};
 use pouch_directory::{Act, Directory, Statement};
 use pouch_net::RequestError;
-use pouch_store::{AgentStore, Prekeys as _, PromiseRow, Promises as _};
-use pouch_wire::session::{Publish, Published};
+use pouch_store::{AgentStore, Prekeys as _};
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp, limits,
+    Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp,
 };
 use rand::Rng as _;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::time::Instant;
-use tracing::info;
 
 use crate::caught_up::{Busy, CaughtUp};
 use crate::clocks::Clocks;
@@ -154,34 +152,9 @@ impl Desk {
         self.publish_signed(statement.sign(&[key.as_ref()])?.to_bytes()?).await
     }
 
-    /// Puts a signed statement into the directory, through any relay that answers; its index. The relay that
-    /// sequences is asked first, and only its own refusal is the last word: another may be behind, or lie.
-    pub(crate) async fn publish_signed(&self, statement: Vec<u8>) -> Result<u64, AgentError> {
-        // Before it is sent: the mirror may see it before a relay's answer is here.
-        self.made.write().unwrap_or_else(PoisonError::into_inner).note(&statement);
-        let bytes: Blob<{ limits::STATEMENT_BYTES }> = Blob::new(statement.clone())?;
-        let publish = Publish { statement: bytes };
-        let directory = self.directory();
-        let sequencer = directory.now_view().relays().first().map(|relay| relay.name.to_string());
-        let mut refused = None;
-        for (relay, session) in self.links.starting_with(sequencer.as_deref()) {
-            match session.request::<_, Published>(&publish, PUBLISH_WITHIN).await {
-                Ok(Published { index }) => {
-                    let promise = PromiseRow { index, relay, statement, at: (self.clock)(), broken_at: None };
-                    self.store.put_promise(promise).await?;
-                    return Ok(index);
-                }
-                Err(error) => {
-                    info!(relay, code = request_code(&error), "statement not taken");
-                    let last_word = matches!(&error, RequestError::Refused(r) if r.retry_after_ms.is_none());
-                    if last_word && Some(&relay) == sequencer.as_ref() {
-                        return Err(error.into());
-                    }
-                    refused = refused.or(Some(error));
-                }
-            }
-        }
-        Err(refused.map_or(AgentError::NoRelay, AgentError::from))
+    /// Whether this node put an entry into the directory.
+    pub(crate) fn has_made(&self, entry: &[u8]) -> bool {
+        self.made.read().unwrap_or_else(PoisonError::into_inner).has(entry)
     }
 
     /// Keeps and tells an event. One that cannot be kept because the disk is full stops nothing.
@@ -281,4 +254,3 @@ pub(crate) fn request_code(error: &RequestError) -> String {
 const WAITING_MAX: usize = 4096;
 /// Cosignatures older than this are fetched anew.
 const STALE_AFTER: Duration = Duration::from_secs(900);
-const PUBLISH_WITHIN: Duration = Duration::from_secs(15);

@@ -6,6 +6,7 @@
 
 mod reading;
 mod remarks;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use pouch_notice::{
 };
 use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, EnvelopeId, NoticeType, limits};
+use pouch_wire::{Canonical as _, EnvelopeId, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -29,8 +30,10 @@ use crate::error::AgentError;
 use crate::events::Happening;
 use crate::mirror::Believed;
 use crate::receipts;
+use crate::reconfirm;
+use told::{amends, came, confirms, emergency};
 
-pub(crate) use reading::{Reading, check_proof, read};
+pub(crate) use reading::{Reading, check_proof, confirmed_by, read};
 use remarks::{equivocation_of, late, outside_of, restored, two_in_one_place};
 
 /// How long a message waits for the directory that its sender used.
@@ -271,6 +274,7 @@ fn arrival<T>(
         progress: None,
         receipt: None,
         log: Some((receipt.relay.to_string(), receipt.index)),
+        keys: Vec::new(),
         events: Vec::new(),
     })
 }
@@ -300,12 +304,15 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     }
     happenings.extend(restored(&order, &notice.sender));
     happenings.extend(late(&verified, desk).await);
+    happenings.extend(emergency(&verified, desk).map(|happening| happening.of(row.envelope)));
+    happenings.extend(confirms(&verified, desk).await?.map(|happening| happening.of(row.envelope)));
     let sender = notice.sender.clone();
     let row = Arrival {
         progress: answered,
         notice: (!again).then_some(id),
         concerns: notice.concerns.as_ref().map(|named| named.id),
-        amends: matches!(notice.notice_type(), NoticeType::Correction | NoticeType::Cancellation),
+        amends: amends(notice),
+        keys: verified.signed().map(reconfirm::keys_of).unwrap_or_default(),
         number: (!again).then(|| number.clone()),
         receipt,
         events: happenings.iter().map(|happening| happening.row(row.arrived_at)).collect(),
@@ -314,16 +321,6 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     keep(row, desk).await?;
     desk.watching.came(&sender, lines);
     Ok(())
-}
-
-fn came(number: &str, notice: &Notice, again: bool) -> Happening {
-    if again {
-        let words =
-            format!("{number} from {} came again in another envelope; it is shown once", notice.sender);
-        return Happening::new(EventKind::Progress, "POUCH-AGT-24", words);
-    }
-    let words = format!("{} {number} from {}", notice.precedence.as_str().to_uppercase(), notice.sender);
-    Happening::new(EventKind::Received, "", words).numbered(number, notice.precedence)
 }
 
 /// Stores an arrival with what is told of it, and tells it when it is new.

@@ -144,17 +144,19 @@ async fn keep(relay: Relay, context: LinkContext, lines: Arc<watch::Sender<Vec<L
     let mut backoff = Backoff::new();
     loop {
         let begun = Instant::now();
+        let mut up = None;
         let ended = tokio::select! {
             () = context.shutdown.cancelled() => {
-                // The relay is no longer the network's, or the node stops.
-                if let Some(session) = set(&lines, &relay, None) {
+                // The relay is no longer the network's, and its line may be gone; or the node stops.
+                set(&lines, &relay, None);
+                if let Some(session) = up {
                     session.close(CloseCode::Done, "");
                     let down = LinkEvent::Down { relay: relay.name.clone(), code: "POUCH-NET-31" };
                     context.events.send(down).await.ok();
                 }
                 return;
             }
-            ended = attempt(&relay, &context, &lines) => ended,
+            ended = attempt(&relay, &context, &lines, &mut up) => ended,
         };
         let wait = match ended {
             Err(code) => {
@@ -180,6 +182,7 @@ async fn attempt(
     relay: &Relay,
     context: &LinkContext,
     lines: &watch::Sender<Vec<Line>>,
+    up: &mut Option<Session>,
 ) -> Result<&'static str, &'static str> {
     let address = resolve(&relay.address).await.ok_or(NO_SUCH_ADDRESS)?;
     let session = context.dialer.connect(address, relay.key).await.map_err(|error| error.code())?;
@@ -189,6 +192,7 @@ async fn attempt(
     let welcome: Attached = attached.recv_message().await.map_err(|error| error.code())?;
     attached.set_deadline(None);
     set(lines, relay, Some(session.clone()));
+    *up = Some(session.clone());
     let up = LinkEvent::Up { relay: relay.name.clone(), relay_now: welcome.now };
     context.events.send(up).await.ok();
     heard(relay, context, welcome.now, welcome.directory_size).await;
@@ -240,15 +244,13 @@ async fn heard(relay: &Relay, context: &LinkContext, now: Timestamp, directory_s
     context.events.send(event).await.ok();
 }
 
-/// Puts a session in a relay's line, if it still has one; the session that was there.
-fn set(lines: &watch::Sender<Vec<Line>>, relay: &Relay, session: Option<Session>) -> Option<Session> {
-    let mut before = None;
+/// Puts a session in a relay's line, if it still has one.
+fn set(lines: &watch::Sender<Vec<Line>>, relay: &Relay, session: Option<Session>) {
     lines.send_modify(|lines| {
         if let Some(line) = lines.iter_mut().find(|line| line.relay == *relay) {
-            before = std::mem::replace(&mut line.session, session);
+            line.session = session;
         }
     });
-    before
 }
 
 async fn resolve(address: &str) -> Option<SocketAddr> {
@@ -282,6 +284,6 @@ mod tests {
         // Without a port nothing is looked up: the test needs no name service.
         let relay = Relay { name: "relay-1".into(), address: "no-port".into(), key: theirs };
         let (lines, _seen) = watch::channel(Vec::new());
-        assert_eq!(attempt(&relay, &context, &lines).await, Err("POUCH-AGT-22"));
+        assert_eq!(attempt(&relay, &context, &lines, &mut None).await, Err("POUCH-AGT-22"));
     }
 }

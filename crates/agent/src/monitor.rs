@@ -1,10 +1,11 @@
 //! Watches the directory for statements about this node's own member: whoever holds the root key, or
 //! stole it, is seen by the state whose key it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pouch_control::EventKind;
 use pouch_directory::{Act, Outcome, Prekey, SignedStatement, Statement, View};
+use pouch_notice::Moment;
 use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, Timestamp};
 
 use crate::events::Happening;
@@ -20,6 +21,10 @@ pub(crate) struct Own<'a> {
     pub(crate) prekeys: BTreeSet<KeyId>,
     /// Sealing keys whose day was over then are not kept any more.
     pub(crate) since: Timestamp,
+    /// Signing keys that it holds: the one in use, and the one that waits.
+    pub(crate) held: BTreeSet<KeyId>,
+    /// Transport keys that the directory had for our member's offices.
+    pub(crate) transport: BTreeMap<ContactPoint, KeyId>,
 }
 
 impl Own<'_> {
@@ -41,15 +46,34 @@ pub(crate) fn keys_of(me: &ContactPoint, view: &View<'_>) -> BTreeSet<KeyId> {
     keys
 }
 
+/// The transport key of each office of a member, by a directory.
+pub(crate) fn transports_of(me: &ContactPoint, view: &View<'_>) -> BTreeMap<ContactPoint, KeyId> {
+    let ours = view.contact_points(Environment::Live).filter(|e| e.contact_point.member == me.member);
+    ours.map(|entry| (entry.contact_point.clone(), entry.transport.id())).collect()
+}
+
+/// What is known of an entry besides its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entered<'a> {
+    /// What it did.
+    pub(crate) outcome: &'a Outcome,
+    /// Whether this node put it into the directory.
+    pub(crate) made: bool,
+    /// Until when a recovery of our root that waits can be vetoed.
+    pub(crate) veto_until: Option<Timestamp>,
+}
+
 /// What an entry does, or tries to do, to our member; `None` when it concerns others, or is daily
 /// business.
-pub(crate) fn about_us(index: u64, entry: &[u8], outcome: &Outcome, own: &Own<'_>) -> Option<Happening> {
+pub(crate) fn about_us(index: u64, entry: &[u8], entered: Entered<'_>, own: &Own<'_>) -> Option<Happening> {
     let signed = SignedStatement::from_bytes(entry).ok()?;
     let statement = Statement::from_bytes(&signed.statement).ok()?;
-    let (kind, code, words) = judged(&statement.act, own)?;
-    Some(match outcome {
+    let (kind, code, words) = judged(&statement.act, entered.veto_until, own)?;
+    Some(match entered.outcome {
         Outcome::Applied => {
-            Happening::new(kind, code, format!("entry {index} of the directory concerns us: {words}"))
+            let by = if entered.made { "this node published it" } else { NOT_BY_US };
+            let words = format!("entry {index} of the directory concerns us: {words}; {by}");
+            Happening::new(kind, code, words)
         }
         // Who published without effect does not have our key: nothing to tell.
         Outcome::NoEffect(_) if matches!(statement.act, Act::PublishPrekeys { .. }) => return None,
@@ -61,15 +85,37 @@ pub(crate) fn about_us(index: u64, entry: &[u8], outcome: &Outcome, own: &Own<'_
     })
 }
 
+/// What to do with what somebody else published in our name.
+const NOT_BY_US: &str = "this node did not publish it: if your state did not order it, revoke the key that made it and \
+                         call the secretariat";
+
 /// What our own office does now and then is an event; what others do to us, or only a thief would, is
 /// an alarm.
-fn judged(act: &Act, own: &Own<'_>) -> Option<(EventKind, &'static str, String)> {
+fn judged(
+    act: &Act,
+    veto_until: Option<Timestamp>,
+    own: &Own<'_>,
+) -> Option<(EventKind, &'static str, String)> {
     let member = &own.me.member;
     let key = |words: String| Some((EventKind::Key, "POUCH-MON-01", words));
     let alarm = |words: &str| Some((EventKind::Alarm, "POUCH-MON-02", words.to_owned()));
     match act {
+        Act::AuthoriseContactPoint(entry)
+            if entry.contact_point == *own.me
+                && entry.environment == Environment::Live
+                && !own.held.contains(&entry.signing.id()) =>
+        {
+            alarm(&format!(
+                "a signing key {} was authorised for {} that this node does not hold: whoever holds it speaks for us",
+                entry.signing.id().short(),
+                own.me
+            ))
+        }
         Act::AuthoriseContactPoint(entry) if entry.contact_point.member == *member => {
-            key(format!("{} signs with key {}", entry.contact_point, entry.signing.id().short()))
+            let (point, signing) = (&entry.contact_point, entry.signing.id());
+            let moved = own.transport.get(point).is_some_and(|before| *before != entry.transport.id());
+            let transport = if moved { ", and attaches with another transport key" } else { "" };
+            key(format!("{point} signs with key {}{transport}", signing.short()))
         }
         Act::AuthoriseOfficer(entry) if entry.contact_point.member == *member => {
             key("an officer was authorised".to_owned())
@@ -86,7 +132,10 @@ fn judged(act: &Act, own: &Own<'_>) -> Option<(EventKind, &'static str, String)>
             key(format!("our key {} was revoked", revoked.short()))
         }
         Act::RecoverRoot { member: whose, .. } if whose == member => {
-            alarm("others began to recover our root key; veto it if we did not ask")
+            let until = veto_until.map(|until| format!(" until {}", Moment(until))).unwrap_or_default();
+            alarm(&format!(
+                "others began to recover our root key; if we did not ask, veto it{until} with the next root"
+            ))
         }
         Act::SuspendMember { member: whose, .. } if whose == member => alarm("we were suspended"),
         Act::PublishPrekeys { contact_point, environment: Environment::Live, prekeys }
@@ -98,5 +147,62 @@ fn judged(act: &Act, own: &Own<'_>) -> Option<(EventKind, &'static str, String)>
             )
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pouch_crypto::SigningKey;
+    use pouch_wire::Member;
+
+    use super::*;
+
+    fn me() -> ContactPoint {
+        "MD/policy".parse().unwrap()
+    }
+
+    fn own(me: &ContactPoint, revocable: KeyId) -> Own<'_> {
+        Own {
+            me,
+            keys: [revocable].into(),
+            prekeys: BTreeSet::new(),
+            since: Timestamp(0),
+            held: BTreeSet::new(),
+            transport: BTreeMap::new(),
+        }
+    }
+
+    /// Which kind of event an act is for MD, and its words.
+    fn told(act: &Act, own: &Own<'_>) -> Option<(EventKind, String)> {
+        judged(act, Some(Timestamp(1_800_000_000_000)), own).map(|(kind, _, words)| (kind, words))
+    }
+
+    #[test]
+    fn what_others_do_to_us_is_an_alarm_and_says_until_when_it_can_be_vetoed() {
+        let me = me();
+        let key = SigningKey::generate(&mut rand::rng()).public();
+        let own = own(&me, key.id());
+        let act = |member: Member| Act::RecoverRoot { member, new_root: key, next_root: key.id() };
+        let (kind, words) = told(&act(me.member.clone()), &own).unwrap();
+        assert_eq!(kind, EventKind::Alarm);
+        assert!(words.contains("veto it until 2027-01-15"), "{words}");
+        assert!(told(&act("NL".parse().unwrap()), &own).is_none(), "it concerns others");
+    }
+
+    #[test]
+    fn what_our_own_root_may_have_ordered_is_told_and_is_no_alarm() {
+        let me = me();
+        let key = SigningKey::generate(&mut rand::rng()).public();
+        let own = own(&me, key.id());
+        let rotated = Act::RotateRoot { member: me.member.clone(), new_root: key, next_root: key.id() };
+        assert_eq!(told(&rotated, &own).unwrap().0, EventKind::Key);
+        let revoked = |key| Act::RevokeKey {
+            key,
+            reason: pouch_directory::RevocationReason::Superseded,
+            effective: Timestamp(1),
+        };
+        assert_eq!(told(&revoked(key.id()), &own).unwrap().0, EventKind::Key);
+        let other = SigningKey::generate(&mut rand::rng()).public().id();
+        assert!(told(&revoked(other), &own).is_none(), "another member's key");
     }
 }

@@ -21,7 +21,9 @@ use crate::error::AgentError;
 use crate::events::Happening;
 use crate::inbox::{self, Reading};
 use crate::receipts;
+use crate::reconfirm;
 use crate::refusals::{Failed, not_found, refusal};
+use crate::rejudge;
 use crate::signing;
 use crate::views;
 
@@ -93,7 +95,14 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         }
         Call::Directory => Answer::Directory(Box::new(views::directory(desk))),
         Call::DirectoryLog { from, count } => Answer::DirectoryLog(views::entries(from, count, desk).await?),
+        Call::DirectoryEntries { from } => Answer::DirectoryEntries(views::raw_entries(from, desk).await?),
+        Call::Forks => Answer::Forks(Box::new(views::disputes(desk).await?)),
         Call::OwnEntry => own_entry(desk)?,
+        Call::Member => Answer::Member(Box::new(views::member(desk)?)),
+        Call::Rejudged => Answer::Rejudged(rejudge::list(desk).await?),
+        Call::AskToConfirm { ids } => Answer::Drafts(rejudge::ask(&ids, desk).await?),
+        Call::Doubted => Answer::Doubted(reconfirm::list(desk).await?),
+        Call::Reconfirm { ids } => Answer::Drafts(reconfirm::draft(&ids, desk).await?),
         Call::Keys => Answer::Keys(views::keys(desk).await?),
         Call::Publish { statement } => {
             let index = desk.publish_signed(statement.0).await?;
@@ -105,6 +114,7 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             Answer::Keys(views::keys(desk).await?)
         }
         Call::Evidence { id } => evidence(&id, desk).await?,
+        Call::Contradictions => Answer::Contradictions(views::contradictions(desk).await?),
         Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
     })
 }
@@ -248,7 +258,7 @@ pub(crate) async fn fetch_proofs(desk: &Arc<Desk>, told: &mut HashSet<EnvelopeId
     Ok(())
 }
 
-async fn fetch_proof(
+pub(crate) async fn fetch_proof(
     envelope: EnvelopeId,
     log: Option<&(String, u64)>,
     desk: &Arc<Desk>,

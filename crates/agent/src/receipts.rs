@@ -208,5 +208,8 @@ pub(crate) fn outgoing(
         created: route.created,
         not_after: route.not_after,
         wrapped: desk.vault.wrap(envelope.as_bytes(), &kept, &mut rand::rng())?,
+        concerns: None,
+        keys: Vec::new(),
+        events: Vec::new(),
     })
 }

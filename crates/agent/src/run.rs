@@ -24,10 +24,11 @@ use crate::events::{Events, Happening};
 use crate::hearsay::Heard;
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
-use crate::mirror::MirrorKeeper;
+use crate::made::Made;
+use crate::mirror::{Believed, MirrorKeeper};
 use crate::watching::Watching;
 use crate::witness::{Witness, known_logs};
-use crate::{beacons, inbox, office, outbox, prekeys, receipts, signing, watching};
+use crate::{beacons, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -59,9 +60,10 @@ pub async fn run(
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
     let by_hand = u64::try_from(charter.first_statements.len()).unwrap_or(0).saturating_add(1);
+    let made = Made::restore(&store).await?;
     let heard = Mutex::new(Heard::restore(&store, by_hand).await?);
-    let current = keeper.signing()?;
-    check_named(&config, &current, &directory)?;
+    let current = Arc::new(keeper.signing()?);
+    let named = is_named(&config, &current, &believed.borrow())?;
     let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
     let witness = keys.witness.map(|keys| Witness::new(keys, store.clone())).transpose()?.map(Arc::new);
@@ -80,7 +82,7 @@ pub async fn run(
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
-        me: config.contact_point,
+        me: config.contact_point.clone(),
         network: directory.network(),
         network_name: directory.charter().name.to_string(),
         version,
@@ -89,7 +91,7 @@ pub async fn run(
         believed: believed.clone(),
         links,
         events: Events::new(store.clone()).await?,
-        signing: RwLock::new(Signing { current: Arc::new(current), next }),
+        signing: RwLock::new(Signing { current: current.clone(), next }),
         keeper,
         store,
         outgoing: Mutex::new(()),
@@ -104,16 +106,21 @@ pub async fn run(
         watching,
         beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
-        made: RwLock::default(),
+        made: RwLock::new(made),
     });
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
-    parts.spawn(tend(desk.clone(), believed, shutdown.clone()));
+    parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
     parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
     parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
+    if !named && let Err(error) = until_named(&config, &current, believed).await {
+        shutdown.cancel();
+        return until_over(parts, &shutdown, &dialer).await.and(Err(error));
+    }
     parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
     info!(contact_point = %desk.me, "serving");
     ready();
@@ -140,15 +147,44 @@ async fn until_over(
     outcome
 }
 
-fn check_named(config: &AgentConfig, key: &SigningKey, directory: &Directory) -> Result<(), AgentError> {
-    let view = directory.now_view();
+/// Whether the directory names this office with this key; `false` while only the charter file is known, and
+/// it may have come after that.
+fn is_named(config: &AgentConfig, key: &SigningKey, believed: &Believed) -> Result<bool, AgentError> {
+    let view = believed.directory.now_view();
     let point = &config.contact_point;
     if view.contact_point(point, Environment::Live).is_none() {
-        return Err(AgentError::Charter(format!("the directory has no contact point {point}")));
+        return if believed.size == 0 { Ok(false) } else { Err(not_named(point)) };
     }
     let known = view.key_history(point, Environment::Live).iter().any(|period| period.key == key.public());
-    if known { Ok(()) } else { Err(AgentError::OtherKey) }
+    if known { Ok(true) } else { Err(AgentError::OtherKey) }
 }
+
+fn not_named(point: &ContactPoint) -> AgentError {
+    AgentError::Charter(format!("the directory has no contact point {point}"))
+}
+
+/// An office that came after the founding is not in the charter file: its node hears of itself from a relay,
+/// which knows its transport key then, and serves nobody before.
+async fn until_named(
+    config: &AgentConfig,
+    key: &SigningKey,
+    mut believed: watch::Receiver<Arc<Believed>>,
+) -> Result<(), AgentError> {
+    info!(contact_point = %config.contact_point, "not in the charter; asking the relays for the directory");
+    let named = async {
+        while believed.changed().await.is_ok() {
+            let newest = believed.borrow_and_update().clone();
+            if newest.size > 0 {
+                return is_named(config, key, &newest).map(drop);
+            }
+        }
+        Err(not_named(&config.contact_point))
+    };
+    tokio::time::timeout(NAMED_WITHIN, named).await.unwrap_or_else(|_| Err(not_named(&config.contact_point)))
+}
+
+/// How long a new office's node waits for a relay to tell it of itself.
+const NAMED_WITHIN: core::time::Duration = core::time::Duration::from_secs(15);
 
 fn relays_of(me: &ContactPoint, directory: &Directory) -> Vec<Relay> {
     let view = directory.now_view();
@@ -168,7 +204,7 @@ fn relay(relay: &pouch_directory::Relay) -> Relay {
 async fn follow_relays(
     mut links: LinkKeeper,
     desk: Arc<Desk>,
-    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    mut believed: watch::Receiver<Arc<Believed>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     loop {
@@ -183,7 +219,7 @@ async fn follow_relays(
 /// Looks after the keys: whenever the directory changes, and every minute.
 async fn tend(
     desk: Arc<Desk>,
-    mut believed: watch::Receiver<Arc<crate::mirror::Believed>>,
+    mut believed: watch::Receiver<Arc<Believed>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     let mut every = tokio::time::interval(core::time::Duration::from_secs(60));
@@ -291,7 +327,7 @@ async fn answer(
         (FrameKind::Cosign, Some(witness)) => match frame.read::<Cosign>() {
             Ok(request) => {
                 let directory = desk.directory();
-                let logs = known_logs(&directory.now_view(), &directory.charter().directory_log);
+                let logs = known_logs(&directory.now_view());
                 witness.answer(stream, request, logs, (desk.clock)()).await.ok();
                 Ok(())
             }
@@ -325,14 +361,15 @@ pub async fn run_witness(
 ) -> Result<(), AgentError> {
     let directory = charter.found().map_err(|error| AgentError::Charter(error.to_string()))?;
     let view = directory.now_view();
+    // A witness that joined later is named by the directory alone, and relays know it from there.
     let named = view.witnesses().iter().find(|w| *w.name == *config.name);
-    if named.map(|w| w.ed25519) != Some(keys.ed25519.public()) {
-        return Err(AgentError::Charter(format!("it names no witness {:?} with these keys", config.name)));
+    if named.is_some_and(|w| w.ed25519 != keys.ed25519.public()) {
+        return Err(AgentError::Charter(format!("it names witness {:?} with other keys", config.name)));
     }
     let store = AgentStore::open(&config.data.join("witness.sqlite"))?;
     let witness = Arc::new(Witness::new(keys, store.clone())?);
     let mut asked: JoinSet<()> = JoinSet::new();
-    let logs = known_logs(&view, &directory.charter().directory_log);
+    let logs = known_logs(&view);
     let (events, mut heard) = mpsc::channel(64);
     let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
     let context = LinkContext {

@@ -1,21 +1,24 @@
 //! What users see: plain values, made from what was verified and from what this node itself signed.
 
 mod directory;
+mod disputes;
 mod keys;
+mod member;
+mod others;
 
 use std::time::Duration;
 
 use pouch_control::{
-    AttachmentView, CheckView, DraftView, GapView, InboxRow, LadderRow, NoticeView, OutboxRow, PeerView,
-    Rung, Selection, StatusView, VerdictView,
+    AttachmentView, CheckView, DraftView, InboxRow, LadderRow, NoticeView, OutboxRow, Rung, Selection,
+    StatusView, VerdictView,
 };
 use pouch_directory::View;
 use pouch_notice::{
-    Content, Draft, Moment, Notice, OpenGap, Signed, Verdict, Verified, preview, printed, printed_own, span,
+    Content, Draft, Moment, Notice, Signed, Verdict, Verified, preview, printed, printed_own, span,
     spoken_check, visible,
 };
-use pouch_store::{ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Mirror as _, Outbox as _, OutgoingRow};
-use pouch_wire::{Canonical as _, EnvelopeId, Environment, Timestamp, encode_hex};
+use pouch_store::{ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Outbox as _, OutgoingRow};
+use pouch_wire::{Canonical as _, EnvelopeId, Environment, Member, Timestamp, encode_hex};
 use tracing::error;
 
 use crate::compose::Waiting;
@@ -23,10 +26,12 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::inbox::{self, Reading};
 use crate::refusals::{Failed, ambiguous, not_found};
-use crate::watching::PeerNow;
 
-pub(crate) use directory::{directory, entries};
+pub(crate) use directory::{directory, entries, raw_entries};
+pub(crate) use disputes::disputes;
 pub(crate) use keys::keys;
+pub(crate) use member::member;
+pub(crate) use others::contradictions;
 
 const LIST_DEFAULT: u32 = 50;
 
@@ -122,7 +127,7 @@ fn sentence(verified: &Verified<Notice>, desk: &Desk) -> String {
     let notice = verified.value();
     let directory = desk.directory();
     let view = directory.now_view();
-    let state = view.member(&notice.sender.member).map_or_else(String::new, |m| visible(&m.name, true));
+    let state = named(&notice.sender.member, &view);
     let age = span(notice.created, (desk.clock)());
     let officers = verified.release().map_or(0, |r| r.approved_by.len());
     let approved =
@@ -138,6 +143,16 @@ fn sentence(verified: &Verified<Notice>, desk: &Desk) -> String {
         "{state}, {} contact point.{news} Signed {age} ago{approved}. {witnesses}.{reservation}",
         notice.sender.office
     )
+}
+
+/// A member's name with its code: names are chosen by those who have them, codes are told apart by the
+/// directory.
+fn named(member: &Member, view: &View<'_>) -> String {
+    let name = view.member(member).map_or_else(String::new, |record| visible(&record.name, true));
+    match view.looks_like(member) {
+        None => format!("{name} ({member})"),
+        Some(other) => format!("{name} ({member}, NOT {}, whose name looks the same)", other.member),
+    }
 }
 
 /// For how long a key that took another's place is named loudly.
@@ -305,6 +320,7 @@ pub(crate) async fn outbox_row(
         precedence: notice.precedence,
         subject: visible(&notice.subject, true),
         signed_at: notice.created,
+        break_glass: notice.break_glass,
         ladder: ladder(envelope, notice, desk).await?,
     })
 }
@@ -366,17 +382,6 @@ pub(crate) fn draft(waiting: &Waiting) -> DraftView {
     }
 }
 
-fn peer(peer: PeerNow) -> PeerView {
-    let gap = |gap: OpenGap| GapView { epoch: gap.epoch, from: gap.from, to: gap.to };
-    PeerView {
-        contact_point: peer.peer,
-        heard_at: peer.heard_at,
-        contact_lost: peer.lost,
-        withheld: peer.withheld,
-        gaps: peer.gaps.into_iter().map(gap).collect(),
-    }
-}
-
 pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
     let believed = desk.believed.borrow().clone();
     let clock = match desk.clock_offset_ms() {
@@ -385,22 +390,29 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         Some(offset) => format!("differs from the relays' by {} s", offset / 1000),
     };
     let mut alarms = desk.events.alarms(5).await?;
-    // This one stays for ever, however many others came since.
-    if !desk.store.forks().await?.is_empty() && !alarms.iter().any(|alarm| alarm.contains("POUCH-MIR-02")) {
-        alarms.insert(0, "the directory log showed two faces; both are kept (POUCH-MIR-02)".to_owned());
-    }
+    // These stay, however many others came since.
+    alarms.splice(0..0, disputes::standing(desk).await?);
+    let directory = desk.directory();
+    let (view, now, signing) = (directory.now_view(), (desk.clock)(), desk.signing_publics().0);
+    let named = view.contact_point(&desk.me, Environment::Live).is_some_and(|e| e.signing == signing);
+    let since = view.key_history(&desk.me, Environment::Live).into_iter().rev().find(|p| p.key == signing);
+    let sealing = view.prekeys_ahead(&desk.me, Environment::Live);
     Ok(StatusView {
+        signing_key: signing.id(),
+        signing_since: since.filter(|period| named && period.revoked.is_none()).map(|period| period.from),
+        sealing_until: sealing.filter(|until| *until > now),
         contact_point: desk.me.clone(),
         network: desk.network_name.clone(),
         relays: desk.links.all().into_iter().map(|line| (line.relay.name, line.session.is_some())).collect(),
         directory_size: believed.size,
         cosigned_at: believed.cosigned_at,
+        freshness: disputes::freshness(desk),
         clock,
         unacknowledged: desk.store.unacknowledged_count().await?,
         queued: desk.store.queued_count().await?,
         alarms,
         no_relay_since: desk.watching.alone_since(),
-        peers: desk.watching.peers().into_iter().map(peer).collect(),
+        peers: desk.watching.peers().into_iter().map(others::peer).collect(),
         version: desk.version.to_owned(),
     })
 }

@@ -89,9 +89,9 @@ fn no(reason: &str) -> Cosigned {
 }
 
 /// The logs of a network that a witness cosigns.
-pub(crate) fn known_logs(view: &View<'_>, directory_log: &LogKeys) -> BTreeMap<KeyName, KnownLog> {
+pub(crate) fn known_logs(view: &View<'_>) -> BTreeMap<KeyName, KnownLog> {
     let of_relays = view.relays().iter().map(|relay| &relay.message_log);
-    of_relays.chain([directory_log]).filter_map(known_log).collect()
+    of_relays.chain([view.directory_log()]).filter_map(known_log).collect()
 }
 
 fn known_log(keys: &LogKeys) -> Option<(KeyName, KnownLog)> {

@@ -1,6 +1,8 @@
 //! The command line. What each command does stands in the module of its name under `commands/`.
 
+mod ceremonies;
 mod founding;
+mod member;
 mod messages;
 mod services;
 
@@ -8,9 +10,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use ceremonies::{
+    AuthoriseOffice, Endorse, Join, Place, Proposal, Propose, ProposeChange, Recover, RootRotation,
+    ThresholdArgs, Veto,
+};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
+pub(crate) use member::{Bounds, ByRoot, Delegate, MemberCommand, Office, Officer, Reconfirm, Rules};
 pub(crate) use messages::{
-    Ack, Approve, Compose, DraftArgs, Id, List, Reply, Send, Show, Wait, WaitFor, Watch,
+    Ack, Approve, Compose, DraftArgs, Id, Inbox, List, Reply, Send, Show, Wait, WaitFor, Watch,
 };
 pub(crate) use services::{AgentCommand, Audit, CheckConfig, Evidence, RelayCommand, WitnessCommand};
 
@@ -73,9 +80,12 @@ pub(crate) enum Command {
     /// Make a node: its keys, its configuration, and the requests to send to others
     #[command(subcommand)]
     Init(Init),
-    /// Found a network: draft a charter, sign it, join the signatures
+    /// Found a network, and change together who belongs to it and what it runs on
     #[command(subcommand)]
     Network(Network),
+    /// What this node's member decides about its own offices: mandates, officers, release rules, delegations
+    #[command(subcommand)]
+    Member(MemberCommand),
     /// This node's keys
     #[command(subcommand)]
     Keys(Keys),
@@ -91,7 +101,7 @@ pub(crate) enum Command {
     /// Send a draft that has its approvals
     Release(Id),
     /// What arrived
-    Inbox(List),
+    Inbox(Inbox),
     /// One notice, verified again now
     Show(Show),
     /// Acknowledge a notice: receipt only, no concurrence
@@ -102,6 +112,8 @@ pub(crate) enum Command {
     Correct(Box<Reply>),
     /// Cancel a notice that was sent
     Cancel(Box<Reply>),
+    /// Confirm notices that recipients doubt since a key ended, or ask others to confirm theirs
+    Reconfirm(Reconfirm),
     /// What was sent, and who has it
     Outbox(List),
     /// Events as they happen

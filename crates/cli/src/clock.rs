@@ -5,6 +5,8 @@ use std::time::UNIX_EPOCH;
 
 use pouch_wire::Timestamp;
 
+use crate::problem::Problem;
+
 /// Now, by the system's clock.
 pub(crate) fn now() -> Timestamp {
     #[allow(clippy::disallowed_methods, reason = "this is the adapter that reads the clock")]
@@ -20,6 +22,29 @@ pub(crate) fn utc(at: Timestamp) -> String {
         Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         Err(_) => format!("{} ms", at.0),
     }
+}
+
+/// A moment as people write it: `2026-11-24T03:00:00Z`, or `+90m`, `+12h`, `+3d` from now.
+pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+    let wrong = || {
+        Problem::usage(format!("{text:?} is no time"))
+            .next("write it as 2026-11-24T03:00:00Z, or as +90m, +12h or +3d from now")
+    };
+    if let Some(span) = text.strip_prefix('+') {
+        let unit = span.chars().last().ok_or_else(wrong)?;
+        let count = span.strip_suffix(unit).and_then(|n| n.parse::<u64>().ok()).ok_or_else(wrong)?;
+        let seconds = match unit {
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return Err(wrong()),
+        };
+        return Ok(now.after(Duration::from_secs(count.saturating_mul(seconds))));
+    }
+    let time: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+    u64::try_from(time.as_millisecond())
+        .map(Timestamp)
+        .map_err(|_| Problem::usage(format!("{text:?} is before 1970")))
 }
 
 /// How long ago, in words: `40 s ago`, `5 min ago`, `3 h ago`, `2 d ago`.

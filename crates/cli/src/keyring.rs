@@ -100,10 +100,15 @@ impl KeyRing {
     /// Makes and stores a key that signs in domains.
     pub(crate) fn make_signing(&self, name: &str) -> Result<SigningKey, Problem> {
         let key = SigningKey::generate(&mut rand::rng());
-        let pem = pouch_crypto::write_signing_key(&key, &self.passphrase, self.cost, &mut rand::rng())
-            .map_err(|e| self.locked(name, &e))?;
-        files::write_secret(&self.path(name), pem.as_bytes())?;
+        self.put_signing(name, &key)?;
         Ok(key)
+    }
+
+    /// Stores a key that signs in domains.
+    pub(crate) fn put_signing(&self, name: &str, key: &SigningKey) -> Result<(), Problem> {
+        let pem = pouch_crypto::write_signing_key(key, &self.passphrase, self.cost, &mut rand::rng())
+            .map_err(|e| self.locked(name, &e))?;
+        files::write_secret(&self.path(name), pem.as_bytes())
     }
 
     /// Makes and stores a key that signs notes.

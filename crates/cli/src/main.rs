@@ -18,9 +18,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, RelayCommand, WitnessCommand};
+use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, Keys, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
-use commands::{audit, compose, directory, explain, init, keys, messages, network, services, watch};
+use commands::{
+    audit, ceremonies, compose, directory, explain, init, keys, member, messages, network, reconfirm,
+    services, watch,
+};
 use exit::Exit;
 use output::Output;
 use passphrase::Source;
@@ -62,13 +65,17 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Reply(reply) => return compose::reply(ReplyKind::Reply, *reply, &client, out).await,
         Command::Correct(reply) => return compose::reply(ReplyKind::Correct, *reply, &client, out).await,
         Command::Cancel(reply) => return compose::reply(ReplyKind::Cancel, *reply, &client, out).await,
-        Command::Inbox(list) => messages::inbox(&list, &client, out).await,
+        Command::Inbox(inbox) if inbox.rejudged => reconfirm::rejudged(&client, out).await,
+        Command::Inbox(inbox) => messages::inbox(&inbox.list, &client, out).await,
+        Command::Reconfirm(command) => reconfirm::reconfirm(command, &client, out).await,
+        Command::Member(command) => member::member(command, Some(&node), &source, out).await,
         Command::Outbox(list) => messages::outbox(&list, &client, out).await,
         Command::Ack(ack) => messages::ack(&ack, &client, out).await,
         Command::Watch(watch) => watch::watch(&watch, &client, out).await,
         Command::Status => messages::status(&client, out).await,
         Command::Keys(command) => keys::keys(command, &node, &source, out).await,
         Command::Directory(command) => directory::directory(command, &client, out).await,
+        Command::Evidence(Evidence::Contradictions) => messages::contradictions(&client, out).await,
         Command::Evidence(Evidence::Export { id, output }) => {
             messages::export(&id, &output, &client, out).await
         }
@@ -83,7 +90,14 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
     match command {
         Command::Demo(demo) => demo::demo(demo, out).await?,
         Command::Init(command) => init::init(command, &source()?, out)?,
-        Command::Network(command) => network::network(command, &source()?, out)?,
+        Command::Network(command) => network::network(command, &global.config, &source()?, out).await?,
+        Command::Keys(Keys::Rotate { member_dir, root, cost }) if root.root => {
+            ceremonies::rotate(&member_dir, &root, cost, &global.config, &source()?, out).await?;
+        }
+        Command::Keys(Keys::Recover(recover)) => {
+            ceremonies::recover(&recover, &global.config, &source()?, out).await?;
+        }
+        Command::Keys(Keys::Veto(veto)) => ceremonies::veto(&veto, &global.config, &source()?, out).await?,
         Command::Relay(RelayCommand::Init { name, address, origin, follows, dir, cost }) => {
             let throw_away = cost.throw_away;
             let (name, address, origin, dir) = (&name, &address, &origin, &dir);
@@ -100,6 +114,9 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::Audit(Audit::Evidence { files, charter }) => audit::evidence(&files, &charter, out)?,
         Command::Directory(args::DirectoryCommand::Verify { dir, charter }) => {
             directory::verify(&dir, &charter, out)?
+        }
+        Command::Member(command) if command.is_offline() => {
+            member::member(command, None, &source()?, out).await?;
         }
         Command::CheckConfig(check) => {
             services::check_config(check.file.as_deref().unwrap_or(&global.config), out)?;

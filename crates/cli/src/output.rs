@@ -10,7 +10,7 @@ use crate::args::{CONFIG, Global};
 use crate::problem::Problem;
 
 /// Commands that are about one node, and so about its configuration.
-const OF_A_NODE: [&str; 23] = [
+const OF_A_NODE: [&str; 34] = [
     "send",
     "draft",
     "approve",
@@ -32,7 +32,18 @@ const OF_A_NODE: [&str; 23] = [
     "keys fingerprint",
     "directory show",
     "directory log",
+    "directory submit",
+    "keys recover",
+    "keys veto",
+    "network propose",
+    "network join",
     "evidence export",
+    "member show",
+    "member officer",
+    "member office",
+    "member rules",
+    "member delegate",
+    "reconfirm",
     "relay run",
 ];
 

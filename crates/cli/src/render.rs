@@ -2,14 +2,19 @@
 //! is made one visible line here once more: a terminal obeys what it is sent. This module adds words and
 //! order, and never decides anything.
 
+mod disputes;
+
 use pouch_control::{
-    DirectoryView, DraftView, EntryView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
-    OutboxRow, PeerView, Rung, StatusView, VerdictView,
+    DirectoryView, DraftView, EntryView, EquivocationView, Event, EventKind, InboxRow, KeyView, LadderRow,
+    MemberView, NoticeView, OutboxRow, PeerView, Rung, StatusView, VerdictView,
 };
+use pouch_directory::Thresholds;
 use pouch_notice::visible;
 use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
+
+pub(crate) use disputes::disputes;
 
 /// What others may have written, on one line and without anything that a terminal obeys.
 fn safe(text: &str) -> String {
@@ -89,6 +94,7 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
     }
     if row.verdict.colour != "green" {
         lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
+        lines.push(format!("    what to do: {}", safe(&row.verdict.next)));
     }
     let acknowledged = match row.acknowledged_at {
         Some(at) => Some(format!("    acknowledged {} ({})", age(at, now), utc(at))),
@@ -169,7 +175,9 @@ fn sent_row(row: &OutboxRow, id: &str) -> String {
         row.notice_type,
         safe(&row.subject)
     );
-    std::iter::once(head).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
+    let alone =
+        row.break_glass.then(|| "  RELEASED in an emergency, marked so for every recipient".to_owned());
+    std::iter::once(head).chain(alone).chain(row.ladder.iter().map(ladder_row)).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn outbox(rows: &[OutboxRow]) -> String {
@@ -259,7 +267,23 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     let size =
         if view.directory_size == 1 { "1 entry".into() } else { format!("{} entries", view.directory_size) };
     lines.push(format!("  directory  {size}, {cosigned}"));
+    let fresh = &view.freshness;
+    if !fresh.next.is_empty() {
+        let colour = fresh.colour.to_uppercase();
+        let words = safe(&fresh.words);
+        lines.push(format!("             {colour}: {words} ({}) Next: {}", fresh.code, safe(&fresh.next)));
+    }
     lines.push(format!("  clock      {}", safe(&view.clock)));
+    let since = match view.signing_since {
+        Some(since) => format!("in use since {}", age(since, now)),
+        None => "NOT NAMED BY THE DIRECTORY, or revoked".into(),
+    };
+    lines.push(format!("  signing    key {} {since}", view.signing_key.short()));
+    let sealing = match view.sealing_until {
+        Some(until) => format!("others can seal to us until {} ({})", utc(until), age(until, now)),
+        None => "NOBODY CAN SEAL TO US NOW".into(),
+    };
+    lines.push(format!("  sealing    {sealing}"));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     if let Some(since) = view.no_relay_since {
@@ -270,6 +294,19 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
         lines.push(format!("  ALARM      {}", safe(alarm)));
     }
     lines.join("\n")
+}
+
+pub(crate) fn contradictions(found: &[EquivocationView]) -> String {
+    if found.is_empty() {
+        return "nobody said two things in one place".into();
+    }
+    let line = |c: &EquivocationView| {
+        let kept =
+            if c.other.signature.is_some() { "both signatures are kept" } else { "the other never came" };
+        let (one, other) = (c.one.envelope.short(), c.other.envelope.short());
+        format!("{}  {}  {one} against {other}; {kept}", utc(c.seen_at), c.sender)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What there is to say of another office now; nothing while all is well.
@@ -325,6 +362,16 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
         view.quorum,
         view.witnesses.len()
     )];
+    if let Some(t) = &view.thresholds {
+        let t = Thresholds {
+            admission: t.admission,
+            network: t.network,
+            recovery: t.recovery,
+            recovery_after_veto: t.recovery_after_veto,
+            recovery_delay_ms: t.recovery_delay_ms,
+        };
+        lines.push(t.words());
+    }
     for member in &view.members {
         let suspended = if member.suspended { "  SUSPENDED" } else { "" };
         lines.push(format!(
@@ -333,6 +380,7 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
             safe(&member.name),
             member.root.short()
         ));
+        lines.extend(recovery(member));
         for point in &member.contact_points {
             lines.push(format!(
                 "  {}  {}  telephone {}",
@@ -359,6 +407,32 @@ pub(crate) fn directory(view: &DirectoryView, now: Timestamp) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// What waits for a member's root, and what was refused it.
+fn recovery(member: &MemberView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(waiting) = &member.recovery {
+        let endorsers: Vec<&str> = waiting.endorsers.iter().map(|m| m.as_str()).collect();
+        lines.push(format!(
+            "  RECOVERY WAITS since entry {}: new root {}, endorsed by {}",
+            waiting.index,
+            waiting.new_root.short(),
+            endorsers.join(", ")
+        ));
+        lines.push(format!(
+            "    can take effect from {} on, with the next entry of a member that did not endorse it; until it has, {}'s \
+             next root stops it: pouch keys veto",
+            utc(waiting.effective),
+            member.member
+        ));
+    }
+    lines.extend(
+        member
+            .vetoed
+            .map(|index| format!("  vetoed a recovery by entry {index}: the next needs more members")),
+    );
+    lines
 }
 
 pub(crate) fn entries(entries: &[EntryView]) -> String {

@@ -4,7 +4,8 @@ use pouch_wire::{ContactPoint, Digest, KeyId, NetworkId, NoticeType, Precedence,
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bytes, DirectoryView, DraftView, EntryView, InboxRow, KeyView, NoticeView, OutboxRow, StatusView,
+    Bytes, DirectoryView, DisputesView, DoubtedView, DraftView, EntryView, EquivocationView, GovernanceView,
+    InboxRow, KeyView, NoticeView, OutboxRow, RejudgedView, StatusView,
 };
 
 /// A file to go with a notice.
@@ -131,8 +132,31 @@ pub enum Call {
         /// How many at most.
         count: u32,
     },
+    /// Entries of the directory log as they stand there, to be folded by whoever asks.
+    DirectoryEntries {
+        /// The first.
+        from: u64,
+    },
+    /// What contradicts the directory as this node believes it.
+    Forks,
     /// The directory's current entry of this node's contact point.
     OwnEntry,
+    /// What this node's member decided about its offices: keys, mandates, officers, release rules.
+    Member,
+    /// Received notices that the end of a key, or of a member's right to speak, made judged again.
+    Rejudged,
+    /// Draft what asks the senders of such notices to confirm them: these, or all.
+    AskToConfirm {
+        /// Numbers or beginnings of ids; empty for all.
+        ids: Vec<String>,
+    },
+    /// Notices of our own that recipients doubt now, because a key that signed or approved them ended.
+    Doubted,
+    /// Draft what confirms such notices under the key in use: these, or all that are doubted.
+    Reconfirm {
+        /// Numbers or beginnings of ids; empty for all.
+        ids: Vec<String>,
+    },
     /// This node's keys.
     Keys,
     /// Put a signed statement into the directory, through a relay.
@@ -147,6 +171,8 @@ pub enum Call {
         /// The notice.
         id: String,
     },
+    /// Messages of one sender that cannot both be, with both signatures.
+    Contradictions,
     /// Events from now on (or from an earlier one on), as they happen.
     Watch {
         /// Numbers after this one; absent for new ones only.
@@ -181,7 +207,7 @@ pub enum Answer {
     Sent(Box<OutboxRow>),
     /// To [`Call::Draft`], [`Call::ShowDraft`] and [`Call::Approve`].
     Draft(Box<DraftView>),
-    /// To [`Call::Drafts`].
+    /// To [`Call::Drafts`], [`Call::AskToConfirm`] and [`Call::Reconfirm`].
     Drafts(Vec<DraftView>),
     /// To [`Call::Inbox`].
     Inbox(Vec<InboxRow>),
@@ -204,6 +230,16 @@ pub enum Answer {
     Directory(Box<DirectoryView>),
     /// To [`Call::DirectoryLog`].
     DirectoryLog(Vec<EntryView>),
+    /// To [`Call::Member`].
+    Member(Box<GovernanceView>),
+    /// To [`Call::Rejudged`].
+    Rejudged(Vec<RejudgedView>),
+    /// To [`Call::Doubted`].
+    Doubted(Vec<DoubtedView>),
+    /// To [`Call::DirectoryEntries`]: some of them, in order; none when there are no more.
+    DirectoryEntries(Vec<Bytes>),
+    /// To [`Call::Forks`].
+    Forks(Box<DisputesView>),
     /// To [`Call::Keys`] and [`Call::ReloadKeys`].
     Keys(Vec<KeyView>),
     /// To [`Call::OwnEntry`].
@@ -215,6 +251,8 @@ pub enum Answer {
     },
     /// To [`Call::Publish`]: the statement's index.
     Published(u64),
+    /// To [`Call::Contradictions`], newest first.
+    Contradictions(Vec<EquivocationView>),
     /// To [`Call::Watch`], once per event.
     Event(Box<crate::Event>),
 }

@@ -8,17 +8,23 @@
 mod bytes;
 mod call;
 mod client;
+mod disputes;
 mod line;
+mod member;
+mod rejudged;
 mod server;
 mod view;
 
 pub use bytes::Bytes;
 pub use call::{Answer, AttachmentFile, Call, Compose, Refusal, Selection};
 pub use client::{Client, ClientError, Events};
+pub use disputes::{BrokenPromiseView, ContradictionView, DisputesView, Finding, ForkView};
 pub use line::{LINE_BYTES_MAX, LineError};
+pub use member::{GovernanceView, OfficeView, OfficerView, RuleView};
+pub use rejudged::{DoubtedView, RejudgedView};
 pub use server::{Connection, Server, ServerError};
 pub use view::{
-    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, Event, EventKind,
-    GapView, InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, PeerView, Rung, StatusView,
-    VerdictView, WitnessView,
+    AttachmentView, CheckView, ContactPointView, DirectoryView, DraftView, EntryView, EquivocationView,
+    Event, EventKind, GapView, InboxRow, KeyView, LadderRow, MemberView, NoticeView, OutboxRow, OutsideView,
+    PeerView, RecoveryView, Rung, StatusView, ThresholdsView, VerdictView, WitnessView,
 };

@@ -7,6 +7,9 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::Bytes;
+use crate::Finding;
+
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckView {
@@ -156,6 +159,9 @@ pub struct OutboxRow {
     pub subject: String,
     /// When it was signed.
     pub signed_at: Timestamp,
+    /// Whether it is marked as released by one officer in an emergency.
+    #[serde(default)]
+    pub break_glass: bool,
     /// What is known of each recipient.
     pub ladder: Vec<LadderRow>,
 }
@@ -192,8 +198,45 @@ pub struct MemberView {
     pub suspended: bool,
     /// Its root key.
     pub root: KeyId,
+    /// The root after it, which alone vetoes a recovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_root: Option<KeyId>,
+    /// The entry by which it vetoed a recovery, when the next one needs more members because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vetoed: Option<u64>,
+    /// The recovery of its root that waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryView>,
     /// Its offices.
     pub contact_points: Vec<ContactPointView>,
+}
+
+/// A recovery of a member's root that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryView {
+    /// By which entry it began.
+    pub index: u64,
+    /// Who endorsed it.
+    pub endorsers: Vec<Member>,
+    /// The root that it would give the member.
+    pub new_root: KeyId,
+    /// From when on it can take effect; until it has, the member's next root can veto it.
+    pub effective: Timestamp,
+}
+
+/// How many members must agree to what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThresholdsView {
+    /// To an admission, suspension or reinstatement.
+    pub admission: u8,
+    /// To a change of the network.
+    pub network: u8,
+    /// To a recovery, of the other members.
+    pub recovery: u8,
+    /// To a recovery after a veto.
+    pub recovery_after_veto: u8,
+    /// How long a recovery waits.
+    pub recovery_delay_ms: u64,
 }
 
 /// An office of a member.
@@ -249,6 +292,9 @@ pub struct DirectoryView {
     pub witnesses: Vec<WitnessView>,
     /// How many of them must cosign.
     pub quorum: u8,
+    /// How many members must agree to what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<ThresholdsView>,
 }
 
 /// One entry of the directory log.
@@ -295,12 +341,20 @@ pub struct StatusView {
     pub directory_size: u64,
     /// When its quorum cosigned it.
     pub cosigned_at: Option<Timestamp>,
+    /// How fresh it is.
+    pub freshness: Finding,
     /// `sure`, or why the time is unsure.
     pub clock: String,
     /// Notices that no officer acknowledged.
     pub unacknowledged: u64,
     /// Sent notices not yet at a relay.
     pub queued: u64,
+    /// The signing key in use.
+    pub signing_key: KeyId,
+    /// Since when the directory names it; absent when it does not, or names another.
+    pub signing_since: Option<Timestamp>,
+    /// Until when others can seal to this node with what is published now.
+    pub sealing_until: Option<Timestamp>,
     /// Alarms that stand, newest first.
     pub alarms: Vec<String>,
     /// Since when no relay has been reachable, if none is.
@@ -326,6 +380,31 @@ pub struct PeerView {
     pub withheld: bool,
     /// Messages of it that are missing: others came after them.
     pub gaps: Vec<GapView>,
+}
+
+/// Two messages of one sender that cannot both be: two in one place, or one that names another before it
+/// than the one that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquivocationView {
+    /// Whose.
+    pub sender: ContactPoint,
+    /// When this node saw it.
+    pub seen_at: Timestamp,
+    /// The message that came later, and was refused.
+    pub one: OutsideView,
+    /// The message that it contradicts.
+    pub other: OutsideView,
+}
+
+/// The outside of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideView {
+    /// Its id, which is the hash of the header.
+    pub envelope: EnvelopeId,
+    /// The header's canonical bytes; absent when the message never came and is only named.
+    pub header: Option<Bytes>,
+    /// The sender's signature over them (domain `envelope`).
+    pub signature: Option<Bytes>,
 }
 
 /// Messages that are missing.

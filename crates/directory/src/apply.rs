@@ -26,7 +26,6 @@ use crate::refusal::StatementRefused as Refused;
 use crate::state::{MemberRecord, Revocation};
 use crate::statement::{Act, SignedStatement, Statement};
 use exercises::NewExercise;
-use network::NewNetwork;
 use signed::Signed;
 
 /// What an entry did.
@@ -154,10 +153,7 @@ impl Directory {
             Act::CloseExercise { exercise } => self.close_exercise(index, signed, *exercise),
             Act::SuspendMember { member, .. } => self.suspend(index, signed, member, true),
             Act::ReinstateMember { member } => self.suspend(index, signed, member, false),
-            Act::ChangeNetwork { relays, witnesses, quorum, thresholds } => {
-                let new = NewNetwork { relays, witnesses, quorum: *quorum, thresholds: *thresholds };
-                self.change_network(index, signed, &new)
-            }
+            Act::ChangeNetwork(change) => self.change_network(index, signed, change),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pouch_crypto::{Context, Domain, sha256};
 use pouch_tlog::{LeafHash, MemoryTree};
-use pouch_wire::{Canonical as _, Digest, Environment, KeyId, NetworkId};
+use pouch_wire::{Canonical as _, Digest, Environment, KeyId, Member, NetworkId, Timestamp};
 
 use crate::apply::{NetworkRules, Outcome, log_services, quorum, services, thresholds};
 use crate::charter::{Charter, CharterFile, SignedCharter};
@@ -46,6 +46,7 @@ impl Directory {
         check_keys(&charter)?;
         check_signatures(&charter, signed)?;
         let founding = Network {
+            directory_log: charter.directory_log.clone(),
             relays: charter.relays.to_vec(),
             witnesses: charter.witnesses.to_vec(),
             quorum: charter.quorum,
@@ -125,6 +126,12 @@ impl Directory {
     #[must_use]
     pub fn as_of(&self, size: u64) -> View<'_> {
         View::new(self, size.clamp(1, self.size))
+    }
+
+    /// Until when the member can veto a recovery of its root that waits, by the newest entry.
+    #[must_use]
+    pub fn recovery_waits_until(&self, member: &Member) -> Option<Timestamp> {
+        self.state.recoveries.get(member).map(|recovery| recovery.effective)
     }
 
     /// A digest of everything that the fold knows: two folds of one log agree in it.

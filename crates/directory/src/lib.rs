@@ -6,9 +6,11 @@
 
 mod answers;
 mod apply;
+mod ceremonies;
 mod charter;
 mod confusable;
 mod directory;
+mod governance;
 mod mandate;
 mod period;
 mod plain;
@@ -19,18 +21,21 @@ mod state;
 mod statement;
 mod timing;
 mod view;
+mod words;
 
 pub use answers::{Authority, KeyPeriod, NotInRole, OfficerAuthority, TransportOwner};
 pub use apply::Outcome;
+pub use ceremonies::WaitingRecovery;
 pub use charter::{
     Charter, CharterFile, CharterSignature, Founder, LogKeys, Relay, SignedCharter, Thresholds, Witness,
 };
 pub use directory::Directory;
+pub use governance::OfficerRecord;
 pub use mandate::{Audience, Mandate, ReleaseRule};
 pub use refusal::{CharterRefused, StatementRefused};
 pub use state::{Exercise, MemberRecord, Revocation};
 pub use statement::{
-    Act, ContactPointEntry, DisplayName, OfficerEntry, Prekey, RevocationReason, SignedStatement, Statement,
-    StatementSignature,
+    Act, ContactPointEntry, DisplayName, NetworkChange, OfficerEntry, Prekey, RevocationReason,
+    SignedStatement, Statement, StatementSignature,
 };
 pub use view::View;

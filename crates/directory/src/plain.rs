@@ -46,7 +46,10 @@ pub(crate) fn unplain_of_act(act: &Act) -> Option<&str> {
         }
         Act::AuthoriseOfficer(entry) => unplain([entry.title.as_str(), entry.person.as_str()]),
         Act::OpenExercise { name, .. } => unplain([name.as_str()]),
-        Act::ChangeNetwork { relays, witnesses, .. } => unplain(of_services(relays, witnesses)),
+        Act::ChangeNetwork(change) => {
+            let log = change.directory_log.iter().map(|log| log.origin.as_str());
+            unplain(of_services(&change.relays, &change.witnesses).chain(log))
+        }
         _ => None,
     }
 }

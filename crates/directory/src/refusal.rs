@@ -118,5 +118,11 @@ refusals! {
         TooManyPrekeys(ContactPoint) = "POUCH-DIR-28", "{0} has as many sealing keys as an office may have at a time";
         /// A name has more than one line, or characters that hide or turn the direction.
         NotPlain(String) = "POUCH-DIR-29", "{0:?} has line ends, or characters that hide or turn the direction of writing";
+        /// It changes a network that has been changed since.
+        NetworkChanged(u64, u64) = "POUCH-DIR-30", "changes the network of entry {0}, which is that of entry {1} by now";
+        /// No such witness.
+        NoWitness(String) = "POUCH-DIR-31", "no witness {0:?}";
+        /// More relays or witnesses than a network may have.
+        TooManyServices(&'static str, usize) = "POUCH-DIR-32", "more {0} than the {1} that a network may have";
     }
 }

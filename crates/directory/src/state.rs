@@ -6,7 +6,7 @@ use pouch_crypto::PublicKey;
 use pouch_tlog::Policy;
 use pouch_wire::{ContactPoint, Digest, Environment, ExerciseId, KeyId, List, Member, Set, Text, Timestamp};
 
-use crate::charter::{Relay, Thresholds, Witness};
+use crate::charter::{LogKeys, Relay, Thresholds, Witness};
 use crate::mandate::ReleaseRule;
 use crate::period::History;
 use crate::statement::{ContactPointEntry, OfficerEntry, Prekey, RevocationReason};
@@ -26,9 +26,10 @@ pub struct MemberRecord {
     pub suspended: bool,
 }
 
-/// Relays, witnesses and thresholds, as of some entry.
+/// Relays, witnesses, thresholds and the directory log's keys, as of some entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Network {
+    pub(crate) directory_log: LogKeys,
     pub(crate) relays: Vec<Relay>,
     pub(crate) witnesses: Vec<Witness>,
     pub(crate) quorum: u8,

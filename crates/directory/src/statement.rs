@@ -7,7 +7,7 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::charter::{Relay, Thresholds, Witness};
+use crate::charter::{LogKeys, Relay, Thresholds, Witness};
 use crate::mandate::{Mandate, ReleaseRule};
 
 /// A day's sealing key of a contact point.
@@ -196,17 +196,34 @@ pub enum Act {
         /// Which.
         member: Member,
     },
-    /// Changes relays, witnesses, quorum and thresholds; endorsed by [`Thresholds::network`] members.
-    ChangeNetwork {
-        /// All relays from now on; the first sequences the directory.
-        relays: List<Relay, 4>,
-        /// All witnesses from now on.
-        witnesses: Set<Witness, 8>,
-        /// How many of them must cosign.
-        quorum: u8,
-        /// How many members must agree to what.
-        thresholds: Thresholds,
-    },
+    /// Changes relays, witnesses, quorum, thresholds and the directory log's keys; endorsed by
+    /// [`Thresholds::network`] members.
+    ChangeNetwork(Box<NetworkChange>),
+}
+
+/// What becomes different. A network's relays and witnesses together need not fit into one statement, so it
+/// says what leaves and what joins; what it does not name stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkChange {
+    /// The entry that made the network what this changes: 0 is the charter. Another change in between would
+    /// make of this one something that nobody endorsed.
+    pub since: u64,
+    /// Names of the relays that leave.
+    pub drop_relays: Set<Text<64>, { limits::RELAYS }>,
+    /// Relays that join, after those that stay; or take the place of the one with their name.
+    pub relays: List<Relay, { limits::RELAYS }>,
+    /// The relay that comes first from now on, and sequences the directory; the first that stays when absent.
+    pub first_relay: Option<Text<64>>,
+    /// Names of the witnesses that leave.
+    pub drop_witnesses: Set<Text<128>, { limits::WITNESSES }>,
+    /// Witnesses that join, or take the place of the one with their name.
+    pub witnesses: Set<Witness, { limits::WITNESSES }>,
+    /// How many of all must cosign.
+    pub quorum: u8,
+    /// How many members must agree to what.
+    pub thresholds: Thresholds,
+    /// New keys of the directory log, under its old name.
+    pub directory_log: Option<LogKeys>,
 }
 
 /// One entry of the directory, before signing.

@@ -6,6 +6,7 @@ use pouch_wire::{ContactPoint, Environment, ExerciseId, KeyId, Member, NoticeTyp
 
 use crate::answers::{Authority, KeyPeriod, NotInRole, OfficerAuthority, TransportOwner};
 use crate::charter::{Relay, Thresholds, Witness};
+use crate::confusable::look_alike;
 use crate::directory::Directory;
 use crate::mandate::ReleaseRule;
 use crate::period::History;
@@ -42,7 +43,7 @@ impl<'a> View<'a> {
         Self { size, ..self }
     }
 
-    fn network(&self) -> &'a Network {
+    pub(crate) fn network(&self) -> &'a Network {
         self.directory.state.network.at(self.size).map_or(&self.directory.founding, |period| &period.value)
     }
 
@@ -56,6 +57,13 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn member(&self, member: &Member) -> Option<&'a MemberRecord> {
         self.directory.state.members.get(member)?.at(self.size).map(|period| &period.value)
+    }
+
+    /// Another member whose name looks like this one's, if there is one.
+    #[must_use]
+    pub fn looks_like(&self, member: &Member) -> Option<&'a MemberRecord> {
+        let name = &self.member(member)?.name;
+        self.members().find(|other| other.member != *member && look_alike(&other.name, name))
     }
 
     fn speaks(&self, member: &Member) -> bool {
@@ -202,6 +210,14 @@ impl<'a> View<'a> {
         usable
     }
 
+    /// Until when an office can be sealed to with what is published.
+    #[must_use]
+    pub fn prekeys_ahead(&self, point: &ContactPoint, environment: Environment) -> Option<Timestamp> {
+        let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
+        let standing = ids.filter(|id| self.prekey_stands(**id));
+        standing.filter_map(|id| self.prekey(*id)).map(|(_, _, prekey)| prekey.usable_until).max()
+    }
+
     /// Whether a sealing key is published and may be sealed to in its time. What a revoked key published
     /// is not: it may lead into other hands.
     #[must_use]
@@ -250,6 +266,18 @@ impl<'a> View<'a> {
         }
         let relay = self.relays().iter().find(|relay| relay.transport == *key)?;
         Some(TransportOwner::Relay(relay.name.to_string()))
+    }
+
+    /// The relay that had this transport key before, when it speaks for nobody now. It may still learn from
+    /// the directory that it is no longer named.
+    #[must_use]
+    pub fn former_relay(&self, key: &PublicKey) -> Option<&'a str> {
+        if self.who_has_transport(key).is_some() {
+            return None;
+        }
+        let before = self.directory.state.network.all().iter().filter(|period| period.from < self.size);
+        let mut named = before.flat_map(|period| &period.value.relays);
+        named.find(|relay| relay.transport == *key).map(|relay| relay.name.as_str())
     }
 
     /// The witnesses.

@@ -160,7 +160,8 @@ fn fixed_sentences(notice: &Notice) -> Result<(), DraftError> {
     }
     for (place, sentence) in notice.sentences.iter().enumerate() {
         let translation = sentence.as_str() == sentences::TRANSLATION && !notice.attachments.is_empty();
-        let known = translation || demanded.contains(&sentence.as_str());
+        let confirms = sentence.as_str() == sentences::CONFIRMS && notice.confirms();
+        let known = translation || confirms || demanded.contains(&sentence.as_str());
         let twice = notice.sentences.iter().take(place).any(|other| other == sentence);
         if !known || twice {
             return Err(DraftError::OtherSentence(place.saturating_add(1)));

@@ -6,14 +6,82 @@
 use pouch_directory::Authority;
 use pouch_envelope::Arrived;
 use pouch_tlog::Compared;
+use pouch_wire::Timestamp;
 
-use crate::verdict::{Clause, Verdict};
+use crate::verdict::{ALL_HOLD, Clause, Colour, Verdict};
 use crate::verify::Facts;
 
 /// How old cosignatures may be before the verdict is amber, and before nothing new is believed.
 pub const AMBER_AFTER_MS: u64 = 3600 * 1000;
 /// See [`AMBER_AFTER_MS`].
 pub const RED_AFTER_MS: u64 = 24 * 3600 * 1000;
+
+/// How old they may be before it is said; a log that does not grow is cosigned every ten minutes.
+pub const WARN_AFTER_MS: u64 = 15 * 60 * 1000;
+
+/// How fresh a node's directory is: it degrades in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Freshness {
+    /// Cosigned a moment ago.
+    Fresh,
+    /// Late, and no reason to doubt yet.
+    Aging,
+    /// More than an hour old: amber.
+    Stale,
+    /// More than a day old, or never cosigned: nothing new is believed.
+    Old,
+}
+
+impl Freshness {
+    /// How fresh a directory is whose quorum cosigned it then. A clock that nobody confirms cannot say that
+    /// a day is over.
+    #[must_use]
+    pub fn of(cosigned_at: Option<Timestamp>, now: Timestamp, time_is_sure: bool) -> Self {
+        match cosigned_at.map(|at| now.0.saturating_sub(at.0)) {
+            Some(age) if age <= WARN_AFTER_MS => Self::Fresh,
+            Some(age) if age <= AMBER_AFTER_MS => Self::Aging,
+            Some(age) if age <= RED_AFTER_MS || !time_is_sure => Self::Stale,
+            Some(_) | None => Self::Old,
+        }
+    }
+
+    /// Its colour.
+    #[must_use]
+    pub const fn colour(self) -> Colour {
+        match self {
+            Self::Fresh | Self::Aging => Colour::Green,
+            Self::Stale => Colour::Amber,
+            Self::Old => Colour::Red,
+        }
+    }
+
+    /// Its stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Fresh => ALL_HOLD,
+            Self::Aging => "POUCH-VER-78",
+            Self::Stale => "POUCH-VER-71",
+            Self::Old => "POUCH-VER-72",
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn words(self, cosigned_at: Option<Timestamp>, now: Timestamp) -> String {
+        let age = cosigned_at.map_or(0, |at| now.0.saturating_sub(at.0));
+        match self {
+            Self::Fresh => "The directory was witnessed within the quarter of an hour.".to_owned(),
+            Self::Aging => format!("The directory was witnessed {} minutes ago.", age / 60_000),
+            Self::Stale => format!("The directory was witnessed {} hours ago.", age / AMBER_AFTER_MS),
+            Self::Old => {
+                "The directory was not witnessed for more than a day: a key may have been revoked since, and \
+                          nothing new is believed."
+                    .to_owned()
+            }
+        }
+    }
+}
 
 /// Whether a message is judged for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,26 +131,25 @@ pub(crate) fn judge_directory(
 }
 
 fn age(facts: &Facts<'_>, judged: Judged, verdict: &mut Verdict) {
-    let age = facts.cosigned_at.map(|at| facts.now.0.saturating_sub(at.0));
-    match age {
-        Some(age) if age <= AMBER_AFTER_MS => {
+    let step = Freshness::of(facts.cosigned_at, facts.now, facts.time_is_sure);
+    let words = step.words(facts.cosigned_at, facts.now);
+    match step {
+        Freshness::Fresh | Freshness::Aging => {
             verdict.holds(Clause::Directory, "The directory was witnessed within the hour.");
         }
-        // A clock that nobody confirms cannot say that a day is over: that is unsure, and said as such.
-        Some(age) if age <= RED_AFTER_MS || !facts.time_is_sure => {
-            let words = format!("The directory was witnessed {} hours ago.", age / AMBER_AFTER_MS);
+        Freshness::Stale => {
             let next = "check the node's connection; pouch status";
-            verdict.unsure(Clause::Directory, "POUCH-VER-71", words, next, 14);
+            verdict.unsure(Clause::Directory, step.code(), words, next, 14);
         }
-        Some(_) | None if judged == Judged::Again => {
-            let words = "It was verified when it came; the directory was not witnessed for more than a day since, and a key may have been revoked.";
+        Freshness::Old if judged == Judged::Again => {
+            let words = "It was verified when it came; the directory was not witnessed for more than a day since, and \
+                         a key may have been revoked.";
             let next = "confirm by telephone before acting on it now; pouch status";
             verdict.unsure(Clause::Directory, "POUCH-VER-77", words, next, 14);
         }
-        Some(_) | None => {
-            let words = "The directory was not witnessed for more than a day: a key may have been revoked since, and nothing new is believed.";
+        Freshness::Old => {
             let next = "use the telephone; the message waits at the relay until the directory is fresh: pouch status";
-            verdict.fails(Clause::Directory, "POUCH-VER-72", words, next, 14);
+            verdict.fails(Clause::Directory, step.code(), words, next, 14);
         }
     }
 }
@@ -109,5 +176,31 @@ pub(crate) fn judge_doubt(
         let words = "Another office cites a newer directory than this node's relays show: a key may have been revoked in it.";
         let next = "confirm it by telephone; pouch status";
         verdict.unsure(Clause::Directory, "POUCH-VER-76", words, next, 14);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_grows_old_in_steps_and_a_clock_that_is_not_sure_makes_none_of_them_red() {
+        let now = Timestamp(100 * RED_AFTER_MS);
+        let of = |age: u64, sure: bool| Freshness::of(Some(Timestamp(now.0 - age)), now, sure);
+        for (age, step) in [
+            (0, Freshness::Fresh),
+            (WARN_AFTER_MS, Freshness::Fresh),
+            (WARN_AFTER_MS + 1, Freshness::Aging),
+            (AMBER_AFTER_MS, Freshness::Aging),
+            (AMBER_AFTER_MS + 1, Freshness::Stale),
+            (RED_AFTER_MS, Freshness::Stale),
+            (RED_AFTER_MS + 1, Freshness::Old),
+        ] {
+            assert_eq!(of(age, true), step, "{age}");
+            assert_eq!(of(age, false), step.min(Freshness::Stale), "{age}");
+        }
+        assert_eq!(Freshness::of(None, now, false), Freshness::Old, "nobody ever witnessed it");
+        let ahead = Freshness::of(Some(Timestamp(now.0 + RED_AFTER_MS)), now, true);
+        assert_eq!(ahead, Freshness::Fresh, "a clock that is ahead makes nothing old");
     }
 }

@@ -17,7 +17,8 @@ pub(crate) struct Anchor {
 
 /// How a message stands to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InTime {
+#[non_exhaustive]
+pub enum InTime {
     /// It came before, and witnesses say so.
     Before,
     /// It came before by the relay's word alone.
@@ -53,6 +54,12 @@ impl Anchor {
         let seen = self.witnessed.unwrap_or(now).max(self.at);
         Timestamp(seen.0.saturating_sub(limits::SUPERSEDED_GRACE_MS))
     }
+}
+
+/// How a message that a relay says it accepted stands to an end, for whoever has no proof of it.
+#[must_use]
+pub fn by_word(accepted: Timestamp, end: Timestamp) -> InTime {
+    Anchor { at: accepted, witnessed: None }.against(end)
 }
 
 #[cfg(test)]

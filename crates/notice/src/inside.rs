@@ -10,6 +10,7 @@ use pouch_envelope::Arrived;
 use pouch_wire::{ContactPoint, limits};
 
 use crate::approval::Approval;
+use crate::confirmation::Confirmation;
 use crate::draft::SignedNotice;
 use crate::form::{DraftError, check_form};
 use crate::in_time::{Anchor, InTime};
@@ -27,6 +28,8 @@ pub(crate) struct Inside<'a> {
     pub(crate) arrived: &'a Arrived,
     pub(crate) authority: &'a Authority,
     pub(crate) anchor: Anchor,
+    /// The later notice of the same office that confirms this one.
+    pub(crate) confirmed: Option<&'a Confirmation>,
 }
 
 /// The directories that a sender may be judged by.
@@ -40,6 +43,7 @@ struct Rules<'a> {
 }
 
 const CONFIRM_ELSEWHERE: &str = "ask the state's other office to confirm it";
+const ASK_OTHER: &str = "do not act on it; ask the state's other office";
 
 impl Inside<'_> {
     /// Judges the notice; how its release rule is met, once its signature holds.
@@ -143,13 +147,10 @@ impl Inside<'_> {
         judge_mandate(self.notice, &mandate, verdict);
     }
 
-    /// An officer whose key was revoked with effect from before counts for nothing; one whose key was
-    /// revoked at about that time counts with a reservation.
+    /// An officer whose key was revoked with effect from before, or whose mandate was over, counts for
+    /// nothing; one whose right ended at about that time counts with a reservation.
     fn release(&self, rules: &Rules<'_>, facts: &Facts<'_>, verdict: &mut Verdict) -> Release {
-        let newest = facts.directory.now_view();
-        let stands = |approval: &Approval| {
-            newest.revocation(approval.officer).map(|revocation| self.anchor.against(revocation.effective))
-        };
+        let stands = |approval: &Approval| self.officer_in_time(approval, facts);
         let judged = |counts: fn(Option<InTime>) -> bool, view: &View<'_>| {
             let approvals: Vec<Approval> =
                 self.signed.approvals.iter().filter(|a| counts(stands(a))).cloned().collect();
@@ -159,15 +160,27 @@ impl Inside<'_> {
         let sure = judged(|stands| matches!(stands, None | Some(InTime::Before)), &rules.by_word);
         let counts: fn(Option<InTime>) -> bool = |stands| stands != Some(InTime::After);
         let likely = judged(counts, &rules.by_word);
+        if !sure.is_met(break_glass)
+            && let Some(confirmed) = self.confirmed.filter(|c| c.officers() >= usize::from(sure.needed))
+        {
+            let words =
+                format!("Approved by the officers of {}, which confirms this very notice.", confirmed.by());
+            verdict.holds(Clause::Release, words);
+            return sure;
+        }
         if !sure.is_met(break_glass) && likely.is_met(break_glass) {
-            let words = "Approved, but the key of an officer who approved it was revoked at about that time.";
+            let words = "Approved, but the right of an officer who approved it ended at about that time.";
             verdict.unsure(Clause::Release, "POUCH-VER-44", words, CONFIRM_ELSEWHERE, 11);
+            return likely;
+        }
+        if !likely.is_met(break_glass) && judged(|_| true, &rules.by_word).is_met(break_glass) {
+            let words = "Authentic, but not released: the right of an officer who approved it had ended before this was accepted.";
+            verdict.fails(Clause::Release, "POUCH-VER-48", words, ASK_OTHER, 11);
             return likely;
         }
         if !likely.is_met(break_glass) && judged(counts, &rules.cited).is_met(break_glass) {
             let words = "Authentic, but not released: its state had changed its release rule.";
-            let next = "do not act on it; ask the state's other office";
-            verdict.fails(Clause::Release, "POUCH-VER-47", words, next, 11);
+            verdict.fails(Clause::Release, "POUCH-VER-47", words, ASK_OTHER, 11);
             return likely;
         }
         if sure.is_met(break_glass) && !judged(counts, &rules.surely).is_met(break_glass) {
@@ -177,6 +190,25 @@ impl Inside<'_> {
         }
         judge_release(self.notice, &sure, verdict);
         sure
+    }
+
+    /// How the message stands to the end of an officer's right to approve; `None` while that has none.
+    fn officer_in_time(&self, approval: &Approval, facts: &Facts<'_>) -> Option<InTime> {
+        let newest = facts.directory.now_view();
+        let revoked = newest.revocation(approval.officer).map(|revocation| revocation.effective);
+        let records = newest.officer_records(&self.notice.sender, self.notice.environment);
+        let entry = records.iter().find(|record| record.entry.key.id() == approval.officer);
+        // The notice's own date may lie. Who holds it before the end needs nobody's word that it came before.
+        let over = entry.map(|record| record.entry.mandate.until);
+        let over =
+            over.filter(|until| facts.inclusion.is_some() || !facts.time_is_sure || facts.now >= *until);
+        let ends = revoked.into_iter().chain(over).map(|end| self.anchor.against(end));
+        ends.max_by_key(|in_time| match in_time {
+            InTime::Before => 0,
+            InTime::ByWord => 1,
+            InTime::About => 2,
+            InTime::After => 3,
+        })
     }
 
     fn whole(&self, verdict: &mut Verdict) {

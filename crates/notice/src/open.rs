@@ -2,7 +2,7 @@
 
 use pouch_crypto::{ContentKey, Context, PrekeySecret};
 use pouch_envelope::{Arrived, Header};
-use pouch_wire::Canonical as _;
+use pouch_wire::{Canonical as _, KeyId};
 
 use crate::content::Content;
 use crate::stanza::{StanzaSecret, content_context, info};
@@ -93,6 +93,17 @@ impl Opened {
     #[must_use]
     pub const fn secret(&self) -> &StanzaSecret {
         &self.secret
+    }
+
+    /// The keys that its signatures claim: the office's, and of a notice its officers'. None is proved here.
+    #[must_use]
+    pub fn claimed_keys(&self) -> Vec<KeyId> {
+        let officers = match &self.content {
+            Content::Notice { signed, .. } => signed.approvals.to_vec(),
+            Content::Receipt(_) => Vec::new(),
+        };
+        let officers = officers.into_iter().map(|approval| approval.officer);
+        std::iter::once(self.arrived.header().sender_key).chain(officers).collect()
     }
 
     /// Whether it is a receipt, not a notice.

@@ -9,6 +9,7 @@ use pouch_tlog::{Inclusion, LeafHash, Policy};
 use pouch_wire::{Canonical as _, Environment, Timestamp, limits};
 
 use crate::body::Moment;
+use crate::confirmation::Confirmation;
 use crate::freshness::{Judged, judge_directory};
 use crate::in_time::{Anchor, InTime};
 use crate::safe_text::visible;
@@ -30,7 +31,12 @@ pub(crate) struct Outside {
 }
 
 /// Judges environment, address and sender.
-pub(crate) fn judge_outside(arrived: &Arrived, facts: &Facts<'_>, verdict: &mut Verdict) -> Outside {
+pub(crate) fn judge_outside(
+    arrived: &Arrived,
+    facts: &Facts<'_>,
+    confirmed: Option<&Confirmation>,
+    verdict: &mut Verdict,
+) -> Outside {
     let header = arrived.header();
     let receipt = arrived.accepted(facts.directory);
     let receipt = receipt.and_then(|receipt| receipt.timely(header.created, facts.now));
@@ -59,8 +65,10 @@ pub(crate) fn judge_outside(arrived: &Arrived, facts: &Facts<'_>, verdict: &mut 
         }
     };
     if let Some(authority) = &sender {
-        not_long_superseded(arrived, authority, facts, &anchor, verdict);
-        key_in_time(arrived, facts, &anchor, verdict);
+        let in_doubt = InDoubt { arrived, facts, anchor: &anchor, confirmed };
+        in_doubt.not_long_superseded(authority, verdict);
+        in_doubt.key_in_time(verdict);
+        in_doubt.not_suspended(verdict);
     }
     Outside { sender, receipt, anchor }
 }
@@ -137,76 +145,105 @@ fn sender_refused(error: &Refusal, verdict: &mut Verdict) {
     }
 }
 
-/// A key that was rotated out has a day for what is under way. That day's end is an end like others: what
-/// the relay alone says came before it is never called sure, or a retired key would be good for ever to
-/// whoever finds it and has a relay's help.
-fn not_long_superseded(
-    arrived: &Arrived,
-    authority: &Authority,
-    facts: &Facts<'_>,
-    anchor: &Anchor,
-    verdict: &mut Verdict,
-) {
-    let Some(replaced) = authority.superseded else { return };
-    let end = Timestamp(replaced.0.saturating_add(limits::SUPERSEDED_GRACE_MS));
-    // Who holds it before the day is over needs nobody's word that it came before.
-    if facts.inclusion.is_none() && facts.time_is_sure && facts.now < end {
-        return;
-    }
-    match anchor.against(end) {
-        InTime::Before => {}
-        InTime::After => {
-            if let Some(error) = long_superseded(arrived.header(), authority, anchor.at) {
-                sender_refused(&error, verdict);
+/// A message whose key, or whose member's right to speak, may have ended.
+struct InDoubt<'a> {
+    arrived: &'a Arrived,
+    facts: &'a Facts<'a>,
+    anchor: &'a Anchor,
+    confirmed: Option<&'a Confirmation>,
+}
+
+impl InDoubt<'_> {
+    /// A key that was rotated out has a day for what is under way. That day's end is an end like others:
+    /// what the relay alone says came before it is never called sure, or a retired key would be good for
+    /// ever to whoever finds it and has a relay's help.
+    fn not_long_superseded(&self, authority: &Authority, verdict: &mut Verdict) {
+        let Some(replaced) = authority.superseded else { return };
+        let end = Timestamp(replaced.0.saturating_add(limits::SUPERSEDED_GRACE_MS));
+        let facts = self.facts;
+        // Who holds it before the day is over needs nobody's word that it came before.
+        if facts.inclusion.is_none() && facts.time_is_sure && facts.now < end {
+            return;
+        }
+        match (self.anchor.against(end), self.confirmed) {
+            (InTime::Before, _) => {}
+            (InTime::After, _) => {
+                if let Some(error) = long_superseded(self.arrived.header(), authority, self.anchor.at) {
+                    sender_refused(&error, verdict);
+                }
+            }
+            (InTime::About | InTime::ByWord, Some(confirmed)) => {
+                verdict.holds(Clause::Binding, again("The key was replaced since", confirmed));
+            }
+            (InTime::About | InTime::ByWord, None) => {
+                let words = "The key was replaced; that this came within a day of it rests on the relay's word alone.";
+                verdict.unsure(Clause::Binding, "POUCH-VER-35", words, CONFIRM, 12);
             }
         }
-        InTime::About | InTime::ByWord => {
-            let words =
-                "The key was replaced; that this came within a day of it rests on the relay's word alone.";
-            verdict.unsure(Clause::Binding, "POUCH-VER-35", words, CONFIRM, 12);
+    }
+
+    /// Revocation with effect from a time: before it fine, after it refused, else doubtful; unless the
+    /// office says it again under a key that is good.
+    fn key_in_time(&self, verdict: &mut Verdict) {
+        let revocation = self.facts.directory.now_view().revocation(self.arrived.header().sender_key);
+        let ended = revocation.map(|revocation| self.anchor.against(revocation.effective));
+        match (ended, self.confirmed) {
+            (None, _) => verdict.holds(Clause::KeyInTime, "The key is not revoked."),
+            (Some(InTime::Before), _) => {
+                let words = "The key was revoked later; this was logged before that took effect.";
+                verdict.holds(Clause::KeyInTime, words);
+            }
+            (Some(InTime::After), Some(confirmed)) => {
+                let words = again("The key was revoked before this was accepted", confirmed);
+                let next = "read what confirms it; compare its spoken check when much depends on it";
+                verdict.unsure(Clause::KeyInTime, "POUCH-VER-36", words, next, 12);
+            }
+            (Some(InTime::About | InTime::ByWord), Some(confirmed)) => {
+                let words = again("The key was revoked at about that time", confirmed);
+                verdict.holds(Clause::KeyInTime, words);
+            }
+            (Some(InTime::After), None) => {
+                let words = "The key was revoked with effect from a time before this was accepted.";
+                verdict.fails(Clause::KeyInTime, "POUCH-VER-30", words, ASK_AGAIN, 12);
+            }
+            (Some(InTime::About), None) => {
+                let words = "The key was revoked with effect from about the time that this was accepted.";
+                verdict.unsure(Clause::KeyInTime, "POUCH-VER-31", words, CONFIRM, 12);
+            }
+            (Some(InTime::ByWord), None) => {
+                let words =
+                    "The key was revoked later; that this came before rests on the relay's word alone.";
+                verdict.unsure(Clause::KeyInTime, "POUCH-VER-32", words, CONFIRM, 12);
+            }
+        }
+    }
+
+    /// A suspended member speaks for nobody, so its own confirmation lifts nothing.
+    fn not_suspended(&self, verdict: &mut Verdict) {
+        let since = self.facts.directory.now_view().suspended_since(&self.arrived.header().sender.member);
+        match since.map(|since| self.anchor.against(since)) {
+            None => {}
+            Some(InTime::Before) => {
+                verdict.holds(
+                    Clause::Binding,
+                    "The sender's member was suspended later; this was logged before.",
+                );
+            }
+            Some(InTime::After) => {
+                let words = "The sender's member was suspended before this was accepted: its offices speak for nobody.";
+                verdict.fails(Clause::Binding, "POUCH-VER-33", words, ASK_AGAIN, 11);
+            }
+            Some(InTime::About | InTime::ByWord) => {
+                let words =
+                    "The sender's member was suspended since; that this came before is not witnessed.";
+                verdict.unsure(Clause::Binding, "POUCH-VER-34", words, CONFIRM, 11);
+            }
         }
     }
 }
 
-/// Revocation with effect from a time, and suspension: before it fine, after it refused, else doubtful.
-fn key_in_time(arrived: &Arrived, facts: &Facts<'_>, anchor: &Anchor, verdict: &mut Verdict) {
-    let header = arrived.header();
-    let newest = facts.directory.now_view();
-    match newest.revocation(header.sender_key).map(|revocation| anchor.against(revocation.effective)) {
-        None => verdict.holds(Clause::KeyInTime, "The key is not revoked."),
-        Some(InTime::Before) => {
-            let words = "The key was revoked later; this was logged before that took effect.";
-            verdict.holds(Clause::KeyInTime, words);
-        }
-        Some(InTime::After) => {
-            let words = "The key was revoked with effect from a time before this was accepted.";
-            verdict.fails(Clause::KeyInTime, "POUCH-VER-30", words, ASK_AGAIN, 12);
-        }
-        Some(InTime::About) => {
-            let words = "The key was revoked with effect from about the time that this was accepted.";
-            verdict.unsure(Clause::KeyInTime, "POUCH-VER-31", words, CONFIRM, 12);
-        }
-        Some(InTime::ByWord) => {
-            let words = "The key was revoked later; that this came before rests on the relay's word alone.";
-            verdict.unsure(Clause::KeyInTime, "POUCH-VER-32", words, CONFIRM, 12);
-        }
-    }
-    match newest.suspended_since(&header.sender.member).map(|since| anchor.against(since)) {
-        None => {}
-        Some(InTime::Before) => {
-            verdict
-                .holds(Clause::Binding, "The sender's member was suspended later; this was logged before.");
-        }
-        Some(InTime::After) => {
-            let words =
-                "The sender's member was suspended before this was accepted: its offices speak for nobody.";
-            verdict.fails(Clause::Binding, "POUCH-VER-33", words, ASK_AGAIN, 11);
-        }
-        Some(InTime::About | InTime::ByWord) => {
-            let words = "The sender's member was suspended since; that this came before is not witnessed.";
-            verdict.unsure(Clause::Binding, "POUCH-VER-34", words, CONFIRM, 11);
-        }
-    }
+fn again(what: &str, confirmed: &Confirmation) -> String {
+    format!("{what}; {}, under a key that is good, confirms this very notice.", confirmed.by())
 }
 
 /// Judges the relay's promise and the log, the directory's freshness, and the clock.

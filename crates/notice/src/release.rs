@@ -5,7 +5,7 @@
 
 use pouch_crypto::{Context, Domain};
 use pouch_directory::{Audience, Mandate, OfficerAuthority, ReleaseRule, View};
-use pouch_wire::ContactPoint;
+use pouch_wire::{ContactPoint, Timestamp};
 
 use crate::approval::Approval;
 use crate::notice::Notice;
@@ -96,6 +96,27 @@ impl Release {
             view.release_rule(&notice.sender, notice.notice_type(), notice.precedence);
         let (needed, break_glass_allowed) = rule.map_or((0, false), |rule| (rule.officers, rule.break_glass));
         Self { needed, break_glass_allowed, approved_by }
+    }
+
+    /// The same for a draft that is to be released now: officers whose mandate is over count no more,
+    /// whatever date the draft has.
+    #[must_use]
+    pub fn judge_now(
+        notice: &Notice,
+        bytes: &[u8],
+        approvals: &[Approval],
+        view: &View<'_>,
+        now: Timestamp,
+    ) -> Self {
+        let mut judged = Self::judge(notice, bytes, approvals, view);
+        judged.approved_by.retain(|officer| now < officer.mandate.until);
+        judged
+    }
+
+    /// Whether one officer released it alone in an emergency.
+    #[must_use]
+    pub fn is_break_glass(&self, marked: bool) -> bool {
+        self.approved_by.len() < usize::from(self.needed) && self.is_met(marked)
     }
 
     /// Whether it is met: enough persons, or one and the break-glass mark where the rule allows it.

@@ -20,7 +20,7 @@ pub const GAP_AFTER: Duration = Duration::from_secs(6);
 /// The same while deliveries are under way. A gap is an alarm within ten seconds, whatever a relay does.
 pub const GAP_AFTER_BUSY: Duration = Duration::from_secs(9);
 /// After how long nothing was heard of a sender whose beacons are not known yet.
-pub const SILENT_AFTER: Duration = Duration::from_secs(150);
+pub const SILENT_AFTER: Duration = Duration::from_secs(145);
 /// How many numbers are tried for a refused message that could not be opened.
 const NUMBERS_TRIED: u64 = 256;
 

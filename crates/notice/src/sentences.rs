@@ -8,3 +8,6 @@ pub const NO_ATTRIBUTION: &str = "Naming an apparent origin is not attributing r
 /// In a notice that has a translation of itself among its attachments.
 pub const TRANSLATION: &str =
     "Attached translations are unofficial; only the text of this notice is what was signed.";
+/// In an update by which an office vouches for an earlier notice of its own.
+pub const CONFIRMS: &str =
+    "This office confirms the notice that this one concerns, word for word, by its number and id.";

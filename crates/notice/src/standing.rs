@@ -5,6 +5,7 @@
 
 use pouch_wire::{NoticeId, NoticeType};
 
+use crate::confirmation::Confirmation;
 use crate::notice::{Notice, Reference};
 use crate::verdict::{Clause, Verdict};
 use crate::verify::Verified;
@@ -19,6 +20,8 @@ pub enum Effect {
     Cancels,
     /// It answers it.
     Answers,
+    /// It vouches for it, word for word.
+    Confirms,
     /// It adds to it, ends it, or only mentions it.
     Follows,
 }
@@ -75,6 +78,7 @@ pub fn effect(
         NoticeType::Correction => Ok(Some(Effect::Corrects)),
         NoticeType::Cancellation => Ok(Some(Effect::Cancels)),
         NoticeType::Response => Ok(Some(Effect::Answers)),
+        NoticeType::Update if later.confirms() => Ok(Some(Effect::Confirms)),
         _ => Ok(Some(Effect::Follows)),
     }
 }
@@ -88,6 +92,8 @@ pub struct Standing {
     pub corrected_by: Vec<Reference>,
     /// The notices that answer it, in the order given.
     pub answered_by: Vec<Reference>,
+    /// The notices of the same office that confirm it without reservation, in the order given.
+    pub confirmed_by: Vec<Reference>,
 }
 
 /// The clause "its sender stands by it". A correction leaves the rest standing, so both are shown.
@@ -106,8 +112,11 @@ pub(crate) fn judge_standing(verdict: &mut Verdict, standing: &Standing) {
         let all: Vec<String> = standing.corrected_by.iter().map(named).collect();
         let words = format!("Its sender corrected it: {}.", all.join(", "));
         verdict.unsure(Clause::Standing, "POUCH-VER-55", words, "read it with what corrects it", 13);
-    } else {
+    } else if standing.confirmed_by.is_empty() {
         verdict.holds(Clause::Standing, "Nothing that came since corrects or withdraws it.");
+    } else {
+        let all: Vec<String> = standing.confirmed_by.iter().map(named).collect();
+        verdict.holds(Clause::Standing, format!("Its office confirmed it again: {}.", all.join(", ")));
     }
 }
 
@@ -131,7 +140,11 @@ pub fn standing<'a>(
             }
             Ok(Some(Effect::Corrects)) => standing.corrected_by.push(by()),
             Ok(Some(Effect::Answers)) => standing.answered_by.push(by()),
-            Ok(Some(Effect::Follows) | None) | Err(_) => {}
+            // One that is itself in doubt vouches for nothing.
+            Ok(Some(Effect::Confirms)) if Confirmation::of(verified).is_some() => {
+                standing.confirmed_by.push(by());
+            }
+            Ok(Some(Effect::Confirms | Effect::Follows) | None) | Err(_) => {}
         }
     }
     standing

@@ -8,6 +8,7 @@ use pouch_envelope::{AcceptedReceipt, Arrived, SignedReceipt};
 use pouch_tlog::Inclusion;
 use pouch_wire::{Canonical as _, NoticeId, Timestamp};
 
+use crate::confirmation::Confirmation;
 use crate::content::Content;
 use crate::draft::SignedNotice;
 use crate::freshness::{Doubt, Judged, judge_doubt};
@@ -74,13 +75,14 @@ const NOT_YET: [&str; 5] = ["POUCH-VER-50", "POUCH-VER-60", "POUCH-VER-70", "POU
 
 /// What fails by the time at which one relay says that it accepted the message. Another may have accepted
 /// it earlier, and a relay that writes a false time must not cost a message.
-const BY_A_RELAY_S_WORD: [&str; 7] = [
+const BY_A_RELAY_S_WORD: [&str; 8] = [
     "POUCH-ADM-14",
     "POUCH-VER-02",
     "POUCH-VER-30",
     "POUCH-VER-33",
     "POUCH-VER-43",
     "POUCH-VER-47",
+    "POUCH-VER-48",
     "POUCH-VER-52",
 ];
 
@@ -209,7 +211,7 @@ impl Opened {
     /// # Errors
     /// When a clause fails; nothing of the content is left then.
     pub fn verify(self, facts: &Facts<'_>) -> Result<Verified<Notice>, Refused> {
-        self.judge(facts, Judged::First)
+        self.judge(facts, &[], Judged::First)
     }
 
     /// Verifies a notice that the caller verified when it came, and kept since: that the directory has
@@ -218,19 +220,39 @@ impl Opened {
     /// # Errors
     /// When any other clause fails.
     pub fn verify_again(self, facts: &Facts<'_>) -> Result<Verified<Notice>, Refused> {
-        self.judge(facts, Judged::Again)
+        self.judge(facts, &[], Judged::Again)
     }
 
-    fn judge(self, facts: &Facts<'_>, judged: Judged) -> Result<Verified<Notice>, Refused> {
+    /// The same of a notice that later ones of its office may confirm: of what confirms this very notice, a
+    /// doubt about its key or its officers' is lifted.
+    ///
+    /// # Errors
+    /// When any other clause fails.
+    pub fn verify_confirmed(
+        self,
+        facts: &Facts<'_>,
+        confirmations: &[Confirmation],
+    ) -> Result<Verified<Notice>, Refused> {
+        self.judge(facts, confirmations, Judged::Again)
+    }
+
+    fn judge(
+        self,
+        facts: &Facts<'_>,
+        confirmations: &[Confirmation],
+        judged: Judged,
+    ) -> Result<Verified<Notice>, Refused> {
         let mut verdict = Verdict::default();
         let Self { arrived, secret, content } = self;
-        let outside = judge_outside(&arrived, facts, &mut verdict);
+        let confirmed = confirmation_of(&content, confirmations);
+        let outside = judge_outside(&arrived, facts, confirmed, &mut verdict);
         let witnessed = outside.anchor.witnessed.is_some();
         let notice = notice_of(content, &mut verdict);
         let release = match (&notice, &outside.sender) {
             (Some((notice, signed, attachments)), Some(authority)) => {
                 let (arrived, anchor) = (&arrived, outside.anchor);
-                Inside { notice, signed, attachments, arrived, authority, anchor }.judge(facts, &mut verdict)
+                let inside = Inside { notice, signed, attachments, arrived, authority, anchor, confirmed };
+                inside.judge(facts, &mut verdict)
             }
             _ => None,
         };
@@ -264,7 +286,7 @@ impl Opened {
     pub fn verify_receipt(self, facts: &Facts<'_>) -> Result<Verified<RecipientReceipt>, Refused> {
         let mut verdict = Verdict::default();
         let Self { arrived, secret, content } = self;
-        let outside = judge_outside(&arrived, facts, &mut verdict);
+        let outside = judge_outside(&arrived, facts, None, &mut verdict);
         let witnessed = outside.anchor.witnessed.is_some();
         let said = outside
             .sender
@@ -290,6 +312,13 @@ impl Opened {
             _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }
+}
+
+/// The confirmation of the very notice that is in here.
+fn confirmation_of<'a>(content: &Content, all: &'a [Confirmation]) -> Option<&'a Confirmation> {
+    let Content::Notice { signed, .. } = content else { return None };
+    let notice = Notice::from_bytes(&signed.notice).ok().filter(|_| !all.is_empty())?;
+    all.iter().find(|confirmation| confirmation.is_for(&notice, &signed.notice))
 }
 
 fn notice_of(content: Content, verdict: &mut Verdict) -> Option<(Notice, SignedNotice, Vec<Vec<u8>>)> {

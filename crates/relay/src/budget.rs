@@ -37,7 +37,7 @@ impl Budget {
             // No member's code is written so.
             Peer::Witness(name) => (format!("witness {name}"), STATEMENTS),
             // It brings what nodes brought to it, and counts theirs.
-            Peer::Relay(name) => (format!("relay {name}"), PASSED_ON),
+            Peer::Relay(name) | Peer::FormerRelay(name) => (format!("relay {name}"), PASSED_ON),
         };
         self.take(&party, most, act, now).map_err(|wait| {
             info!(code = "POUCH-RLY-25", "statement refused");

@@ -81,7 +81,9 @@ impl Named {
     pub(crate) fn duty_at_start(&self, directory: &Directory) -> Result<Duty, RelayError> {
         match self.duty(directory)? {
             Some(duty) => Ok(duty),
-            None if self.was_named(directory) => Err(RelayError::NoLongerNamed(self.name.clone())),
+            None if directory.now_view().former_relay(&self.transport).is_some() => {
+                Err(RelayError::NoLongerNamed(self.name.clone()))
+            }
             None => {
                 info!(
                     relay = self.name,
@@ -90,10 +92,6 @@ impl Named {
                 Ok(Duty::Follows)
             }
         }
-    }
-
-    fn was_named(&self, directory: &Directory) -> bool {
-        (1..=directory.size()).any(|size| directory.as_of(size).relay(&self.name).is_some())
     }
 
     /// Waits until the directory names this relay, with this duty.

@@ -72,7 +72,7 @@ struct Known(watch::Receiver<Arc<Directory>>);
 
 impl Authorise for Known {
     fn is_known(&self, key: &pouch_crypto::PublicKey) -> bool {
-        self.0.borrow().now_view().who_has_transport(key).is_some()
+        session::peer_with(key, &self.0.borrow().now_view()).is_some()
     }
 }
 

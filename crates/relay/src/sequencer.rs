@@ -53,16 +53,12 @@ impl Sequencer {
         reached
     }
 
-    /// Puts a statement into the log, when it would have an effect; its index. One that is there already has
-    /// the index that it has: whoever did not hear the answer asks again.
+    /// Puts a statement into the log, when it would have an effect; its index.
     pub(crate) async fn publish(&self, peer: &Peer, statement: Vec<u8>) -> Result<u64, Refused> {
         let directory = self.snapshots.borrow().clone();
         let now = (self.clock)();
         // What is junk already is not queued, and what is good has its place in its party's budget.
-        let act = match may_enter(&directory, &statement, now)? {
-            May::Enter(act) => act,
-            May::Stay(index) => return Ok(index),
-        };
+        let act = may_enter(&directory, &statement, now)?;
         self.budget.take_for(peer, &act, now)?;
         if let Entering::Promise(index) = self.conduct.enters(peer, &statement, directory.size()) {
             return Ok(index);
@@ -108,9 +104,7 @@ impl Owner {
             let words = "this relay no longer sequences the directory";
             return Err(refusal("POUCH-RLY-33", &words, Some(core::time::Duration::from_secs(5))));
         }
-        if let May::Stay(index) = may_enter(&self.directory, &bytes, (self.clock)())? {
-            return Ok(index);
-        }
+        may_enter(&self.directory, &bytes, (self.clock)())?;
         let index = self.store.append_entries(vec![bytes.clone()]).await.map_err(|error| {
             warn!(code = error.code(), "directory log");
             refusal(error.code(), &error, None)
@@ -125,16 +119,8 @@ impl Owner {
     }
 }
 
-/// What may become of a statement.
-enum May {
-    /// It enters, and does this.
-    Enter(Act),
-    /// It is in the log.
-    Stay(u64),
-}
-
-/// What may become of a statement that would have an effect and is of this time.
-fn may_enter(directory: &Directory, bytes: &[u8], now: Timestamp) -> Result<May, Refused> {
+/// What the statement does, if it would have an effect and is of this time.
+fn may_enter(directory: &Directory, bytes: &[u8], now: Timestamp) -> Result<Act, Refused> {
     let refuse = |error: StatementRefused| {
         info!(code = error.code(), "statement refused");
         refusal(error.code(), &error, None)
@@ -143,11 +129,8 @@ fn may_enter(directory: &Directory, bytes: &[u8], now: Timestamp) -> Result<May,
     let signed = SignedStatement::from_bytes(bytes).map_err(malformed)?;
     let statement = Statement::from_bytes(&signed.statement).map_err(malformed)?;
     timely(statement.created, now)?;
-    match directory.check(bytes) {
-        Ok(()) => Ok(May::Enter(statement.act)),
-        Err(StatementRefused::Repeated(index)) => Ok(May::Stay(index)),
-        Err(refused) => Err(refuse(refused)),
-    }
+    directory.check(bytes).map_err(refuse)?;
+    Ok(statement.act)
 }
 
 /// The fold has no clock; the sequencer keeps statements of another time out of the log.

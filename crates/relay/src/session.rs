@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use pouch_directory::TransportOwner;
+use pouch_crypto::PublicKey;
+use pouch_directory::{TransportOwner, View};
 use pouch_net::{CloseCode, ResetCode, Session, Stream, StreamError, refusal};
 use pouch_wire::session::{Attach, Attached, Beacon, Changed, LogName, Publish, Published, Submit};
 use pouch_wire::{ContactPoint, FrameKind};
@@ -24,6 +25,8 @@ pub enum Peer {
     Witness(String),
     /// The relay of this name. It reads logs and passes statements on, and nothing is delivered to it.
     Relay(String),
+    /// A relay that had this name and is no longer named: it reads the directory, to learn so.
+    FormerRelay(String),
 }
 
 /// Serves a session until it ends.
@@ -73,10 +76,16 @@ fn speaks_still(session: &Session, peer: &Peer, desk: &Desk) -> bool {
 
 fn identify(session: &Session, desk: &Desk) -> Option<Peer> {
     let directory = desk.directory.borrow().clone();
-    match directory.now_view().who_has_transport(&session.peer())? {
-        TransportOwner::ContactPoint(point) => Some(Peer::ContactPoint(point)),
-        TransportOwner::Witness(name) => Some(Peer::Witness(name.to_string())),
-        TransportOwner::Relay(name) => Some(Peer::Relay(name)),
+    peer_with(&session.peer(), &directory.now_view())
+}
+
+/// Whose transport key it is, if there may be a session with it.
+pub(crate) fn peer_with(key: &PublicKey, view: &View<'_>) -> Option<Peer> {
+    match view.who_has_transport(key) {
+        Some(TransportOwner::ContactPoint(point)) => Some(Peer::ContactPoint(point)),
+        Some(TransportOwner::Witness(name)) => Some(Peer::Witness(name)),
+        Some(TransportOwner::Relay(name)) => Some(Peer::Relay(name)),
+        None => view.former_relay(key).map(|name| Peer::FormerRelay(name.to_owned())),
     }
 }
 
@@ -95,6 +104,10 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
         }
     };
     let done = match frame.kind() {
+        kind if !may_ask(&peer, kind) => {
+            let words = "a relay that is no longer named only reads the directory";
+            stream.refuse(&refusal("POUCH-RLY-29", &words, None)).await
+        }
         FrameKind::Submit => match frame.read::<Submit>() {
             Ok(submit) => accept::submit(stream, submit, &peer, &desk).await,
             Err(error) => malformed(stream, error).await,
@@ -130,6 +143,12 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
     }
 }
 
+/// A relay that is no longer named learns so, and nothing more.
+const fn may_ask(peer: &Peer, kind: FrameKind) -> bool {
+    let reads = matches!(kind, FrameKind::Attach | FrameKind::ReadLog | FrameKind::ReadConsistency);
+    reads || !matches!(peer, Peer::FormerRelay(_))
+}
+
 async fn malformed(stream: Stream, error: pouch_wire::FrameError) -> Result<(), StreamError> {
     let error = StreamError::from(error);
     stream.refuse(&refusal(error.code(), &error, None)).await
@@ -156,7 +175,7 @@ async fn attached(
     }
     let session = stream.session().clone();
     // A relay that cosigned its own log, or another's, would be no witness.
-    let witnesses = attach.witnesses && !matches!(peer, Peer::Relay(_));
+    let witnesses = attach.witnesses && !matches!(peer, Peer::Relay(_) | Peer::FormerRelay(_));
     let Some(wake) = desk.switchboard.attach(&session, witnesses).await else {
         return stream.refuse(&refusal("POUCH-RLY-24", &"this session is attached already", None)).await;
     };

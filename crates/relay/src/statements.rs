@@ -50,7 +50,7 @@ pub(crate) struct Forwarder {
 
 impl Forwarder {
     async fn publish(&self, peer: &Peer, statement: Vec<u8>) -> Result<u64, Refused> {
-        if let Peer::Relay(_) = peer {
+        if let Peer::Relay(_) | Peer::FormerRelay(_) = peer {
             // Two that each took the other for the sequencer would pass it on for ever.
             let words = "this relay does not sequence the directory, and takes no other relay\'s statements";
             return Err(refusal("POUCH-RLY-33", &words, Some(AGAIN)));
@@ -60,7 +60,6 @@ impl Forwarder {
         };
         let signed = SignedStatement::from_bytes(&statement).map_err(malformed)?;
         let read = Statement::from_bytes(&signed.statement).map_err(malformed)?;
-        self.budget.take_for(peer, &read.act, (self.clock)())?;
         let directory = self.directory.borrow().clone();
         if let Entering::Promise(index) = self.conduct.enters(peer, &statement, directory.size()) {
             return Ok(index);
@@ -68,6 +67,7 @@ impl Forwarder {
         let sequencer = directory.now_view().relays().first().map(|relay| relay.name.to_string());
         let session = sequencer.and_then(|name| self.neighbours.session(&name));
         let session = session.ok_or_else(|| unreachable("there is no session with it"))?;
+        self.budget.take_for(peer, &read.act, (self.clock)())?;
         let statement = Blob::new(statement).map_err(|error| refusal("POUCH-DIR-01", &error, None))?;
         match session.request::<_, Published>(&Publish { statement }, WITHIN).await {
             Ok(published) => Ok(published.index),

@@ -13,6 +13,7 @@ mod mirror;
 mod numbers;
 mod outbox;
 mod prekeys;
+mod rejudged;
 mod watching;
 
 use std::path::Path;
@@ -93,6 +94,15 @@ CREATE TABLE gap_told (sender TEXT PRIMARY KEY, gaps TEXT NOT NULL) STRICT, WITH
 CREATE TABLE equivocation (one BLOB NOT NULL, other BLOB NOT NULL, sender TEXT NOT NULL, at INTEGER NOT NULL,
     one_outside BLOB NOT NULL, other_outside BLOB, PRIMARY KEY (one, other)) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox_refused ON inbox (sender, arrived_at) WHERE refused IS NOT NULL;
+", "
+ALTER TABLE outbox ADD COLUMN concerns BLOB;
+CREATE INDEX outbox_concerns ON outbox (concerns) WHERE concerns IS NOT NULL;
+CREATE INDEX inbox_sender ON inbox (sender) WHERE notice IS NOT NULL;
+CREATE TABLE spoke (key BLOB NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY (key, envelope)) STRICT, WITHOUT ROWID;
+CREATE INDEX spoke_envelope ON spoke (envelope);
+CREATE TABLE rejudged (entry INTEGER NOT NULL, envelope BLOB NOT NULL REFERENCES inbox, was INTEGER NOT NULL,
+    PRIMARY KEY (entry, envelope)) STRICT, WITHOUT ROWID;
+CREATE TABLE rejudged_until (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL) STRICT;
 "],
 };
 

@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod gossip;
+pub mod rejudged;
 pub mod relay;
 
 use std::future::Future;

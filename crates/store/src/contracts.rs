@@ -5,6 +5,7 @@
 
 mod agent;
 mod gossip;
+mod rejudged;
 mod relay;
 
 use std::future::Future;
@@ -13,6 +14,7 @@ use pouch_wire::Digest;
 
 pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Watching};
 pub use gossip::{Gossip, Promises};
+pub use rejudged::Rejudging;
 pub use relay::{Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;

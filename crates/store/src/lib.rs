@@ -20,7 +20,7 @@ mod witness;
 pub use agent::AgentStore;
 pub use contracts::{
     Answer, Checkpoints, DirectoryLog, Drafts, EventLog, Followed, Gossip, Inbox, Ladder, Lookup, Mailboxes,
-    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, SmallValues, Watching, WitnessMemory,
+    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging, SmallValues, Watching, WitnessMemory,
 };
 pub use error::StoreError;
 pub use relay::RelayStore;
@@ -28,6 +28,6 @@ pub use rows::{
     AcceptedCheckpoint, AcceptedRow, Announced, Arrival, ArrivalEntry, ArrivalRow, Carriage, CitedRow,
     ContradictionRow, Draft, Equivocation, EventRow, Expired, FollowedStep, ForkRow, Kept, MirrorStep,
     NewContradiction, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending,
-    PrekeyRow, PromiseRow, PublishedRow, Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow,
-    UncarriedRow, Usage,
+    PrekeyRow, PromiseRow, PublishedRow, Rejudged, RejudgedRow, Rung, RungRow, Sequence, SignatureRow,
+    SignedRow, Standing, StepRow, UncarriedRow, Unkeyed, Usage, Was,
 };

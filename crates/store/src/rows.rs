@@ -7,6 +7,7 @@ mod arrival;
 mod gossip;
 mod node;
 mod outgoing;
+mod rejudged;
 mod relayed;
 
 pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Equivocation, Kept, NewRefusal, Standing};
@@ -15,6 +16,7 @@ pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEven
 pub use outgoing::{
     Announced, Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
 };
+pub use rejudged::{Rejudged, RejudgedRow, Unkeyed, Was};
 pub use relayed::{
     AcceptedRow, Expired, FollowedStep, NewMessage, Parcel, Pending, PublishedRow, SignatureRow, SignedRow,
     Usage,

@@ -311,6 +311,7 @@ impl World {
             progress: None,
             receipt: None,
             log: Some((verified.receipt().relay.to_string(), verified.receipt().index)),
+            keys: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -403,6 +404,9 @@ impl World {
             created: route.created,
             not_after: route.not_after,
             wrapped: Vec::new(),
+            concerns: None,
+            keys: Vec::new(),
+            events: Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use pouch_crypto::SigningKey;
 use pouch_directory::Directory;
 use pouch_notice::{Colour, Verdict};
 use pouch_store::{DirectoryLog as _, Gossip as _, Promises as _};
-use pouch_testkit::stage::{PATIENCE, is, word};
+use pouch_testkit::stage::{Node, PATIENCE, is, word};
 use pouch_wire::{Digest, EnvelopeId};
 use serde_json::Value;
 
@@ -122,6 +122,11 @@ async fn two_states_that_are_shown_different_logs_find_out_by_the_first_message(
     trial.scene.restart_node("md").await;
     let status = trial.scene.node("md").json(&["status"]).await.unwrap();
     assert!(status.to_string().contains("POUCH-MIR-05"), "{status}");
+    let forks = trial.scene.node("md").run(&["directory", "forks"]).await.unwrap();
+    assert_eq!(forks.exit, 16, "{forks:?}");
+    assert!(forks.stdout.contains("OTHER PAST  NL/technical"), "{forks:?}");
+    let none = trial.scene.node("nl").run(&["directory", "forks"]).await.unwrap();
+    assert_eq!((none.exit, none.stdout.contains("Nothing contradicts")), (0, true), "{none:?}");
     trial.scene.stop_node("md").await;
     let store = store_of(&trial.scene, "md");
     let kept = store.contradictions().await.unwrap();
@@ -185,6 +190,7 @@ async fn a_directory_that_is_held_back_from_one_node_is_found_out_by_what_anothe
     let other = nl.letter(&["BA/technical"], TEXT).seal();
     trial.deliver(&ba, &other).await.unwrap();
     assert_eq!(trial.judged("ba", other.id()).await, ("amber".to_owned(), "POUCH-VER-76".to_owned()));
+    says_the_same_everywhere(trial.scene.node("ba"), other.id()).await;
     // The honest twin: when the relay shows what it has, all is well and nothing was lost.
     trial.shows(&mut ba, grown).await;
     trial.deliver(&ba, &parcel).await.unwrap();
@@ -220,4 +226,27 @@ async fn a_statement_that_a_relay_promised_a_place_and_entered_elsewhere_or_nowh
     store.close().await.unwrap();
     assert_eq!((kept.len(), kept[0].index, kept[0].relay.as_str()), (1, trial.size, "relay-1"));
     trial.end().await;
+}
+
+/// One sentence, one colour, one code, one next step: the same in the list and in the notice, for people and
+/// for programs.
+async fn says_the_same_everywhere(node: &Node, envelope: EnvelopeId) {
+    let shown = verdict(node, &envelope.to_string()).await;
+    let rows = node.json(&["inbox"]).await.unwrap();
+    let envelope = envelope.to_string();
+    let row = rows.as_array().unwrap().iter().find(|row| is(row, "envelope", &envelope)).unwrap();
+    let text =
+        [node.run(&["inbox"]).await.unwrap().stdout, node.run(&["show", &envelope]).await.unwrap().stdout];
+    for field in ["sentence", "colour", "code", "next"] {
+        let (said, listed) = (word(&shown, field), word(&row["verdict"], field));
+        assert_eq!(listed, said, "{field}");
+        // For people the colour is a word of its own.
+        let seen = if field == "colour" { "VERIFIED, WITH A RESERVATION" } else { said };
+        assert!(text.iter().all(|text| joined(text).contains(&joined(seen))), "{field}: {text:?}");
+    }
+}
+
+/// Without what lines were broken with.
+fn joined(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

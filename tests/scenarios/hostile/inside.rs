@@ -14,7 +14,7 @@ use pouch_wire::{
 use super::captured;
 use super::keys::KeyFolder;
 use super::letter::{HOUR_MS, Letter, Parcel, Pen};
-use super::line::Line;
+use super::line::{Line, signed_statement};
 use super::scene::{Scene, now};
 
 /// What the adversary wants to be read.
@@ -272,9 +272,13 @@ async fn a_letter_that_cites_what_no_witness_saw_waits_and_is_not_lost() {
     let root = trial.scene.member_root("md");
     let act = Act::AuthoriseContactPoint(Box::new(entry));
     // In the relay's log, and in no checkpoint that anybody would believe.
-    let index = trial.line.publish(trial.scene.network(), act, &[&root]).await.unwrap();
+    let statement = signed_statement(trial.scene.network(), act, &[&root]);
+    let index = trial.line.publish_bytes(statement.clone()).await.unwrap();
+    let mut grown = trial.pen.directory.clone();
+    grown.apply(index, &statement);
     let mut letter = trial.pen.letter(&["BA/technical"], HONEST);
-    letter.route.directory_size = index + 1;
+    letter.route.directory_size = grown.size();
+    letter.route.directory_root = grown.root_at(grown.size()).unwrap();
     let parcel = letter.seal();
     trial.line.submit(&parcel).await.unwrap();
     // It keeps no other waiting.

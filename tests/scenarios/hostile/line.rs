@@ -69,10 +69,7 @@ impl Line {
         act: Act,
         keys: &[&SigningKey],
     ) -> Result<u64, String> {
-        let mut nonce = [0; 32];
-        rand::rng().fill_bytes(&mut nonce);
-        let statement = Statement { network, created: now(), nonce: Digest::new(nonce), act };
-        self.publish_bytes(statement.sign(keys).unwrap().to_bytes().unwrap()).await
+        self.publish_bytes(signed_statement(network, act, keys)).await
     }
 
     /// The same for any bytes.
@@ -120,4 +117,12 @@ impl Line {
         stream.answer(&Taken { envelope: arrived.id() }).await.unwrap();
         arrived
     }
+}
+
+/// A statement that is drafted now, as its bytes stand in the log.
+pub(crate) fn signed_statement(network: NetworkId, act: Act, keys: &[&SigningKey]) -> Vec<u8> {
+    let mut nonce = [0; 32];
+    rand::rng().fill_bytes(&mut nonce);
+    let statement = Statement { network, created: now(), nonce: Digest::new(nonce), act };
+    statement.sign(keys).unwrap().to_bytes().unwrap()
 }

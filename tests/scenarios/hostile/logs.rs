@@ -16,14 +16,14 @@ use super::puppet::{Face, Puppet, Visitor};
 use super::scene::{Scene, now};
 
 /// The log's key, the witnesses', and what the log truly holds.
-pub(super) struct Log {
+pub(crate) struct Log {
     signer: LogSigner,
     witnesses: Vec<WitnessSigner>,
-    pub(super) entries: Vec<Vec<u8>>,
+    pub(crate) entries: Vec<Vec<u8>>,
 }
 
 impl Log {
-    pub(super) fn of(scene: &Scene, entries: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn of(scene: &Scene, entries: Vec<Vec<u8>>) -> Self {
         let directory = scene.charter.found().unwrap();
         let keys = KeyFolder::of(&scene.stage, "relay");
         let origin = KeyName::new(directory.charter().directory_log.origin.to_string()).unwrap();
@@ -39,7 +39,7 @@ impl Log {
 
     /// The log as it would look with these entries, cosigned by so many witnesses, with the proof that
     /// it extends a size.
-    pub(super) fn face(&self, entries: Vec<Vec<u8>>, from: u64, cosigned_by: usize) -> Face {
+    pub(crate) fn face(&self, entries: Vec<Vec<u8>>, from: u64, cosigned_by: usize) -> Face {
         let mut tree = MemoryTree::default();
         for entry in &entries {
             tree.append(LeafHash::of(entry));
@@ -56,7 +56,7 @@ impl Log {
     }
 
     /// The true log and one entry more, which nobody made and which has no effect.
-    fn grown(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn grown(&self) -> Vec<Vec<u8>> {
         self.entries.iter().cloned().chain([b"noise".to_vec()]).collect()
     }
 }
@@ -158,6 +158,7 @@ async fn a_checkpoint_without_a_quorum_is_not_believed() {
         let alone = trial.log.face(trial.log.grown(), trial.size, cosigned_by);
         assert_eq!(trial.show(alone).await, trial.size);
     }
+    trial.alarm("POUCH-MIR-12").await;
     let other = LogSigner::new(
         trial.log.signer.origin(),
         pouch_crypto::NoteKey::generate(&mut rand::rng()),

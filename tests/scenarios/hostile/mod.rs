@@ -13,6 +13,7 @@ mod scene;
 mod wild;
 
 mod exercises;
+mod followed;
 mod frames;
 mod gossip;
 mod inside;

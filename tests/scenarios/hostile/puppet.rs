@@ -10,6 +10,7 @@ use pouch_envelope::AcceptedReceipt;
 use pouch_net::{
     Authorise, HandshakeError, Limits, Listener, ServerSecrets, Session, Stream, TransportIdentity, refusal,
 };
+use pouch_testkit::stage::Stage;
 use pouch_wire::session::{
     Accepted, Attached, Changed, Consistency, LogEntries, LogName, Published, ReadConsistency, ReadLog,
     Submit, Taken,
@@ -91,15 +92,24 @@ pub(crate) struct Puppet {
 impl Puppet {
     /// Takes the stopped relay's place, with its keys.
     pub(crate) fn start(scene: &Scene) -> Self {
-        let transport = KeyFolder::of(&scene.stage, "relay").signing("transport");
-        Self::with_key(scene, &transport)
+        Self::in_place_of(scene, 1)
+    }
+
+    /// Takes the place of one of several relays.
+    pub(crate) fn in_place_of(scene: &Scene, number: u8) -> Self {
+        let keys = KeyFolder::of(&scene.stage, &Stage::relay_folder(number));
+        Self::at(scene, number, &keys.signing("transport"))
     }
 
     /// Takes the stopped relay's place, with some transport key.
     pub(crate) fn with_key(scene: &Scene, transport: &SigningKey) -> Self {
+        Self::at(scene, 1, transport)
+    }
+
+    fn at(scene: &Scene, number: u8, transport: &SigningKey) -> Self {
         let identity = TransportIdentity::from_key(transport).unwrap();
         let secrets = ServerSecrets::generate(&mut rand::rng());
-        let address = scene.relay_named().0.parse().unwrap();
+        let address = scene.relay_number(number).0.parse().unwrap();
         let listener = Listener::bind(address, &identity, Arc::new(Anyone), &secrets, Limits::default());
         let listener = Arc::new(listener.unwrap());
         let script = Arc::new(Mutex::new(Script::default()));
@@ -118,7 +128,7 @@ impl Puppet {
                 });
             }
         });
-        let receipts = KeyFolder::of(&scene.stage, "relay").signing("receipts");
+        let receipts = KeyFolder::of(&scene.stage, &Stage::relay_folder(number)).signing("receipts");
         let (network, early) = (scene.network(), BTreeMap::new());
         Self { listener, script, visitors, early, failed, receipts, network }
     }

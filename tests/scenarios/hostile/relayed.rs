@@ -1,6 +1,7 @@
 //! What a hostile relay does with honest messages: it alters, repeats, reorders, withholds, delays and
 //! vouches falsely. Nodes show nothing wrong, say what is missing, and lose nothing by it.
 
+use pouch_control::ContradictionView;
 use pouch_crypto::{PrekeySecret, SigningKey};
 use pouch_notice::SealTo;
 use pouch_store::Inbox as _;
@@ -218,6 +219,10 @@ async fn a_sender_who_says_two_things_in_one_place_is_found_out_and_both_are_kep
     let contradicts = trial.parcel(TEXT);
     trial.shown(&first, HONEST).await;
     trial.refused(&contradicts, "POUCH-ORD-03").await;
+    let alarm = trial.alarm("POUCH-ORD-03").await;
+    for parcel in [&first, &contradicts] {
+        assert!(word(&alarm, "words").contains(&parcel.id().short()), "both are named: {alarm}");
+    }
     // The next one says that the other came before it.
     let letter = trial.pen.letter(&["BA/technical"], TEXT).placed(2, contradicts.id());
     trial.refused(&letter.seal(), "POUCH-ORD-03").await;
@@ -225,6 +230,15 @@ async fn a_sender_who_says_two_things_in_one_place_is_found_out_and_both_are_kep
     trial.twin().await;
     let shown = trial.scene.node("ba").ok(&["show", &first.id().to_string()]).await.unwrap();
     assert!(shown.contains(HONEST), "{shown}");
+    // Both headers and signatures can be given to others.
+    let told = trial.scene.node("ba").json(&["evidence", "contradictions"]).await.unwrap();
+    let told: Vec<ContradictionView> = serde_json::from_value(told).unwrap();
+    let [_, told] = told.as_slice() else { panic!("two contradictions: {told:?}") };
+    for (outside, parcel) in [(&told.one, &contradicts), (&told.other, &first)] {
+        assert_eq!(outside.envelope, parcel.id());
+        assert_eq!(outside.header.as_ref().unwrap().0, parcel.header_bytes());
+        assert_eq!(outside.signature.as_ref().unwrap().0, parcel.signature.0.0);
+    }
     trial.scene.stop_node("ba").await;
     let store = super::captured::store_of(&trial.scene, "ba");
     for parcel in [&first, &contradicts] {

@@ -38,6 +38,7 @@ pub(crate) struct Scene {
     pub(crate) stage: Stage,
     pub(crate) charter: CharterFile,
     relay: Option<Service>,
+    followers: Vec<Service>,
     witnesses: Vec<Service>,
     nodes: BTreeMap<String, Node>,
     _dir: TempDir,
@@ -46,13 +47,26 @@ pub(crate) struct Scene {
 impl Scene {
     /// Three states, all of them up, and everyone can be sealed to.
     pub(crate) async fn start() -> Self {
+        Self::with_relays(1).await
+    }
+
+    /// The same with several relays, at all of which everybody collects.
+    pub(crate) async fn with_relays(relays: u8) -> Self {
+        let names: Vec<String> = (1..=relays).map(|number| format!("relay-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let parties = parties().into_iter().map(|party| party.at(&names)).collect();
         let dir = tempfile::tempdir().unwrap();
-        let stage = Stage::new(program(), dir.path(), parties(), 3);
+        let stage = Stage::new(program(), dir.path(), parties, 3).with_relays(relays);
         stage.found().await.unwrap();
         let charter = CharterFile::from_bytes(&std::fs::read(stage.path("charter.pouch")).unwrap()).unwrap();
         let relay = Some(stage.start_relay().await.unwrap());
+        let mut followers = Vec::new();
+        for number in 2..=relays {
+            followers.push(stage.start_relay_number(number).await.unwrap());
+        }
         let witnesses = stage.start_witnesses().await.unwrap();
-        let mut scene = Self { stage, charter, relay, witnesses, nodes: BTreeMap::new(), _dir: dir };
+        let mut scene =
+            Self { stage, charter, relay, followers, witnesses, nodes: BTreeMap::new(), _dir: dir };
         for folder in ["nl", "md", "ba"] {
             scene.start_node(folder).await;
         }
@@ -66,6 +80,13 @@ impl Scene {
     /// in the hands of a program that keeps no rules.
     pub(crate) async fn with_hostile(folder: &str) -> Self {
         let mut scene = Self::start().await;
+        scene.stop_node(folder).await;
+        scene
+    }
+
+    /// The same with two relays.
+    pub(crate) async fn with_hostile_of_two(folder: &str) -> Self {
+        let mut scene = Self::with_relays(2).await;
         scene.stop_node(folder).await;
         scene
     }
@@ -106,9 +127,30 @@ impl Scene {
         self.witnesses = self.stage.start_witnesses().await.unwrap();
     }
 
+    /// Starts a relay that follows the directory: one that was stopped, or a new one.
+    pub(crate) async fn start_follower(&mut self, number: u8) {
+        self.followers.push(self.stage.start_relay_number(number).await.unwrap());
+    }
+
+    /// The process of the newest relay that follows the directory.
+    pub(crate) fn take_follower(&mut self) -> Service {
+        self.followers.pop().unwrap()
+    }
+
+    /// The process of the first relay.
+    pub(crate) fn take_relay(&mut self) -> Service {
+        self.relay.take().unwrap()
+    }
+
     /// The relay's database; the relay must be stopped.
     pub(crate) fn relay_store(&self) -> RelayStore {
-        RelayStore::open(&self.stage.dir().join("relay/data/relay.sqlite")).unwrap()
+        self.store_of_relay(1)
+    }
+
+    /// The same of one of several relays.
+    pub(crate) fn store_of_relay(&self, number: u8) -> RelayStore {
+        let folder = self.stage.dir().join(Stage::relay_folder(number));
+        RelayStore::open(&folder.join("data/relay.sqlite")).unwrap()
     }
 
     /// The relay's operator puts messages into its database that nobody submitted.
@@ -124,14 +166,24 @@ impl Scene {
 
     /// Where the relay listens, and its key, as the charter names them.
     pub(crate) fn relay_named(&self) -> (String, pouch_crypto::PublicKey) {
+        self.relay_number(1)
+    }
+
+    /// The same of one of several relays.
+    pub(crate) fn relay_number(&self, number: u8) -> (String, pouch_crypto::PublicKey) {
         let directory = self.charter.found().unwrap();
-        let relay = directory.now_view().relay("relay-1").unwrap().clone();
+        let relay = directory.now_view().relay(&format!("relay-{number}")).unwrap().clone();
         (relay.address.to_string(), relay.transport)
     }
 
     /// A session with the relay for whoever holds this transport key.
     pub(crate) async fn dial(&self, transport: &SigningKey) -> Result<Line, ConnectError> {
-        let (address, relay) = self.relay_named();
+        self.dial_number(1, transport).await
+    }
+
+    /// The same with one of several relays.
+    pub(crate) async fn dial_number(&self, number: u8, transport: &SigningKey) -> Result<Line, ConnectError> {
+        let (address, relay) = self.relay_number(number);
         Line::dial(&address, relay, transport).await
     }
 
@@ -217,15 +269,21 @@ impl Scene {
         if let Some(relay) = self.relay {
             relay.stop().await.unwrap();
         }
+        // The relay, three nodes, three witnesses, and the relays that follow.
+        let mut logs = 7;
+        for follower in self.followers {
+            follower.stop().await.unwrap();
+        }
         for witness in self.witnesses {
             witness.stop().await.unwrap();
         }
-        nobody_panicked(&self.stage);
+        logs += (2..u8::MAX).take_while(|n| self.stage.dir().join(Stage::relay_folder(*n)).exists()).count();
+        nobody_panicked(&self.stage, logs);
     }
 }
 
 /// A task that panics takes no process with it; but the log tells.
-fn nobody_panicked(stage: &Stage) {
+fn nobody_panicked(stage: &Stage, logs: usize) {
     let mut looked_at = 0;
     for folder in std::fs::read_dir(stage.dir()).unwrap().map(|entry| entry.unwrap().path()) {
         let files = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
@@ -235,8 +293,7 @@ fn nobody_panicked(stage: &Stage) {
             looked_at += 1;
         }
     }
-    // The relay, three nodes and three witnesses.
-    assert_eq!(looked_at, 7, "every process has a log");
+    assert_eq!(looked_at, logs, "every process has a log");
 }
 
 /// The verdict on a message, as `show --json` gives it.

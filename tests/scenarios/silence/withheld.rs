@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::stage::Silence;
+use super::stage::{Silence, told};
 use crate::network::tell;
 
 /// One interval between beacons, ten seconds of grace, and what processes take.
@@ -29,6 +29,21 @@ async fn a_relay_that_delivers_beacons_alone_is_found_out() {
     assert_eq!(silence.seen().await["withheld"], false);
     let status = silence.md().ok(&["status"]).await.unwrap();
     assert!(!status.contains("WITHHELD") && !status.contains("POUCH-BCN-20"), "{status}");
+    silence.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flash_that_nobody_confirms_is_told_to_its_sender_in_a_minute() {
+    let mut silence = Silence::start().await;
+    silence.holds.messages("MD/policy", true);
+    let flash =
+        ["send", "--to", "MD/policy", "--precedence", "flash", "--yes", "--subject", "x", "--text", "y"];
+    let sent = silence.nl().send(&flash).await.unwrap();
+    let mut nl = silence.nl.take().unwrap();
+    let overdue = told(&mut nl, "POUCH-AGT-20", Duration::from_secs(60 + 15)).await;
+    assert_eq!(overdue["envelope"], sent["envelope"]);
+    assert!(overdue["words"].as_str().unwrap().contains("use the telephone"), "{overdue}");
+    silence.nl = Some(nl);
     silence.stop().await;
 }
 

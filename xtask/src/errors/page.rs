@@ -6,12 +6,13 @@ use super::codes::{Index, Meaning};
 use super::remedies::{Remedies, Remedy};
 
 /// What the three letters of a code say, in the order of the page.
-const AREAS: [(&str, &str); 19] = [
+const AREAS: [(&str, &str); 20] = [
     ("CLI", "the command line"),
     ("CFG", "configuration"),
     ("KEY", "keys, key files and passphrases"),
     ("CHA", "the charter"),
     ("DIR", "statements of the directory"),
+    ("CER", "what members decide together"),
     ("MIR", "the node's copy of the directory"),
     ("MON", "what the directory says of one's own member"),
     ("NOT", "writing and sealing a notice"),

@@ -2,7 +2,8 @@
 
 use pouch_envelope::Arrived;
 use pouch_notice::{
-    Facts, Notice, Opened, Order, Reference, SenderLines, StanzaSecret, Verdict, Verified, reopen, standing,
+    Confirmation, Facts, Notice, Opened, Order, Reference, SenderLines, StanzaSecret, Verdict, Verified,
+    reopen, standing,
 };
 use pouch_store::{ArrivalRow, Inbox as _};
 use pouch_tlog::{Inclusion, LeafHash, ProofFile};
@@ -37,30 +38,57 @@ pub(crate) async fn read(row: &ArrivalRow, desk: &Desk) -> Reading {
 }
 
 async fn reading(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
-    let reading = read_alone(row, desk).await?;
+    let Amending { later, left_out } = match row.notice {
+        Some(_) if row.refused.is_none() => amending(row, desk).await?,
+        _ => Amending::default(),
+    };
+    let confirmations: Vec<Confirmation> = later.iter().filter_map(Confirmation::of).collect();
+    let reading = read_alone(row, &confirmations, desk).await?;
     let Reading::Verified(verified) = reading else { return Ok(reading) };
-    let id = verified.notice_id();
-    let member = &verified.value().sender.member;
-    let mut amending = desk.store.amending(id, member, AMENDING_MAX.saturating_add(1)).await?;
-    let left_out = u32::try_from(amending.len()).unwrap_or(u32::MAX) > AMENDING_MAX;
-    let mut later = Vec::new();
-    // Oldest first: the first withdrawal is the one that is named.
-    amending.reverse();
-    for entry in amending {
-        let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
-        // One that cannot be read is told of where it stands itself.
-        if let Ok(Reading::Verified(verified)) = read_alone(&row, desk).await {
-            later.push(*verified);
-        }
-    }
-    let mut standing = standing(verified.value(), id, &later);
+    let mut standing = standing(verified.value(), verified.notice_id(), &later);
     if left_out {
         not_all_read(&mut standing, &later);
     }
     Ok(Reading::Verified(Box::new(verified.with_standing(&standing))))
 }
 
-/// How many corrections and withdrawals of one notice are looked at; nobody corrects so often.
+/// What a sender's member said later that corrects, withdraws or confirms a notice.
+#[derive(Debug, Default)]
+struct Amending {
+    /// Oldest first: the first withdrawal is the one that is named.
+    later: Vec<Verified<Notice>>,
+    /// There is more than is looked at.
+    left_out: bool,
+}
+
+async fn amending(row: &ArrivalRow, desk: &Desk) -> Result<Amending, AgentError> {
+    let Some(id) = row.notice else { return Ok(Amending::default()) };
+    let member = &row.sender.member;
+    let mut entries = desk.store.amending(id, member, AMENDING_MAX.saturating_add(1)).await?;
+    let left_out = u32::try_from(entries.len()).unwrap_or(u32::MAX) > AMENDING_MAX;
+    let mut later = Vec::new();
+    entries.reverse();
+    for entry in entries {
+        let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
+        // One that cannot be read is told of where it stands itself.
+        if let Ok(Reading::Verified(verified)) = read_alone(&row, &[], desk).await {
+            later.push(*verified);
+        }
+    }
+    Ok(Amending { later, left_out })
+}
+
+/// The notices that confirm a kept one, named by those that are themselves without reservation.
+pub(crate) async fn confirmed_by(row: &ArrivalRow, desk: &Desk) -> Result<Vec<Reference>, AgentError> {
+    let Amending { later, .. } = amending(row, desk).await?;
+    let of_it = later.iter().filter(|verified| {
+        let named = verified.value().concerns.as_ref();
+        named.is_some_and(|named| Some(named.id) == row.notice && Some(named.to_string()) == row.number)
+    });
+    Ok(of_it.filter_map(Confirmation::of).map(|confirmation| confirmation.by().clone()).collect())
+}
+
+/// How many of these are looked at of one notice; nobody corrects so often.
 const AMENDING_MAX: u32 = 64;
 
 /// What was not looked at may withdraw it. So it does not stand unchanged, whatever the others say.
@@ -75,7 +103,11 @@ fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>
 }
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
-async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError> {
+async fn read_alone(
+    row: &ArrivalRow,
+    confirmations: &[Confirmation],
+    desk: &Desk,
+) -> Result<Reading, AgentError> {
     if let Some(kept) = &row.refused {
         return Ok(Reading::Refused(serde_json::from_str(kept).unwrap_or_default()));
     }
@@ -94,7 +126,7 @@ async fn read_alone(row: &ArrivalRow, desk: &Desk) -> Result<Reading, AgentError
         now: (desk.clock)(),
     };
     // It was verified when it came, or it would not be here.
-    match opened.verify_again(&facts) {
+    match opened.verify_confirmed(&facts, confirmations) {
         Ok(verified) => {
             let verified = verified.with_doubt(desk.doubt().await);
             let kept: Order = serde_json::from_str(&row.order).unwrap_or(Order::InOrder);

@@ -37,8 +37,13 @@ pub(super) async fn late<T>(verified: &Verified<T>, desk: &Desk) -> Option<Happe
     let late = theirs.saturating_sub(i128::from(receipt.at.0));
     let late = Duration::from_millis(u64::try_from(late).ok()?);
     let (up, busy) = desk.could_deliver(&receipt.relay, Instant::now())?;
-    let held = up > late && late > LATE.saturating_add(busy);
-    held.then(|| watching::late(&arrived.header().sender, &receipt.relay, late))
+    is_held(late, up, busy).then(|| watching::late(&arrived.header().sender, &receipt.relay, late))
+}
+
+/// Whether a relay held a message back that it delivers now: so late, while our session has been up for so
+/// long and it has been delivering without a pause for so long.
+fn is_held(late: Duration, up: Duration, busy: Duration) -> bool {
+    up > late && late > LATE.saturating_add(busy)
 }
 
 /// A message's header and the signature over it: what proves who made it.
@@ -73,4 +78,19 @@ pub(super) fn two_in_one_place(found: &Equivocation) -> Happening {
         format!("{sender} signed {one} where another of its messages names {other}; that one is not here.")
     };
     Happening::new(EventKind::Alarm, "POUCH-ORD-03", words).of(found.one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_late_when_its_relay_could_have_brought_it_and_did_nothing_else() {
+        let s = Duration::from_secs;
+        assert!(is_held(s(600), s(1000), s(1)));
+        assert!(is_held(s(62), s(1000), s(1)));
+        assert!(!is_held(s(60), s(1000), s(0)), "anything may take a minute");
+        assert!(!is_held(s(600), s(599), s(1)), "we were away when the relay accepted it");
+        assert!(!is_held(s(600), s(1000), s(545)), "the relay was busy with what lay before it");
+    }
 }

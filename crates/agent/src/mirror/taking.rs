@@ -13,7 +13,7 @@ use super::{ASK_WITHIN, MirrorKeeper};
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
-use crate::monitor::{self, Own};
+use crate::monitor::{self, Entered, Own};
 use crate::prekeys;
 
 impl MirrorKeeper {
@@ -29,11 +29,14 @@ impl MirrorKeeper {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
+        let (current, next) = desk.signing_publics();
         let own = Own {
             me: &desk.me,
             keys: monitor::keys_of(&desk.me, &self.directory.now_view()),
             prekeys: self.store.prekeys().await?.into_iter().map(|row| row.id).collect(),
             since: (desk.clock)().before(prekeys::KEPT_AFTER),
+            held: [Some(current), next].into_iter().flatten().map(|key| key.id()).collect(),
+            transport: monitor::transports_of(&desk.me, &self.directory.now_view()),
         };
         let mut happenings = Vec::new();
         for (index, entry) in (from..).zip(entries).filter(|(index, _)| *index > 0) {
@@ -41,7 +44,9 @@ impl MirrorKeeper {
             if let Outcome::NoEffect(refused) = &outcome {
                 info!(index, code = refused.code(), "an entry of the directory has no effect");
             }
-            happenings.extend(monitor::about_us(index, entry, &outcome, &own));
+            let veto_until = directory.recovery_waits_until(&desk.me.member);
+            let entered = Entered { outcome: &outcome, made: desk.has_made(entry), veto_until };
+            happenings.extend(monitor::about_us(index, entry, entered, &own));
         }
         let words = format!("the directory has {} entries now", directory.size());
         happenings.insert(0, Happening::new(EventKind::Directory, "", words));

@@ -56,6 +56,14 @@ impl MirrorKeeper {
                 self.tell(relay, "POUCH-MIR-03", words, desk).await
             }
             AcceptError::Back { .. } => self.went_back(relay, desk).await,
+            AcceptError::Policy(error) => {
+                // A relay publishes at a quorum: what it shows without one is shown to be believed.
+                let words = format!(
+                    "{relay} shows a checkpoint of the directory's log that must not be believed: {error}; this node \
+                     keeps what it believes"
+                );
+                self.tell(relay, "POUCH-MIR-12", &words, desk).await
+            }
             _ => {
                 info!(code = error.code(), "checkpoint not accepted");
                 Ok(())

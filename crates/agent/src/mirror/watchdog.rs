@@ -131,7 +131,7 @@ mod tests {
         }
 
         fn at(&self, second: u64) -> Instant {
-            self.begun + Duration::from_secs(second)
+            self.begun.checked_add(Duration::from_secs(second)).unwrap()
         }
 
         fn look(&mut self, second: u64) -> Option<&'static str> {

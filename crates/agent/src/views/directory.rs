@@ -1,8 +1,12 @@
 //! Who is who, and the log that says so, in words.
 
-use pouch_control::{ContactPointView, DirectoryView, EntryView, MemberView, WitnessView};
+use pouch_control::{
+    Bytes, ContactPointView, DirectoryView, EntryView, MemberView, RecoveryView, ThresholdsView, WitnessView,
+};
 use pouch_crypto::KeyFingerprint;
-use pouch_directory::{Act, Audience, Directory, Mandate, Outcome, SignedStatement, Statement, View};
+use pouch_directory::{
+    Act, Directory, Outcome, SignedStatement, Statement, Thresholds, View, WaitingRecovery,
+};
 use pouch_notice::visible;
 use pouch_store::Mirror as _;
 use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
@@ -25,6 +29,7 @@ pub(crate) fn directory(desk: &Desk) -> DirectoryView {
         relays: view.relays().iter().map(|r| format!("{} at {}", &*r.name, &*r.address)).collect(),
         witnesses: view.witnesses().iter().map(|w| WitnessView { name: w.name.to_string() }).collect(),
         quorum: view.quorum(),
+        thresholds: Some(thresholds(&view.thresholds())),
     }
 }
 
@@ -32,10 +37,41 @@ fn member(record: &pouch_directory::MemberRecord, view: &View<'_>, now: Timestam
     let points = view.contact_points(Environment::Live).filter(|e| e.contact_point.member == record.member);
     MemberView {
         member: record.member.clone(),
-        name: visible(&record.name, true),
+        name: shown_name(record, view),
         suspended: record.suspended,
         root: record.root.id(),
+        next_root: Some(record.next_root),
+        vetoed: view.vetoed(&record.member),
+        recovery: view.recoveries().find(|waiting| waiting.member == record.member).map(recovery),
         contact_points: points.map(|e| point(&e.contact_point, view, now)).collect(),
+    }
+}
+
+fn recovery(waiting: WaitingRecovery) -> RecoveryView {
+    RecoveryView {
+        index: waiting.index,
+        endorsers: waiting.endorsers,
+        new_root: waiting.new_root.id(),
+        effective: waiting.effective,
+    }
+}
+
+fn thresholds(thresholds: &Thresholds) -> ThresholdsView {
+    ThresholdsView {
+        admission: thresholds.admission,
+        network: thresholds.network,
+        recovery: thresholds.recovery,
+        recovery_after_veto: thresholds.recovery_after_veto,
+        recovery_delay_ms: thresholds.recovery_delay_ms,
+    }
+}
+
+/// The code stands beside it wherever it is shown.
+fn shown_name(record: &pouch_directory::MemberRecord, view: &View<'_>) -> String {
+    let name = visible(&record.name, true);
+    match view.looks_like(&record.member) {
+        None => name,
+        Some(other) => format!("{name} (NOT {}, whose name looks the same)", other.member),
     }
 }
 
@@ -56,7 +92,7 @@ fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> Conta
         since: since.map_or(Timestamp(0), |p| p.from),
         telephone: entry.map(|e| visible(&e.telephone, true)).unwrap_or_default(),
         home_relays: entry.map(|e| e.home_relays.iter().map(|r| r.to_string()).collect()).unwrap_or_default(),
-        mandate: entry.map(|e| mandate(&e.mandate)).unwrap_or_default(),
+        mandate: entry.map(|e| e.mandate.words()).unwrap_or_default(),
         live_prekeys: view.prekeys(contact_point, Environment::Live, now).len(),
         officers: view
             .officers(contact_point, Environment::Live)
@@ -64,25 +100,6 @@ fn point(contact_point: &ContactPoint, view: &View<'_>, now: Timestamp) -> Conta
             .map(|o| visible(&o.title, true))
             .collect(),
     }
-}
-
-fn mandate(mandate: &Mandate) -> String {
-    let all = mandate.types.len() == pouch_wire::NoticeType::ALL.len();
-    let types = if all {
-        "every type of notice".to_owned()
-    } else {
-        mandate.types.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let audience = match &mandate.audience {
-        Audience::Everyone => "everyone".to_owned(),
-        Audience::Members(members) => members.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", "),
-    };
-    format!(
-        "{types}, up to {}, {} to {}, to {audience}",
-        mandate.highest_precedence,
-        mandate.strictest_tlp.label(),
-        mandate.most_open_tlp.label()
-    )
 }
 
 pub(crate) async fn entries(from: u64, count: u32, desk: &Desk) -> Result<Vec<EntryView>, Failed> {
@@ -111,6 +128,14 @@ pub(crate) async fn entries(from: u64, count: u32, desk: &Desk) -> Result<Vec<En
     }
     Ok(views)
 }
+
+/// Some entries as they stand in the log; whoever asks goes on after them.
+pub(crate) async fn raw_entries(from: u64, desk: &Desk) -> Result<Vec<Bytes>, Failed> {
+    Ok(desk.store.entries(from, RAW_AT_ONCE).await?.into_iter().map(Bytes).collect())
+}
+
+/// Entries in one answer: 16 MiB at most.
+const RAW_AT_ONCE: u32 = 256;
 
 fn entry(index: u64, bytes: &[u8], directory: &mut Directory) -> EntryView {
     let statement = SignedStatement::from_bytes(bytes)
@@ -148,8 +173,6 @@ fn act(act: &Act) -> String {
         Act::CloseExercise { .. } => "closes an exercise".to_owned(),
         Act::SuspendMember { member, .. } => format!("suspends {member}"),
         Act::ReinstateMember { member } => format!("reinstates {member}"),
-        Act::ChangeNetwork { relays, witnesses, quorum, .. } => {
-            format!("changes the network: {} relays, {quorum} of {} witnesses", relays.len(), witnesses.len())
-        }
+        Act::ChangeNetwork(change) => format!("changes the network: {}", change.words().join("; ")),
     }
 }

@@ -1,10 +1,11 @@
 //! What a node believes of the directory: what witnesses saw, and nothing beyond it.
 
 use pouch_control::{Answer, Call, EventKind};
+use pouch_wire::Timestamp;
 
 use crate::node::{Running, network, told};
-use crate::relay::FakeRelay;
-use crate::world::{NOW, World};
+use crate::relay::{FakeRelay, Served};
+use crate::world::{NOW, WITNESSES, World};
 
 async fn believed(node: &Running) -> (u64, bool) {
     match node.client.call(&Call::Directory).await.unwrap() {
@@ -140,5 +141,88 @@ async fn an_older_directory_is_never_believed_again() {
     relay.say_it_grew().await;
     relay.asked_again().await;
     assert_eq!(believed(&node).await.0, size);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_believed_without_a_quorum_of_distinct_witnesses_of_both_kinds() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    let size = world.directory.size();
+    relay.asked_again().await;
+    let (one, two) = (WITNESSES[0], WITNESSES[1]);
+    relay.serve(&grown(&world));
+    type Lie = (&'static str, fn(&mut Served));
+    let lies: [Lie; 4] = [
+        ("of two that are needed one lies", |served| served.cosigned_by = vec![WITNESSES[2]]),
+        ("one cosigns twice", |served| served.cosigned_by = vec![WITNESSES[0], WITNESSES[0]]),
+        ("both with one kind of key alone", |served| served.one_kind = true),
+        ("one, and every line twice", |served| {
+            served.cosigned_by = vec![WITNESSES[0]];
+            served.repeats_lines = true;
+        }),
+    ];
+    for (what, lie) in lies {
+        lie(&mut relay.served.lock().unwrap());
+        relay.asked_again().await;
+        assert_eq!(believed(&node).await, (size, false), "{what}");
+        let mut served = relay.served.lock().unwrap();
+        (served.cosigned_by, served.one_kind, served.repeats_lines) = (vec![one, two], false, false);
+    }
+    // A size that no log has, cosigned by all.
+    for claims in [1 << 63, u64::MAX] {
+        relay.served.lock().unwrap().claims = Some(claims);
+        relay.asked_again().await;
+        assert_eq!(believed(&node).await, (size, false), "{claims} entries");
+    }
+    // The honest twin.
+    relay.served.lock().unwrap().claims = None;
+    relay.say_it_grew().await;
+    let grew = |event: &pouch_control::Event| event.words.contains(&format!("{} entries", size + 1));
+    told(&mut events, |event| event.kind == EventKind::Directory && grew(event)).await;
+    assert_eq!(believed(&node).await, (size + 1, false));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_a_directory_of_yesterday_no_new_key_is_taken() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    let size = world.directory.size();
+    relay.asked_again().await;
+    relay.serve(&grown(&world));
+    relay.served.lock().unwrap().cosigned_at = Some(Timestamp(NOW.0 - crate::world::DAY - 2000));
+    relay.say_it_grew().await;
+    let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(alarm.code, "POUCH-MIR-10");
+    assert_eq!(believed(&node).await, (size, false));
+    // An hour less, and it is taken.
+    relay.served.lock().unwrap().cosigned_at = Some(Timestamp(NOW.0 - crate::world::DAY + 3_600_000));
+    relay.say_it_grew().await;
+    // The mirror had something newer: what is older is new entries all the same.
+    let grew = |event: &pouch_control::Event| event.words.contains(&format!("{} entries", size + 1));
+    told(&mut events, |event| event.kind == EventKind::Directory && grew(event)).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signing_key_of_ours_that_this_node_does_not_hold_raises_an_alarm() {
+    let relay = FakeRelay::start("relay-1");
+    let mut world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    relay.asked_again().await;
+    // Somebody has our root key.
+    let live = pouch_wire::Environment::Live;
+    world.authorise(crate::world::office("MD/technical", "a thief", live, crate::world::mandate()), NOW);
+    relay.serve(&world);
+    relay.say_it_grew().await;
+    let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(alarm.code, "POUCH-MON-02");
+    assert!(alarm.words.contains("does not hold"), "{}", alarm.words);
     node.stop().await;
 }

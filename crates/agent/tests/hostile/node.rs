@@ -7,7 +7,7 @@ use std::time::Duration;
 use pouch_agent::{AgentConfig, AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
 use pouch_control::{Answer, Call, Client, Compose, Event, Events, InboxRow, OutboxRow, Selection};
 use pouch_crypto::{SigningKey, VaultKey};
-use pouch_directory::{Act, CharterFile, Relay};
+use pouch_directory::{Act, CharterFile, NetworkChange, Relay};
 use pouch_notice::{
     Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
 };
@@ -47,24 +47,21 @@ impl KeyKeeper for Keys {
 }
 
 /// The network, with these relays where they really listen, and everybody's mailbox at all of them.
-pub(crate) fn network(relays: &[&FakeRelay]) -> World {
+pub(crate) fn network(fakes: &[&FakeRelay]) -> World {
     let mut world = World::new();
     let at = |fake: &&FakeRelay| Relay { address: text(&fake.address.to_string()), ..relay(&fake.name) };
-    let act = Act::ChangeNetwork {
-        relays: List::new(relays.iter().map(at).collect::<Vec<_>>()).unwrap(),
-        witnesses: set(&witnesses()),
-        quorum: 2,
-        thresholds: THRESHOLDS,
-    };
+    let relays: Vec<Relay> = fakes.iter().map(at).collect();
+    let change =
+        NetworkChange::to(&world.directory.now_view(), &relays, &witnesses(), 2, THRESHOLDS).unwrap();
+    let act = Act::ChangeNetwork(Box::new(change));
     world.log(act, earlier(HOUR), &[&key("MD root"), &key("NL root")]);
     // One relay is where they collect already.
-    for name in ["NL/technical", "MD/technical"].into_iter().filter(|_| relays.len() > 1) {
+    for name in ["NL/technical", "MD/technical"].into_iter().filter(|_| fakes.len() > 1) {
         let mut entry = office(name, name, Environment::Live, mandate());
-        entry.home_relays =
-            List::new(relays.iter().map(|fake| text(&fake.name)).collect::<Vec<_>>()).unwrap();
+        entry.home_relays = List::new(fakes.iter().map(|fake| text(&fake.name)).collect::<Vec<_>>()).unwrap();
         world.authorise(entry, earlier(HOUR));
     }
-    for fake in relays {
+    for fake in fakes {
         fake.serve(&world);
     }
     world

@@ -12,7 +12,7 @@ use pouch_wire::session::{
     Accepted, Attached, Changed, Consistency, Deliver, LogEntries, LogName, Published, ReadConsistency,
     ReadLog, Submit, Taken,
 };
-use pouch_wire::{Blob, Canonical as _, EnvelopeId, FrameKind, List};
+use pouch_wire::{Blob, Canonical as _, EnvelopeId, FrameKind, List, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::node::{LONG, soon};
@@ -45,6 +45,16 @@ pub(crate) struct Served {
     pub(crate) mute: bool,
     /// The questions that it holds.
     pub(crate) held: Vec<Stream>,
+    /// Who cosigns what it shows; the first two when nobody is named.
+    pub(crate) cosigned_by: Vec<&'static str>,
+    /// Of each witness only its cosignature of the first kind.
+    pub(crate) one_kind: bool,
+    /// Every line of its note stands there twice.
+    pub(crate) repeats_lines: bool,
+    /// The size that its checkpoint claims, if not that of its entries.
+    pub(crate) claims: Option<u64>,
+    /// When it was cosigned, if not now.
+    pub(crate) cosigned_at: Option<Timestamp>,
 }
 
 pub(crate) struct FakeRelay {
@@ -233,14 +243,28 @@ fn tree(served: &Served) -> MemoryTree {
     tree
 }
 
-fn note(tree: &MemoryTree) -> Note {
+fn note_bytes(served: &Served) -> Vec<u8> {
+    let text = note(served).to_string();
+    let lines = text.split_once("\n\n").unwrap().1;
+    if served.repeats_lines { format!("{text}{lines}").into_bytes() } else { text.into_bytes() }
+}
+
+fn note(served: &Served) -> Note {
+    let tree = tree(served);
+    let at = served.cosigned_at.unwrap_or(NOW);
+    let size = served.claims.unwrap_or(tree.size());
+    let named = if served.cosigned_by.is_empty() { &WITNESSES[..2] } else { &served.cosigned_by[..] };
     let origin = KeyName::new(DIRECTORY_LOG).unwrap();
     let signer = LogSigner::new(&origin, note_key(DIRECTORY_LOG), mldsa_key(DIRECTORY_LOG)).unwrap();
-    let mut note = signer.sign(&Checkpoint::new(&origin, tree.size(), tree.root()), NOW).unwrap();
-    for name in &WITNESSES[..2] {
+    let mut note = signer.sign(&Checkpoint::new(&origin, size, tree.root()), at).unwrap();
+    for (place, name) in named.iter().enumerate() {
         let witness =
             WitnessSigner::new(&KeyName::new(*name).unwrap(), note_key(name), mldsa_key(name)).unwrap();
-        note = note.with(witness.cosign(note.text(), NOW).unwrap()).unwrap();
+        // Who cosigns twice does so a second later: they are two lines.
+        let at = Timestamp(at.0 + 1000 * u64::try_from(place).unwrap());
+        let lines = witness.cosign(note.text(), at).unwrap();
+        let kinds = if served.one_kind { 1 } else { 2 };
+        note = note.with(lines.into_iter().take(kinds)).unwrap();
     }
     note
 }
@@ -249,7 +273,7 @@ fn consistency(served: &Served, read: &ReadConsistency) -> Consistency {
     assert_eq!(read.log, LogName::Directory);
     let tree = tree(served);
     let proof = tree.consistency(read.from, tree.size()).unwrap_or_default();
-    Consistency { checkpoint: Blob::new(note(&tree).to_bytes()).unwrap(), proof: List::new(proof).unwrap() }
+    Consistency { checkpoint: Blob::new(note_bytes(served)).unwrap(), proof: List::new(proof).unwrap() }
 }
 
 fn entries(served: &Served, read: &ReadLog) -> LogEntries {
@@ -258,7 +282,7 @@ fn entries(served: &Served, read: &ReadLog) -> LogEntries {
     let end = if served.generous { served.entries.len() } else { served.size.min(from + count) };
     let entries = served.entries[from..end].iter().map(|entry| Blob::new(entry.clone()).unwrap());
     LogEntries {
-        checkpoint: Blob::new(note(&tree(served)).to_bytes()).unwrap(),
+        checkpoint: Blob::new(note_bytes(served)).unwrap(),
         entries: List::new(entries.collect::<Vec<_>>()).unwrap(),
     }
 }

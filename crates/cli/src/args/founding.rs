@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use pouch_wire::{ContactPoint, Member};
 
+use super::ceremonies::{
+    AuthoriseOffice, Endorse, Join, Propose, Recover, RootRotation, ThresholdArgs, Veto,
+};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Init {
     /// A member's root keys (keep them offline)
@@ -18,6 +22,9 @@ pub(crate) enum Init {
         /// Where to put them
         #[arg(long)]
         dir: PathBuf,
+        /// Put the next root into a folder of its own, to be kept at another place
+        #[arg(long, value_name = "DIR")]
+        next_root_dir: Option<PathBuf>,
         #[command(flatten)]
         cost: Cost,
     },
@@ -93,6 +100,8 @@ pub(crate) enum Network {
         /// How many witnesses must cosign; all but one when absent
         #[arg(long)]
         quorum: Option<u8>,
+        #[command(flatten)]
+        thresholds: ThresholdArgs,
         /// Where to write the draft
         #[arg(long, short, value_name = "FILE")]
         output: PathBuf,
@@ -136,7 +145,16 @@ pub(crate) enum Network {
         #[arg(long, short, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Show a charter or a draft, with digits to compare by telephone
+    /// Propose what members decide together: to admit, suspend or reinstate a member, to change the network
+    #[command(subcommand)]
+    Propose(Propose),
+    /// Show what a proposal does, and sign it with the member's root key
+    Endorse(Endorse),
+    /// Join a proposal and its endorsements into a statement, or say who is missing
+    Join(Join),
+    /// Sign the first office of a member that was admitted, with its root key
+    Authorise(AuthoriseOffice),
+    /// Show a charter, a draft or a proposal, with digits to compare by telephone
     Show {
         /// The file
         file: PathBuf,
@@ -147,14 +165,20 @@ pub(crate) enum Network {
 pub(crate) enum Keys {
     /// This node's keys and their state
     List,
-    /// Make a new signing key and put it into the directory
+    /// Make a new signing key and put it into the directory; with --root, rotate the member's root
     Rotate {
         /// The member's folder with the root key
         #[arg(long, value_name = "DIR")]
         member_dir: PathBuf,
         #[command(flatten)]
+        root: RootRotation,
+        #[command(flatten)]
         cost: Cost,
     },
+    /// Make new roots for a member that lost its own, and a proposal for other members to endorse
+    Recover(Recover),
+    /// Stop a recovery that waits, with the committed next root
+    Veto(Veto),
     /// Revoke a key for ever
     Revoke {
         /// The key's id or its beginning
@@ -198,6 +222,13 @@ pub(crate) enum DirectoryCommand {
         #[arg(long, default_value_t = 256)]
         count: u32,
     },
+    /// Put a signed statement into the directory, through this node
+    Submit {
+        /// The statement, from `network join`, `keys rotate --root`, `keys veto` or another command
+        file: PathBuf,
+    },
+    /// What contradicts the directory as the node believes it, with what proves it (`--json`)
+    Forks,
     /// Verify a folder with the directory log against a charter, offline
     Verify {
         /// The folder with `checkpoint` and `tile/`

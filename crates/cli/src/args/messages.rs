@@ -128,6 +128,15 @@ pub(crate) struct Id {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Inbox {
+    #[command(flatten)]
+    pub(crate) list: List,
+    /// Only what was judged again because a key, or a member's right to speak, ended; with what to do
+    #[arg(long, conflicts_with_all = ["unacked", "limit"])]
+    pub(crate) rejudged: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct List {
     /// Only what no officer acknowledged
     #[arg(long)]

@@ -78,6 +78,8 @@ pub(crate) enum Audit {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Evidence {
+    /// Messages of one sender that cannot both be; with --json, both headers and signatures
+    Contradictions,
     /// Write the evidence file of a received notice
     Export {
         /// The notice: its number or its id's beginning

@@ -82,8 +82,13 @@ impl DirectoryReport {
     }
 }
 
-/// Verifies a folder's directory log under the policy of its own charter, and folds it.
+/// Verifies a folder's directory log, and says what its entries do.
 pub(crate) fn directory(dir: &Path, charter: &CharterFile) -> Result<DirectoryReport, Problem> {
+    folded(dir, charter).map(|(_, report)| report)
+}
+
+/// Verifies a folder's directory log under the policy of its own charter, and folds it.
+pub(crate) fn folded(dir: &Path, charter: &CharterFile) -> Result<(Directory, DirectoryReport), Problem> {
     let bad = |error: &str, code: &str| Problem::new(Exit::RefusedByPolicy, code, error.to_owned());
     let mut folded = Directory::found(&charter.charter).map_err(|e| bad(&e.to_string(), e.code()))?;
     let first = charter.charter.to_bytes().map_err(|e| bad(&e.to_string(), "POUCH-CHA-33"))?;
@@ -101,7 +106,7 @@ pub(crate) fn directory(dir: &Path, charter: &CharterFile) -> Result<DirectoryRe
         return Err(Problem::new(Exit::Contradiction, "POUCH-AUD-03", "the log begins with another charter")
             .why("it is the log of another network"));
     }
-    Ok(DirectoryReport { log, no_effect })
+    Ok((folded, DirectoryReport { log, no_effect }))
 }
 
 pub(crate) fn evidence(paths: &[PathBuf], charter: &Path, out: &Output) -> Result<(), Problem> {

@@ -18,8 +18,9 @@ use crate::requests::{
 
 pub(crate) fn init(command: Init, source: &Source, out: &Output) -> Result<(), Problem> {
     match command {
-        Init::Member { member, name, dir, cost } => {
-            init_member(&member, name, &dir, cost.throw_away, source, out)
+        Init::Member { member, name, dir, next_root_dir, cost } => {
+            let folders = Folders { dir: &dir, next_root: next_root_dir.as_deref() };
+            init_member(&member, name, &folders, cost.throw_away, source, out)
         }
         Init::Node(node) => init_node(node, source, out),
         Init::Officer { contact_point, title, person, dir, cost } => {
@@ -29,22 +30,36 @@ pub(crate) fn init(command: Init, source: &Source, out: &Output) -> Result<(), P
     }
 }
 
+/// Where a member's keys lie: the next root may lie elsewhere, so that one thief does not find both.
+struct Folders<'a> {
+    dir: &'a Path,
+    next_root: Option<&'a Path>,
+}
+
 fn init_member(
     member: &Member,
     display: String,
-    dir: &Path,
+    Folders { dir, next_root: elsewhere }: &Folders<'_>,
     throw_away: bool,
     source: &Source,
     out: &Output,
 ) -> Result<(), Problem> {
     let ring = KeyRing::create(&dir.join("keys"), source.fresh("the root keys")?, cost(throw_away))?;
     let root = ring.make_signing(name::ROOT)?.public();
-    let next_root = ring.make_signing(name::NEXT_ROOT)?.public().id();
+    let next_root = match elsewhere {
+        None => ring.make_signing(name::NEXT_ROOT)?,
+        Some(folder) => {
+            let passphrase = source.fresh("the next root")?;
+            KeyRing::create(&folder.join("keys"), passphrase, cost(throw_away))?
+                .make_signing(name::NEXT_ROOT)?
+        }
+    };
+    let next_root = next_root.public().id();
     let request = dir.join("founder.toml");
     requests::write(
         &request,
-        "A member asks to be a founder of a network. Send this to the secretariat; nothing in it is secret.\n\
-         Compare the keys by telephone or at a meeting: trust starts here.",
+        "A member asks to found a network or to be admitted to one. Send this to the secretariat; nothing in it is\n\
+         secret. Compare the keys by telephone or at a meeting: trust starts here.",
         &FounderRequest { member: member.clone(), name: display, root, next_root },
     )?;
     out.say(&format!(

@@ -2,16 +2,20 @@
 //! new key into use by itself when the directory names it.
 
 use std::path::Path;
+use std::time::Duration;
 
-use pouch_control::{Answer, Bytes, Call, Client, ClientError, DirectoryView, KeyView};
+use pouch_control::{Answer, Call, Client, ClientError, DirectoryView, Events, KeyView};
 use pouch_crypto::{KeyFingerprint, SigningKey};
 use pouch_directory::{Act, ContactPointEntry, RevocationReason};
-use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, NetworkId, Timestamp};
+use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, NetworkId};
+use tokio::time::{Instant, timeout_at};
 
 use crate::args::Keys;
 use crate::clock;
 use crate::commands::compose::spoken;
+
 use crate::commands::network::signed;
+use crate::commands::statements::submit;
 use crate::config::NodeFiles;
 use crate::exit::Exit;
 use crate::keyring::{KeyRing, cost, name};
@@ -32,12 +36,16 @@ pub(crate) async fn keys(
             let keys = list(&client).await?;
             out.result("keys", &keys, &render::keys(&keys))
         }
-        Keys::Rotate { member_dir, cost: hard } => {
+        Keys::Rotate { member_dir, cost: hard, .. } => {
             rotate(node, &member_dir, hard.throw_away, source, out).await
         }
         Keys::Revoke { key, reason, effective, member_dir, yes } => {
             let revocation = Revocation { key, reason, effective, yes };
             revoke(node, revocation, &member_dir, source, out).await
+        }
+        // Roots lie where no node is; these were done before one was looked for.
+        Keys::Recover(_) | Keys::Veto(_) => {
+            Err(Problem::new(Exit::Internal, "POUCH-CLI-71", "a command without a home"))
         }
         Keys::Fingerprint { contact_point, compare } => {
             fingerprint(node, contact_point, compare.as_deref(), out).await
@@ -77,7 +85,9 @@ async fn rotate(
     }
     let (network, entry) = own_entry(&client, &node.config.contact_point).await?;
     let act = Act::AuthoriseContactPoint(Box::new(ContactPointEntry { signing: next.public(), ..entry }));
+    let events = client.watch(None).await?;
     let index = publish(&client, act, network, &root).await?;
+    in_use(&client, events, next.public().id()).await?;
     out.say(&format!(
         "The directory's entry {index} authorises the new signing key {} of {}.",
         next.public().id().short(),
@@ -85,10 +95,41 @@ async fn rotate(
     ));
     out.line(&format!("digits {}", KeyFingerprint::of(&next.public().id())));
     out.next(
-        "nothing: the node takes it into use by itself; compare the digits by telephone with whom you like",
+        "nothing: the node signs with it from now on; compare the digits by telephone with whom you like",
     );
     Ok(())
 }
+
+/// Waits until the node signs with a key: what is sent next is sent with it.
+async fn in_use(client: &Client, mut events: Events, key: KeyId) -> Result<(), Problem> {
+    let now = Instant::now();
+    let deadline = now.checked_add(IN_USE_WITHIN).unwrap_or(now);
+    loop {
+        if list(client).await?.iter().any(|k| k.id == key && k.kind == "signing" && k.state == "current") {
+            return Ok(());
+        }
+        match timeout_at(deadline, events.next()).await {
+            Ok(Ok(Some(_))) => {}
+            Ok(Ok(None)) => return Err(ClientError::HungUp.into()),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => {
+                return Err(Problem::new(
+                    Exit::NotInTime,
+                    "POUCH-MEM-03",
+                    format!(
+                        "the directory names the new key {}, and the node does not use it yet",
+                        key.short()
+                    ),
+                )
+                .why("until then the node may be unable to send")
+                .next("look again in a minute: pouch keys list"));
+            }
+        }
+    }
+}
+
+/// How long the node may take to take a key into use that the directory names.
+const IN_USE_WITHIN: Duration = Duration::from_secs(30);
 
 /// The member's root key, when it is the one that the directory names: nothing is made or published with
 /// another's.
@@ -115,10 +156,7 @@ fn root_of(
 
 async fn publish(client: &Client, act: Act, network: NetworkId, root: &SigningKey) -> Result<u64, Problem> {
     let statement = signed(act, network, &[root])?;
-    match client.call(&Call::Publish { statement: Bytes(statement.into_vec()) }).await? {
-        Answer::Published(index) => Ok(index),
-        _ => Err(ClientError::Unexpected.into()),
-    }
+    submit(client, statement.into_vec()).await
 }
 
 /// The directory's current entry of this contact point, from the agent's own mirror.
@@ -154,19 +192,10 @@ async fn revoke(
     let client = node.client();
     let view = directory(&client).await?;
     let key = find_key(&client, &view, &revocation.key).await?;
-    let reason = match revocation.reason.as_str() {
-        "left-office" => RevocationReason::LeftOffice,
-        "superseded" => RevocationReason::Superseded,
-        "compromised" => RevocationReason::Compromised,
-        "lost" => RevocationReason::Lost,
-        other => {
-            return Err(Problem::usage(format!("{other:?} is no reason"))
-                .next("say left-office, superseded, compromised or lost"));
-        }
-    };
+    let reason = reason(&revocation.reason)?;
     let effective = match &revocation.effective {
         None => clock::now(),
-        Some(text) => parse_time(text)?,
+        Some(text) => clock::moment(text, clock::now())?,
     };
     out.say(&format!(
         "Revoking {key}\n  for ever, with effect from {}. What was logged before stays good; what came after is refused \
@@ -185,13 +214,16 @@ async fn revoke(
     Ok(())
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, Problem> {
-    let time: jiff::Timestamp = text.parse().map_err(|_| {
-        Problem::usage(format!("{text:?} is no time")).next("write it as 2026-11-24T03:00:00Z")
-    })?;
-    u64::try_from(time.as_millisecond())
-        .map(Timestamp)
-        .map_err(|_| Problem::usage(format!("{text:?} is before 1970")))
+/// A reason by its word.
+pub(crate) fn reason(word: &str) -> Result<RevocationReason, Problem> {
+    match word {
+        "left-office" => Ok(RevocationReason::LeftOffice),
+        "superseded" => Ok(RevocationReason::Superseded),
+        "compromised" => Ok(RevocationReason::Compromised),
+        "lost" => Ok(RevocationReason::Lost),
+        other => Err(Problem::usage(format!("{other:?} is no reason"))
+            .next("say left-office, superseded, compromised or lost")),
+    }
 }
 
 async fn find_key(client: &Client, view: &DirectoryView, beginning: &str) -> Result<KeyId, Problem> {
@@ -235,7 +267,7 @@ async fn fingerprint(
             || Problem::new(Exit::NotFound, "POUCH-CLI-17", format!("the directory has no {point}")),
         )?;
     let Some(read_aloud) = compare else {
-        let value = serde_json::json!({ "contact_point": point, "key": entry.signing_key, "digits": entry.fingerprint });
+        let value = serde_json::json!({ "contact_point": point, "key": entry.signing_key, "fingerprint": entry.fingerprint });
         out.result("fingerprint", &value, &format!("{point}  {}", entry.fingerprint))?;
         out.next("read the digits to the other side over the telephone; they type them after --compare");
         return Ok(());

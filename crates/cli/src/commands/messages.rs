@@ -147,3 +147,12 @@ pub(crate) async fn export(
         _ => Err(ClientError::Unexpected.into()),
     }
 }
+
+pub(crate) async fn contradictions(client: &Client, out: &Output) -> Result<(), Problem> {
+    match client.call(&Call::Contradictions).await? {
+        Answer::Contradictions(found) => {
+            out.result("contradictions", &found, &render::contradictions(&found))
+        }
+        _ => Err(ClientError::Unexpected.into()),
+    }
+}

@@ -1,13 +1,17 @@
 //! One module per group of commands.
 
 pub(crate) mod audit;
+pub(crate) mod ceremonies;
 pub(crate) mod compose;
 pub(crate) mod directory;
 pub(crate) mod explain;
 pub(crate) mod founding;
 pub(crate) mod init;
 pub(crate) mod keys;
+pub(crate) mod member;
 pub(crate) mod messages;
 pub(crate) mod network;
+pub(crate) mod reconfirm;
 pub(crate) mod services;
+pub(crate) mod statements;
 pub(crate) mod watch;

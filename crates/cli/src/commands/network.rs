@@ -1,6 +1,8 @@
 //! Founding a network: a draft from everybody's requests, signed by every founder, joined into the
 //! charter that travels by hand. Files go between the parties; each step says who does what next.
 
+mod show;
+
 use std::path::{Path, PathBuf};
 
 use pouch_crypto::{SigningKey, spoken_digits};
@@ -16,8 +18,9 @@ use pouch_wire::{
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
-use crate::args::Network;
+use crate::args::{Network, ThresholdArgs};
 use crate::clock;
+use crate::commands::ceremonies;
 use crate::commands::founding::{described, enough};
 use crate::exit::Exit;
 use crate::files;
@@ -37,18 +40,27 @@ struct FounderSignatures {
 }
 canonical!(FounderSignatures, "founder signatures", 1024 * 1024);
 
-pub(crate) fn network(command: Network, source: &Source, out: &Output) -> Result<(), Problem> {
+pub(crate) async fn network(
+    command: Network,
+    config: &Path,
+    source: &Source,
+    out: &Output,
+) -> Result<(), Problem> {
     match command {
-        Network::Create { name, founders, relays, witnesses, quorum, output } => {
-            let parties = Parties { founders, relays, witnesses };
+        Network::Create { name, founders, relays, witnesses, quorum, thresholds, output } => {
+            let parties = Parties { founders, relays, witnesses, thresholds };
             create(&name, &parties, quorum, &output, out)
         }
+        Network::Propose(propose) => ceremonies::propose(propose, config, out).await,
+        Network::Endorse(endorse) => ceremonies::endorse(&endorse, source, out),
+        Network::Join(join) => ceremonies::join(&join, config, out).await,
+        Network::Authorise(office) => ceremonies::authorise(&office, source, out),
         Network::Sign { draft, member_dir, requests, officers, output } => {
             sign(&Signing { draft, member_dir, requests, officers, output }, source, out)
         }
         Network::Finish { draft, signatures, output } => finish(&draft, &signatures, &output, out),
-        Network::Policy { file, log, output } => policy(&file, &log, &output, out),
-        Network::Show { file } => show(&file, out),
+        Network::Policy { file, log, output } => show::policy(&file, &log, &output, out),
+        Network::Show { file } => show::show(&file, out),
     }
 }
 
@@ -56,6 +68,7 @@ struct Parties {
     founders: Vec<PathBuf>,
     relays: Vec<PathBuf>,
     witnesses: Vec<PathBuf>,
+    thresholds: ThresholdArgs,
 }
 
 fn create(
@@ -103,6 +116,7 @@ fn draft(name: &str, parties: &Parties, quorum: Option<u8>) -> Result<Charter, P
         recovery_after_veto: others(2).max(recovery.saturating_add(1)).min(others(1)),
         recovery_delay_ms: 7 * 24 * 3600 * 1000,
     };
+    let thresholds = ceremonies::with(thresholds, &parties.thresholds);
     Ok(Charter {
         version: 1,
         name: text(name)?,
@@ -116,11 +130,11 @@ fn draft(name: &str, parties: &Parties, quorum: Option<u8>) -> Result<Charter, P
     })
 }
 
-fn bounded<T>(value: Result<T, OutOfBounds>) -> Result<T, Problem> {
+pub(crate) fn bounded<T>(value: Result<T, OutOfBounds>) -> Result<T, Problem> {
     value.map_err(|error| Problem::usage(error.to_string()))
 }
 
-fn text<const MAX: usize>(value: &str) -> Result<Text<MAX>, Problem> {
+pub(crate) fn text<const MAX: usize>(value: &str) -> Result<Text<MAX>, Problem> {
     Text::new(value).map_err(|error| Problem::usage(format!("{value:?}: {error}")))
 }
 
@@ -133,7 +147,7 @@ fn log_keys(log: &requests::LogRequest) -> Result<LogKeys, Problem> {
     Ok(LogKeys { origin: text(&log.origin)?, ed25519: log.ed25519, mldsa: log.mldsa.clone() })
 }
 
-fn relay(request: &RelayRequest) -> Result<Relay, Problem> {
+pub(crate) fn relay(request: &RelayRequest) -> Result<Relay, Problem> {
     Ok(Relay {
         name: text(&request.name)?,
         address: text(&request.address)?,
@@ -143,7 +157,7 @@ fn relay(request: &RelayRequest) -> Result<Relay, Problem> {
     })
 }
 
-fn witness(path: &Path) -> Result<Witness, Problem> {
+pub(crate) fn witness(path: &Path) -> Result<Witness, Problem> {
     let WitnessRequest { name, ed25519, mldsa, transport } = requests::read(path)?;
     Ok(Witness { name: text(&name)?, ed25519, mldsa, transport })
 }
@@ -253,7 +267,7 @@ pub(crate) fn signed(
     bounded(Blob::new(signed.to_bytes().map_err(|e| Problem::usage(e.to_string()))?))
 }
 
-fn contact_point(request: &requests::ContactPointRequest) -> Result<ContactPointEntry, Problem> {
+pub(crate) fn contact_point(request: &requests::ContactPointRequest) -> Result<ContactPointEntry, Problem> {
     let relays = request.home_relays.iter().map(|name| text(name)).collect::<Result<Vec<_>, _>>()?;
     Ok(ContactPointEntry {
         contact_point: request.contact_point.clone(),
@@ -271,7 +285,7 @@ fn contact_point(request: &requests::ContactPointRequest) -> Result<ContactPoint
 }
 
 /// Everything, to everyone, for ten years: what a member gives its own offices at the start.
-fn full_mandate() -> Result<Mandate, Problem> {
+pub(crate) fn full_mandate() -> Result<Mandate, Problem> {
     let from = clock::now();
     Ok(Mandate {
         types: bounded(Set::new(NoticeType::ALL.iter().copied()))?,
@@ -341,11 +355,11 @@ fn finish(draft: &Path, signatures: &[PathBuf], output: &Path, out: &Output) -> 
     Ok(())
 }
 
-fn charter_refused(what: &str, code: &str) -> Problem {
+pub(crate) fn charter_refused(what: &str, code: &str) -> Problem {
     Problem::new(Exit::RefusedByPolicy, code, format!("the charter is not good: {what}"))
 }
 
-fn not_a(path: &Path, what: &str, error: &pouch_wire::DecodeError) -> Problem {
+pub(crate) fn not_a(path: &Path, what: &str, error: &pouch_wire::DecodeError) -> Problem {
     Problem::new(Exit::Failed, "POUCH-CHA-32", format!("{}: not a {what}: {error}", path.display()))
 }
 
@@ -357,72 +371,4 @@ pub(crate) fn read_charter(path: &Path) -> Result<CharterFile, Problem> {
     })?;
     file.found().map_err(|error| charter_refused(&format!("{}: {error}", path.display()), error.code()))?;
     Ok(file)
-}
-
-fn policy(path: &Path, log: &str, output: &Path, out: &Output) -> Result<(), Problem> {
-    let directory =
-        read_charter(path)?.found().map_err(|error| charter_refused(&error.to_string(), error.code()))?;
-    let view = directory.now_view();
-    let policy = match view.relay(log) {
-        _ if log == "directory" => view.directory_policy(),
-        Some(relay) => view.message_policy(relay),
-        None => {
-            return Err(Problem::new(Exit::NotFound, "POUCH-CHA-34", format!("no log {log:?}"))
-                .next("say directory, or a relay's name (pouch network show)"));
-        }
-    };
-    files::write_new(output, &policy.to_bytes())?;
-    out.say(&format!("The policy is in {}, in the format of c2sp.org/tlog-policy.", output.display()));
-    Ok(())
-}
-
-fn show(path: &Path, out: &Output) -> Result<(), Problem> {
-    let bytes = files::read(path, limits::CHARTER_FILE_BYTES)?;
-    let (charter, state) = match Charter::from_bytes(&bytes) {
-        Ok(draft) => (draft, "a draft, not yet signed by all".to_owned()),
-        Err(_) => {
-            let file = read_charter(path)?;
-            let charter =
-                Charter::from_bytes(&file.charter.charter).map_err(|e| not_a(path, "charter", &e))?;
-            (
-                charter,
-                format!("signed by all founders, with {} first statements", file.first_statements.len()),
-            )
-        }
-    };
-    let network = charter.network_id().map_err(|e| Problem::usage(e.to_string()))?;
-    let mut lines = vec![
-        format!("{}: {state}", &*charter.name),
-        format!("  network    {network}"),
-        format!("  digits     {}", spoken_digits(&network.0)),
-        format!("  drafted    {}", clock::utc(charter.created)),
-    ];
-    for founder in &charter.founders {
-        lines.push(format!(
-            "  founder    {} {} root {}",
-            founder.member,
-            &*founder.name,
-            founder.root.id().short()
-        ));
-    }
-    for relay in &charter.relays {
-        lines.push(format!("  relay      {} at {}", &*relay.name, &*relay.address));
-    }
-    for witness in &charter.witnesses {
-        lines.push(format!("  witness    {}", &*witness.name));
-    }
-    let t = charter.thresholds;
-    lines.push(format!("  quorum     {} of {} witnesses", charter.quorum, charter.witnesses.len()));
-    lines.push(format!(
-        "  thresholds admission {}, network {}, recovery {} (after a veto {})",
-        t.admission, t.network, t.recovery, t.recovery_after_veto
-    ));
-    let value = serde_json::json!({
-        "network": network, "name": &*charter.name, "state": state, "digits": spoken_digits(&network.0),
-        "founders": charter.founders.iter().map(|f| f.member.as_str()).collect::<Vec<_>>(),
-        "relays": charter.relays.iter().map(|r| &*r.name).collect::<Vec<_>>(),
-        "witnesses": charter.witnesses.iter().map(|w| &*w.name).collect::<Vec<_>>(),
-        "quorum": charter.quorum,
-    });
-    out.result("charter", &value, &lines.join("\n"))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use pouch_wire::{KeyId, List, Set};
+use pouch_wire::{KeyId, limits};
 
 use super::Judged;
 use super::signed::Signed;
@@ -12,38 +12,35 @@ use crate::directory::Directory;
 use crate::policies::policies;
 use crate::refusal::StatementRefused as Refused;
 use crate::state::{Duty, Network, Role, Service};
-
-/// What a statement says of the network from now on.
-pub(super) struct NewNetwork<'a> {
-    pub(super) relays: &'a List<Relay, 4>,
-    pub(super) witnesses: &'a Set<Witness, 8>,
-    pub(super) quorum: u8,
-    pub(super) thresholds: Thresholds,
-}
+use crate::statement::NetworkChange;
 
 impl Directory {
     pub(super) fn change_network<'a>(
         &self,
         index: u64,
         signed: &Signed<'_>,
-        new: &NewNetwork<'a>,
+        change: &NetworkChange,
     ) -> Result<Judged<'a>, Refused> {
-        let speakers = self.endorsed(signed, self.now_view().thresholds().network, None)?;
-        let directory_log = self.charter().directory_log.clone();
-        let rules = NetworkRules { relays: new.relays, witnesses: new.witnesses };
-        rules.check(&directory_log).map_err(Refused::Names)?;
-        quorum(new.quorum, new.witnesses.len()).map_err(|()| Refused::Thresholds("the witnesses"))?;
+        let since = self.now_view().network_since();
+        if change.since != since {
+            return Err(Refused::NetworkChanged(change.since, since));
+        }
+        let current = self.now_view().network();
+        let mut network = changed(current, change)?;
+        let rules = NetworkRules { relays: &network.relays, witnesses: &network.witnesses };
+        rules.check(&network.directory_log).map_err(Refused::Names)?;
+        quorum(network.quorum, network.witnesses.len()).map_err(|()| Refused::Thresholds("the witnesses"))?;
         let members = self.now_view().members().count();
-        thresholds(&new.thresholds, members).map_err(Refused::Thresholds)?;
-        let services = self.free_services(services(new.relays, new.witnesses))?;
-        let policies = policies(&directory_log, new.relays, new.witnesses, new.quorum);
-        let network = Network {
-            relays: new.relays.to_vec(),
-            witnesses: new.witnesses.to_vec(),
-            quorum: new.quorum,
-            thresholds: new.thresholds,
-            policies: policies.map_err(Refused::Names)?,
-        };
+        thresholds(&network.thresholds, members).map_err(Refused::Thresholds)?;
+        let mut services = services(&network.relays, &network.witnesses);
+        services.extend(log_services(&network.directory_log));
+        let services = self.free_services(services)?;
+        if network == *current {
+            return Err(Refused::NoChange);
+        }
+        let Network { directory_log, relays, witnesses, quorum, .. } = &network;
+        network.policies = policies(directory_log, relays, witnesses, *quorum).map_err(Refused::Names)?;
+        let speakers = self.endorsed(signed, current.thresholds.network, None)?;
         Ok(Judged::new(speakers, move |directory| {
             directory.bind_services(services);
             directory.state.network.set(index, network);
@@ -70,6 +67,64 @@ impl Directory {
             self.state.roles.insert(key, Role::Service(service));
         }
     }
+}
+
+/// The network after a change, still with the policies of the one before.
+fn changed(current: &Network, change: &NetworkChange) -> Result<Network, Refused> {
+    named_once(change)?;
+    let mut relays = current.relays.clone();
+    for name in &change.drop_relays {
+        let place = relays.iter().position(|relay| relay.name == *name);
+        relays.remove(place.ok_or_else(|| Refused::NoRelay(name.to_string()))?);
+    }
+    for relay in &change.relays {
+        match relays.iter_mut().find(|old| old.name == relay.name) {
+            Some(old) => *old = relay.clone(),
+            None => relays.push(relay.clone()),
+        }
+    }
+    if let Some(first) = &change.first_relay {
+        let place = relays.iter().position(|relay| relay.name == *first);
+        let first = relays.remove(place.ok_or_else(|| Refused::NoRelay(first.to_string()))?);
+        relays.insert(0, first);
+    }
+    let mut witnesses = current.witnesses.clone();
+    for name in &change.drop_witnesses {
+        let place = witnesses.iter().position(|witness| witness.name == *name);
+        witnesses.remove(place.ok_or_else(|| Refused::NoWitness(name.to_string()))?);
+    }
+    for witness in &change.witnesses {
+        match witnesses.iter_mut().find(|old| old.name == witness.name) {
+            Some(old) => *old = witness.clone(),
+            None => witnesses.push(witness.clone()),
+        }
+    }
+    for (kind, count, most) in
+        [("relays", relays.len(), limits::RELAYS), ("witnesses", witnesses.len(), limits::WITNESSES)]
+    {
+        if count > most {
+            return Err(Refused::TooManyServices(kind, most));
+        }
+    }
+    let log = &current.directory_log;
+    let directory_log = change.directory_log.as_ref().unwrap_or(log).clone();
+    if directory_log.origin != log.origin {
+        // The log goes on; what was remembered of it is remembered by its name.
+        return Err(Refused::Names(directory_log.origin.to_string()));
+    }
+    let (quorum, thresholds, policies) = (change.quorum, change.thresholds, current.policies.clone());
+    Ok(Network { directory_log, relays, witnesses, quorum, thresholds, policies })
+}
+
+/// What joins has a name of its own: of two with one name, the second would silently take the place of the
+/// first.
+fn named_once(change: &NetworkChange) -> Result<(), Refused> {
+    let mut names = BTreeSet::new();
+    let mut relays = change.relays.iter().map(|relay| relay.name.as_str());
+    let twice = relays.find(|name| !names.insert(*name));
+    names.clear();
+    let again = change.witnesses.iter().map(|w| w.name.as_str()).find(|name| !names.insert(*name));
+    twice.or(again).map_or(Ok(()), |name| Err(Refused::Names(name.to_owned())))
 }
 
 /// The keys of relays and witnesses, and what each is for.

@@ -1,13 +1,12 @@
 //! Statements as tests say them.
 
 use pouch_directory::{
-    Act, Audience, ContactPointEntry, Mandate, OfficerEntry, Prekey, ReleaseRule, RevocationReason,
+    Act, Audience, ContactPointEntry, Mandate, NetworkChange, OfficerEntry, Prekey, ReleaseRule,
+    RevocationReason,
 };
 use pouch_wire::{Environment, ExerciseId, List, NoticeType, Precedence, Set, Timestamp, Tlp};
 
-use crate::world::{
-    DAY, FOUNDED, THRESHOLDS, id, key, member, members, point, prekey, relay, set, text, witnesses,
-};
+use crate::world::{DAY, FOUNDED, THRESHOLDS, id, key, member, members, point, prekey, relay, set, text};
 
 /// Everything, for a year.
 pub(crate) fn mandate() -> Mandate {
@@ -125,12 +124,27 @@ pub(crate) fn reinstate(code: &str) -> Act {
     Act::ReinstateMember { member: member(code) }
 }
 
+/// A change of the charter's network that changes nothing yet.
+pub(crate) fn no_change() -> NetworkChange {
+    NetworkChange {
+        since: 0,
+        drop_relays: Set::default(),
+        relays: List::default(),
+        first_relay: None,
+        drop_witnesses: Set::default(),
+        witnesses: Set::default(),
+        quorum: 2,
+        thresholds: THRESHOLDS,
+        directory_log: None,
+    }
+}
+
 /// The second relay alone, and the witnesses of the charter.
 pub(crate) fn change_network() -> Act {
-    Act::ChangeNetwork {
+    Act::ChangeNetwork(Box::new(NetworkChange {
+        drop_relays: set(&[text("relay-1")]),
         relays: List::new(vec![relay("relay-2")]).unwrap(),
-        witnesses: set(&witnesses()),
         quorum: 1,
-        thresholds: THRESHOLDS,
-    }
+        ..no_change()
+    }))
 }

@@ -1,14 +1,13 @@
 //! Names that show what they are: in every act and in the charter.
 
 use pouch_directory::{
-    Act, CharterRefused, ContactPointEntry, Directory, DisplayName, OfficerEntry, StatementRefused as Refused,
+    Act, CharterRefused, ContactPointEntry, Directory, DisplayName, NetworkChange, OfficerEntry,
+    StatementRefused as Refused,
 };
 use pouch_wire::List;
 
-use crate::acts::{admit, authorise_officer, contact_point, office, officer, open_exercise};
-use crate::world::{
-    FOUNDERS, THRESHOLDS, World, charter_of, founder, id, key, member, relay, set, signed, text, witnesses,
-};
+use crate::acts::{admit, authorise_officer, contact_point, no_change, office, officer, open_exercise};
+use crate::world::{FOUNDERS, World, charter_of, founder, id, key, member, relay, set, signed, text};
 
 const HONEST: [&str; 4] = ["Österreich", "Türkiye", "Молдова", "Côte d’Ivoire"];
 const HIDING: [&str; 6] = [
@@ -39,12 +38,8 @@ fn named(name: &str) -> Vec<(Act, Vec<&'static str>)> {
     };
     let mut second = relay("relay-3");
     second.name = text(name);
-    let network = Act::ChangeNetwork {
-        relays: List::new(vec![relay("relay-1"), second]).unwrap(),
-        witnesses: set(&witnesses()),
-        quorum: 2,
-        thresholds: THRESHOLDS,
-    };
+    let relays = List::new(vec![second]).unwrap();
+    let network = Act::ChangeNetwork(Box::new(NetworkChange { relays, ..no_change() }));
     vec![
         entry(|entry, name| entry.telephone = text(name)),
         entry(|entry, name| {

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 
 use pouch_directory::{
-    Act, Audience, Charter, CharterFile, ContactPointEntry, DisplayName, Mandate, SignedCharter,
-    SignedStatement, Statement, Witness,
+    Act, Audience, Charter, CharterFile, ContactPointEntry, DisplayName, Mandate, NetworkChange,
+    SignedCharter, SignedStatement, Statement, Witness,
 };
 use pouch_wire::{Blob, Canonical, DecodeError, Environment, List, Set};
 
 use crate::acts::{
-    admit, authorise_in, authorise_officer, change_network, contact_point, day_key, mandate, office, officer,
-    open_exercise, prekeys, recover, reinstate, release_rule, release_rules, revoke, rotate, suspend, veto,
+    admit, authorise_in, authorise_officer, change_network, contact_point, day_key, mandate, no_change,
+    office, officer, open_exercise, prekeys, recover, reinstate, release_rule, release_rules, revoke, rotate,
+    suspend, veto,
 };
 use crate::vectors_file::held;
-use crate::world::{FOUNDERS, World, charter_of, key, members, text, witness};
+use crate::world::{FOUNDERS, World, charter_of, key, log, members, relay, set, text, witness};
 
 /// An office with everything that an entry can say.
 fn full_office() -> Act {
@@ -27,12 +28,19 @@ fn full_office() -> Act {
     })
 }
 
-/// A witness that attaches by itself joins.
-fn joining_witness() -> Act {
-    let Act::ChangeNetwork { relays, quorum, thresholds, .. } = change_network() else { panic!() };
+/// Everything that a change can say: a witness that attaches by itself joins, the log has new keys.
+fn everything_changes() -> Act {
     let own = Witness { transport: Some(key("witness transport").public()), ..witness("fr.example/w") };
-    let witnesses = Set::new([own, witness("nl.example/w")]).unwrap();
-    Act::ChangeNetwork { relays, witnesses, quorum, thresholds }
+    Act::ChangeNetwork(Box::new(NetworkChange {
+        since: 7,
+        drop_relays: set(&[text("relay-1")]),
+        relays: List::new(vec![relay("relay-2"), relay("relay-3")]).unwrap(),
+        first_relay: Some(text("relay-3")),
+        drop_witnesses: set(&[text("ba.example/w"), text("md.example/w")]),
+        witnesses: Set::new([own, witness("lu.example/w")]).unwrap(),
+        directory_log: Some(log("relay-3.example/directory")),
+        ..no_change()
+    }))
 }
 
 fn acts(world: &World) -> Vec<(&'static str, Act)> {
@@ -53,7 +61,8 @@ fn acts(world: &World) -> Vec<(&'static str, Act)> {
         ("statement_close-exercise", Act::CloseExercise { exercise }),
         ("statement_suspend-member", suspend("NL")),
         ("statement_reinstate-member", reinstate("NL")),
-        ("statement_change-network", joining_witness()),
+        ("statement_change-network", change_network()),
+        ("statement_change-network-in-everything", everything_changes()),
     ]
 }
 

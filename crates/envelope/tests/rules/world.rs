@@ -3,8 +3,9 @@
 
 use pouch_crypto::{MlDsaKey, NoteKey, PrekeySecret, SigningKey, sha256};
 use pouch_directory::{
-    Act, Audience, Charter, ContactPointEntry, Directory, Founder, LogKeys, Mandate, OfficerEntry, Outcome,
-    Prekey, Relay, ReleaseRule, RevocationReason, SignedCharter, Statement, Thresholds, Witness,
+    Act, Audience, Charter, ContactPointEntry, Directory, Founder, LogKeys, Mandate, NetworkChange,
+    OfficerEntry, Outcome, Prekey, Relay, ReleaseRule, RevocationReason, SignedCharter, Statement,
+    Thresholds, Witness,
 };
 use pouch_envelope::{AcceptedReceipt, SignedReceipt};
 use pouch_wire::{
@@ -301,12 +302,9 @@ impl World {
 
     /// From now on the network has the second relay alone.
     pub(crate) fn drop_the_first_relay(&mut self, created: Timestamp) {
-        let act = Act::ChangeNetwork {
-            relays: List::new(vec![relay("relay-2")]).unwrap(),
-            witnesses: set(&witnesses()),
-            quorum: 2,
-            thresholds: THRESHOLDS,
-        };
+        let view = self.directory.now_view();
+        let change = NetworkChange::to(&view, &[relay("relay-2")], &witnesses(), 2, THRESHOLDS).unwrap();
+        let act = Act::ChangeNetwork(Box::new(change));
         self.log(act, created, &[&key("MD root"), &key("NL root")]);
     }
 

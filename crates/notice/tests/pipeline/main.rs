@@ -15,6 +15,7 @@
 
 mod answers;
 mod authority;
+mod confirmations;
 mod drills;
 mod evidence;
 mod flips;

@@ -146,7 +146,10 @@ fn an_officer_whose_key_was_revoked_approved_before_after_or_at_about_that_time(
     assert!(holds(&judged(HOUR)), "witnesses saw it before");
     assert_eq!(reserved(judged(100_000)), only(Clause::Release, "POUCH-VER-44"));
     let long_before = logged.received(&revoked(&world, earlier(HOUR)), &posted, MD);
-    assert_eq!(refused(long_before), only(Clause::Release, "POUCH-VER-42"));
+    // By that relay's time alone: another may have accepted it earlier.
+    assert_eq!(refused(long_before), only(Clause::Release, "POUCH-VER-48"));
+    let by_one_relay = posted.received(&revoked(&world, earlier(HOUR)), MD);
+    assert!(by_one_relay.is_err_and(|refused| !refused.is_final()));
     // Without a witness, that it came before is the relay's word.
     let by_word = posted.received(&revoked(&world, later(HOUR)), MD);
     assert_eq!(reserved(by_word), only(Clause::Release, "POUCH-VER-44"));
@@ -185,4 +188,50 @@ fn a_sender_does_not_choose_the_rule_that_it_is_judged_by() {
     let proved = Facts { inclusion: Some(&logged.inclusion), ..facts(&world, later(2 * DAY)) };
     assert!(holds(&cites_old.opened_with(MD, &logged.receipt).unwrap().verify(&proved)));
     assert!(!released(&world, &honest(&world).approved(&["duty"])));
+}
+
+/// The deputy may approve until an hour after the notice's date, or another time.
+fn delegated(until: Timestamp) -> World {
+    let mut world = World::new();
+    world.authorise_officer("director", "director", mandate(), earlier(2 * DAY));
+    let ends = pouch_directory::Mandate { until, ..mandate() };
+    world.authorise_officer("deputy", "deputy", ends, earlier(2 * DAY));
+    world.demand(2, false, earlier(2 * DAY));
+    world
+}
+
+#[test]
+fn a_delegation_that_ran_out_counts_for_nothing_whatever_date_the_notice_has() {
+    // The notice is dated before the end, and the relay accepted it long after: somebody dated it back.
+    let world = delegated(later(HOUR));
+    let letter = honest(&world).saying(|n| n.not_after = later(DAY)).approved(&["director", "deputy"]);
+    let posted = letter.posted();
+    assert!(holds(&posted.received(&world, MD)), "accepted and read before the end");
+    let late = posted.received_at(&world, MD, later(2 * HOUR));
+    assert!(late.as_ref().is_err_and(|refused| !refused.is_final()), "by that relay's time alone");
+    assert_eq!(refused(late), only(Clause::Release, "POUCH-VER-48"));
+    let about = posted.received_at(&world, MD, later(HOUR + 1000));
+    assert_eq!(reserved(about), only(Clause::Release, "POUCH-VER-44"));
+    // Read after the end: that it came before is witnessed, or the relay's word.
+    let read_late =
+        Facts { now: later(3 * HOUR), cosigned_at: Some(later(3 * HOUR)), ..facts(&world, ACCEPTED) };
+    let by_word = posted.opened(&world, MD).unwrap().verify(&read_late);
+    assert_eq!(reserved(by_word), only(Clause::Release, "POUCH-VER-44"));
+    let logged = Logged::new(&world, &posted, ACCEPTED);
+    let proved = Facts { inclusion: Some(&logged.inclusion), ..read_late };
+    assert!(holds(&posted.opened_with(MD, &logged.receipt).unwrap().verify(&proved)));
+}
+
+#[test]
+fn an_office_s_own_node_counts_no_officer_whose_mandate_is_over_now() {
+    let world = delegated(later(HOUR));
+    let letter = honest(&world).approved(&["director", "deputy"]);
+    let bytes = letter.notice.to_bytes().unwrap();
+    let view = world.directory.now_view();
+    let have = |now| {
+        let judged = pouch_notice::Release::judge_now(&letter.notice, &bytes, &letter.approvals, &view, now);
+        judged.approved_by.len()
+    };
+    assert_eq!(have(later(HOUR - 1)), 2);
+    assert_eq!(have(later(HOUR)), 1);
 }

@@ -11,7 +11,7 @@ use pouch_envelope::SignedReceipt;
 use pouch_net::{Dialer, Limits, RequestError, Session, Stream, TransportIdentity};
 use pouch_relay::{Conduct, Honest, LogKeyPair, Relay, RelayConfig, RelayError, RelayKeys, run};
 use pouch_tlog::{KeyName, Note, NoteSignature, WitnessSigner};
-use pouch_wire::session::{Accepted, Attach, Attached, Cosign, Cosigned, Deliver, Submit};
+use pouch_wire::session::{Accepted, Attach, Attached, BeaconFor, Cosign, Cosigned, Deliver, Submit};
 use pouch_wire::{Blob, Canonical as _, Frame, FrameKind, List};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -57,9 +57,8 @@ impl Running {
         let addr = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (ready, is_ready) = oneshot::channel();
         let shutdown = CancellationToken::new();
-        let (config, charter) = (config(dir.path().into(), addr), charter_file(&world));
         let ready = || ready.send(()).unwrap();
-        let relay = Relay { config, keys: keys(), charter, clock: || NOW, conduct };
+        let relay = Relay { conduct, ..relay(dir.path().into(), addr, "relay-1", &world) };
         let task = tokio::spawn(run(relay, ready, shutdown.clone()));
         soon("the relay serves", is_ready).await.unwrap();
         Self { dir, world, addr, shutdown, task }
@@ -88,10 +87,17 @@ impl Running {
     }
 }
 
-fn config(folder: PathBuf, listen: SocketAddr) -> RelayConfig {
+/// A relay of the test network as its operator would start it; the first has the directory's keys.
+pub(crate) fn relay(folder: PathBuf, listen: SocketAddr, name: &str, world: &World) -> Relay {
+    let keys = keys(name);
+    let config = config(folder, listen, name);
+    Relay { config, keys, charter: charter_file(world), clock: || NOW, conduct: Arc::new(Honest) }
+}
+
+fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
     std::fs::create_dir_all(folder.join("data")).unwrap();
     RelayConfig {
-        name: "relay-1".into(),
+        name: name.into(),
         charter: folder.join("charter"),
         listen,
         data: folder.join("data"),
@@ -103,13 +109,16 @@ fn config(folder: PathBuf, listen: SocketAddr) -> RelayConfig {
     }
 }
 
-fn keys() -> RelayKeys {
-    let pair = |origin: &str| LogKeyPair { ed25519: note_key(origin), mldsa: mldsa_key(origin) };
+pub(crate) fn pair(origin: &str) -> LogKeyPair {
+    LogKeyPair { ed25519: note_key(origin), mldsa: mldsa_key(origin) }
+}
+
+fn keys(name: &str) -> RelayKeys {
     RelayKeys {
-        transport: key("relay-1 transport"),
-        receipts: key("relay-1 receipts"),
-        message_log: pair(&message_log("relay-1")),
-        directory_log: Some(pair(DIRECTORY_LOG)),
+        transport: key(&format!("{name} transport")),
+        receipts: key(&format!("{name} receipts")),
+        message_log: pair(&message_log(name)),
+        directory_log: (name == "relay-1").then(|| pair(DIRECTORY_LOG)),
     }
 }
 
@@ -126,7 +135,8 @@ pub(crate) struct Agent {
     pub(crate) session: Session,
     /// Streams that the relay opened, with their first frame.
     pub(crate) asked: mpsc::Receiver<(Frame, Stream)>,
-    _attached: Stream,
+    /// The stream on which the relay tells what changes.
+    attached: Stream,
 }
 
 impl Agent {
@@ -143,7 +153,7 @@ impl Agent {
                 }
             }
         });
-        Self { session, asked, _attached: attached }
+        Self { session, asked, attached }
     }
 
     /// The next delivery, whole; what is asked otherwise is not answered.
@@ -159,10 +169,20 @@ impl Agent {
         }
     }
 
+    /// The next beacon that it is handed.
+    pub(crate) async fn beacon(&mut self) -> BeaconFor {
+        loop {
+            let frame = soon("a beacon", self.attached.recv()).await.unwrap().unwrap();
+            if frame.kind() == FrameKind::BeaconFor {
+                return frame.read().unwrap();
+            }
+        }
+    }
+
     /// Cosigns whatever it is asked to, as two of the network's witnesses.
     pub(crate) fn witness(self) {
         tokio::spawn(async move {
-            let Self { session: _session, mut asked, _attached } = self;
+            let Self { session: _session, mut asked, attached: _attached } = self;
             while let Some((frame, stream)) = asked.recv().await {
                 if let Ok(request) = frame.read::<Cosign>() {
                     stream.answer(&cosigned(&request)).await.ok();

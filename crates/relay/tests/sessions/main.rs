@@ -17,6 +17,8 @@ mod message;
 #[allow(dead_code, unreachable_pub, reason = "shared with the crate that it belongs to")]
 mod world;
 
+mod beacons;
 mod delivering;
 mod keeping;
 mod lying;
+mod naming;

@@ -8,7 +8,7 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Member, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
-use crate::agent::{events, ladder, outbox, watching};
+use crate::agent::{events, ladder, outbox, rejudged, watching};
 use crate::contracts::Inbox;
 use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
@@ -98,7 +98,7 @@ impl Inbox for AgentStore {
                 let sql = "UPDATE inbox SET acknowledged_at = coalesce(acknowledged_at, ?2)
                     WHERE envelope = ?1 AND notice IS NOT NULL";
                 one(db.prepare_cached(sql)?.execute(params![envelope.as_bytes(), int(at.0)])?)?;
-                outbox::enqueue(db, &receipt)
+                outbox::enqueue(db, &receipt).map(drop)
             })
             .await
     }
@@ -113,7 +113,7 @@ impl Inbox for AgentStore {
             .call(move |db| {
                 let sql = "UPDATE inbox SET owes = 0 WHERE envelope = ?1 AND owes = 1";
                 one(db.prepare_cached(sql)?.execute([envelope.as_bytes()])?)?;
-                outbox::enqueue(db, &receipt)
+                outbox::enqueue(db, &receipt).map(drop)
             })
             .await
     }
@@ -176,6 +176,7 @@ fn take_in(db: &Connection, arrival: &Arrival) -> Result<Kept, StoreError> {
         "INSERT INTO sequence_in (sender, state) VALUES (?1, ?2) ON CONFLICT (sender) DO UPDATE SET state = ?2",
     )?
     .execute(params![arrival.sender.to_string(), arrival.sequence])?;
+    rejudged::put_keys(db, arrival.envelope, &arrival.keys)?;
     if let Some((envelope, row)) = &arrival.progress {
         ladder::climb(db, *envelope, row, Some(arrival.envelope))?;
     }

@@ -7,7 +7,7 @@ use pouch_crypto::sha256;
 use pouch_wire::{ContactPoint, Digest, EnvelopeId, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
-use crate::agent::AgentStore;
+use crate::agent::{AgentStore, events, rejudged};
 use crate::contracts::Outbox;
 use crate::db::{int, kept, point, precedence, uint};
 use crate::error::StoreError;
@@ -27,7 +27,7 @@ impl Outbox for AgentStore {
             .await
     }
 
-    async fn enqueue(&self, outgoing: Outgoing) -> Result<(), StoreError> {
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Vec<u64>, StoreError> {
         self.0.call(move |db| enqueue(db, &outgoing)).await
     }
 
@@ -126,15 +126,15 @@ fn next_place(db: &Connection, recipient: &ContactPoint) -> Result<Sequence, Sto
     })
 }
 
-pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreError> {
+pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, StoreError> {
     for place in &outgoing.sequence {
         if next_place(db, &place.recipient)? != *place {
             return Err(StoreError::Conflict("the place in the sequence was taken meanwhile"));
         }
     }
     db.prepare_cached(
-        "INSERT INTO outbox (envelope, notice, sealed, digest, precedence, created, not_after, wrapped)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO outbox (envelope, notice, sealed, digest, precedence, created, not_after, wrapped, concerns)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         outgoing.envelope.as_bytes(),
@@ -144,15 +144,17 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<(), StoreE
         outgoing.precedence.rank(),
         int(outgoing.created.0),
         int(outgoing.not_after.0),
-        outgoing.wrapped
+        outgoing.wrapped,
+        outgoing.concerns.as_ref().map(NoticeId::as_bytes)
     ])?;
+    rejudged::put_keys(db, outgoing.envelope, &outgoing.keys)?;
     for place in &outgoing.sequence {
         take_place(db, outgoing.envelope, place)?;
     }
     if let Some(notice) = &outgoing.notice {
         db.prepare_cached("DELETE FROM draft WHERE notice = ?1")?.execute([notice.as_bytes()])?;
     }
-    Ok(())
+    events::put_all(db, &outgoing.events)
 }
 
 /// Without the messages themselves: there may be many, and each may be large.

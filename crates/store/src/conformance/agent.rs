@@ -4,8 +4,8 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises, Watching,
-    WitnessMemory,
+    Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging,
+    Watching, WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
@@ -26,6 +26,7 @@ pub trait AgentContracts:
     + Drafts
     + EventLog
     + Numbers
+    + Rejudging
     + Watching
     + WitnessMemory
 {
@@ -43,16 +44,17 @@ impl<S> AgentContracts for S where
         + Drafts
         + EventLog
         + Numbers
+        + Rejudging
         + Watching
         + WitnessMemory
 {
 }
 
-fn notice(n: u8) -> NoticeId {
+pub(super) fn notice(n: u8) -> NoticeId {
     NoticeId(digest(n))
 }
 
-fn told(words: &str) -> NewEvent {
+pub(super) fn told(words: &str) -> NewEvent {
     NewEvent {
         at: Timestamp(1),
         code: String::new(),
@@ -63,7 +65,7 @@ fn told(words: &str) -> NewEvent {
 }
 
 /// A notice of ours with the places that were reserved for it.
-fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -> Outgoing {
+pub(super) fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -> Outgoing {
     Outgoing {
         envelope: id(n),
         notice: Some(notice(n)),
@@ -73,10 +75,13 @@ fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -> Outgoing 
         created: Timestamp(u64::from(n)),
         not_after: Timestamp(10_000_000),
         wrapped: vec![n],
+        concerns: None,
+        keys: Vec::new(),
+        events: Vec::new(),
     }
 }
 
-fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
+pub(super) fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
     Arrival {
         envelope: id(n),
         concerns: None,
@@ -94,6 +99,7 @@ fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
         progress: None,
         receipt,
         log: Some(("relay".to_owned(), u64::from(n))),
+        keys: Vec::new(),
         events: vec![told("received")],
     }
 }
@@ -139,6 +145,8 @@ where
     what_was_told_of_gaps_is_told_once(&fresh()).await;
     two_messages_in_one_place_are_kept_for_ever(&fresh()).await;
     a_restart_forgets_nothing(&fresh()).await;
+    super::rejudged::a_notice_is_found_by_the_keys_that_spoke_in_it(&fresh()).await;
+    super::rejudged::what_was_judged_again_is_kept_and_told_once(&fresh()).await;
     super::relay::a_witness_never_goes_back(&fresh()).await;
 }
 

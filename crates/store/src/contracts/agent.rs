@@ -27,12 +27,12 @@ pub trait Outbox {
     fn raise_epoch(&self, at_least: u64) -> impl Answer<u64>;
 
     /// Keeps a sealed message to send, takes its places in the sequences, and forgets the notice's
-    /// draft, all or nothing: no notice is sent twice.
+    /// draft, all or nothing: no notice is sent twice. The numbers of the events that are told of it.
     ///
     /// # Errors
     /// When the places were taken meanwhile, the notice or the message is there already, or storage
     /// failed.
-    fn enqueue(&self, outgoing: Outgoing) -> impl Answer<()>;
+    fn enqueue(&self, outgoing: Outgoing) -> impl Answer<Vec<u64>>;
 
     /// Messages that a relay has not answered yet and for which somebody still waits, most urgent
     /// first, with those who wait.
@@ -150,7 +150,7 @@ pub trait Inbox {
     /// When storage failed.
     fn inbox(&self, unacknowledged: bool, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
 
-    /// Received notices of a member that correct or withdraw this one, newest first.
+    /// Received notices of a member that correct, withdraw or confirm this one, newest first.
     ///
     /// # Errors
     /// When storage failed.

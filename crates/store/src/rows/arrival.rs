@@ -1,6 +1,6 @@
 //! What a node keeps of messages that came. Sealed bytes and wrapped keys only, never what they say.
 
-use pouch_wire::{ContactPoint, EnvelopeId, NoticeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::node::NewEvent;
 use super::outgoing::{Outgoing, RungRow};
@@ -14,7 +14,7 @@ pub struct Arrival {
     pub notice: Option<NoticeId>,
     /// The notice that it answers, corrects or withdraws.
     pub concerns: Option<NoticeId>,
-    /// Whether it corrects or withdraws that.
+    /// Whether it corrects, withdraws or confirms that.
     pub amends: bool,
     /// The number that the sender gave the notice, as printed.
     pub number: Option<String>,
@@ -40,6 +40,8 @@ pub struct Arrival {
     pub receipt: Option<Outgoing>,
     /// Its index in the relay's message log.
     pub log: Option<(String, u64)>,
+    /// The keys that signed and approved it; none for a receipt.
+    pub keys: Vec<KeyId>,
     /// What is told of it.
     pub events: Vec<NewEvent>,
 }

@@ -1,6 +1,8 @@
 //! What a node keeps of messages that it sends. Sealed bytes and wrapped keys only.
 
-use pouch_wire::{ContactPoint, EnvelopeId, NoticeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
+
+use super::node::NewEvent;
 
 /// The next place in the sequence to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,12 @@ pub struct Outgoing {
     pub not_after: Timestamp,
     /// What the agent keeps to show its own notice again, wrapped.
     pub wrapped: Vec<u8>,
+    /// The notice that it answers, corrects, withdraws or confirms.
+    pub concerns: Option<NoticeId>,
+    /// The keys that signed and approved it.
+    pub keys: Vec<KeyId>,
+    /// What is told of it.
+    pub events: Vec<NewEvent>,
 }
 
 /// A message in the outbox.

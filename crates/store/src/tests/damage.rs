@@ -79,6 +79,9 @@ async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
         created: Timestamp(1),
         not_after: Timestamp(2),
         wrapped: vec![1],
+        concerns: None,
+        keys: Vec::new(),
+        events: Vec::new(),
     };
     store.enqueue(outgoing).await.unwrap();
     let refusal = NewRefusal {

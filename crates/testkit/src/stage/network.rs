@@ -18,6 +18,7 @@ pub struct Stage {
     dir: PathBuf,
     parties: Vec<Party>,
     witnesses: u8,
+    charter: Vec<String>,
     relays: u8,
 }
 
@@ -29,7 +30,14 @@ impl Stage {
     /// A stage in an empty folder.
     #[must_use]
     pub fn new(program: Program, dir: &Path, parties: Vec<Party>, witnesses: u8) -> Self {
-        Self { program, dir: dir.to_owned(), parties, witnesses, relays: 1 }
+        Self { program, dir: dir.to_owned(), parties, witnesses, relays: 1, charter: Vec::new() }
+    }
+
+    /// With more options for `network create`.
+    #[must_use]
+    pub fn with_charter(mut self, options: &[&str]) -> Self {
+        self.charter = options.iter().map(|option| (*option).to_owned()).collect();
+        self
     }
 
     /// The same with so many relays: `relay-1` sequences the directory, the others follow it.
@@ -246,6 +254,7 @@ impl Stage {
         for folder in (1..=self.witnesses).map(|n| format!("witness-{n}")).chain(nodes) {
             create.extend(["--witness".to_owned(), self.path(&format!("{folder}/witness-request.toml"))]);
         }
+        create.extend(self.charter.iter().cloned());
         create.extend(["--output".to_owned(), draft.clone()]);
         self.program.ok(&create).await?;
         Ok(draft)
