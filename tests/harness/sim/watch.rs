@@ -252,7 +252,8 @@ impl World {
     pub(crate) fn check_withheld(&mut self, node: usize, sender: usize, envelope: EnvelopeId, heard: u64) {
         let now = self.queue.now();
         let known = (envelope, node);
-        let came = self.oracle.arrived.contains(&known) || self.oracle.in_vain.contains(&known);
+        let refused = self.oracle.in_vain.contains(&known) || self.oracle.refused.contains_key(&known);
+        let came = self.oracle.arrived.contains(&known) || refused;
         let superseded = self.announced.get(&(sender, node)).is_none_or(|(_, newest)| *newest != envelope);
         if came || superseded || self.oracle.withheld.contains(&(node, sender)) {
             return;
