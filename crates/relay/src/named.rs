@@ -70,7 +70,7 @@ impl Named {
             return Ok(Some(Duty::Follows));
         }
         match &self.directory_log {
-            Some(keys) if are(keys, &directory.charter().directory_log) => Ok(Some(Duty::Sequences)),
+            Some(keys) if are(keys, view.directory_log()) => Ok(Some(Duty::Sequences)),
             Some(_) => Err(RelayError::OtherKeys(self.name.clone())),
             None => Err(RelayError::NoDirectoryKeys(self.name.clone())),
         }
@@ -139,8 +139,11 @@ impl Named {
                 continue;
             };
             error!(relay = self.name, code = other.code(), "{other}; this relay stops when all is published");
-            let whole =
-                |published: &Option<Published>| published.as_ref().is_some_and(|p| p.size >= now.size());
+            // Who has other keys than the log's cannot publish what says so.
+            let cannot = matches!(other, RelayError::OtherKeys(_));
+            let whole = |published: &Option<Published>| {
+                cannot || published.as_ref().is_some_and(|p| p.size >= now.size())
+            };
             if published.wait_for(whole).await.is_err() {
                 return other;
             }

@@ -105,7 +105,7 @@ impl Plan {
         };
         let (nodes, relays) = (rng.random_range(3..=5), rng.random_range(1..=2));
         let (witnesses, quorum) = if rng.random_bool(0.5) { (3, 2) } else { (4, 3) };
-        let active = rng.random_range(8 * MINUTE..25 * MINUTE);
+        let active = rng.random_range(6 * MINUTE..18 * MINUTE);
         let low = rng.random_range(2..120);
         let skew = |rng: &mut ChaCha20Rng| rng.random_range(-50_000_i64..=50_000);
         let mut plan = Self {

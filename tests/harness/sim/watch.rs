@@ -18,6 +18,8 @@ use crate::oracle::{Duty, LOOKS};
 use crate::plan::Conduct;
 use crate::world::{Event, World};
 
+/// For how long after the last notice beacons are sent.
+const BEACONS_AFTER: u64 = 10 * MINUTE;
 /// How often a node sends a beacon.
 const EVERY: u64 = MINUTE;
 /// How long an announced message may be on its way while deliveries are, and while a session is fresh.
@@ -32,7 +34,7 @@ impl World {
     /// Signs what a node last sent to each, and hands it to every relay.
     pub(crate) async fn beacon(&mut self, node: usize) {
         // Once nothing is sent any more, beacons would say the same for hours.
-        if self.queue.now() < self.plan.active + 20 * MINUTE {
+        if self.queue.now() < self.plan.active + BEACONS_AFTER {
             self.queue.after(EVERY, Event::Beacon(node));
         }
         if !self.nodes[node].up || self.nodes[node].mirror.size() == 0 {
@@ -191,8 +193,9 @@ impl World {
             now: Duration::from_millis(now),
             grace: Duration::from_millis(grace),
             busy: under_way,
+            poor: false,
             // Beacons end with the active time; silence after that is not news.
-            up: up && now < self.plan.active + 20 * MINUTE,
+            up: up && now < self.plan.active + BEACONS_AFTER,
         };
         for sender in self.nodes[node].peers.keys().copied().collect::<Vec<_>>() {
             let peer = self.nodes[node].peers.get_mut(&sender).unwrap();
@@ -289,7 +292,7 @@ impl World {
                 let bound = NO_CONTACT + 2 * LOOKS;
                 silent > bound
                     && connected.is_some_and(|up| up > bound)
-                    && now < self.plan.active + 20 * MINUTE
+                    && now < self.plan.active + BEACONS_AFTER
                     && !self.oracle.lost.contains(&(node, **sender))
             })
             .map(|(sender, _)| *sender)

@@ -158,7 +158,7 @@ impl World {
             looks: BTreeSet::new(),
             deaths_left: plan.crashes,
             begun: Instant::now(),
-            ends: plan.active + if plan.long { 6 * HOUR + 10 * MINUTE } else { 40 * MINUTE },
+            ends: plan.active + if plan.long { 6 * HOUR + 10 * MINUTE } else { 35 * MINUTE },
             packets: 0,
             founding,
             relays,

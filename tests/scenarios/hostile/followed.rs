@@ -2,12 +2,12 @@
 //! a relay may do at another, and what becomes of one that the directory names otherwise than before.
 
 use pouch_crypto::SigningKey;
-use pouch_directory::{Act, Directory, LogKeys, Relay};
+use pouch_directory::{Act, Directory, LogKeys, NetworkChange, Relay};
 use pouch_net::CloseCode;
 use pouch_store::{DirectoryLog as _, Followed as _};
 use pouch_testkit::stage::{PATIENCE, Stage, free_addresses, is, word};
 use pouch_wire::session::Changed;
-use pouch_wire::{Environment, List, Set, Text};
+use pouch_wire::{Environment, Text};
 use serde_json::Value;
 
 use super::keys::KeyFolder;
@@ -197,12 +197,8 @@ fn new_telephone(directory: &Directory, number: &str) -> Act {
 /// The network with these relays.
 fn with(directory: &Directory, relays: Vec<Relay>) -> Act {
     let view = directory.now_view();
-    Act::ChangeNetwork {
-        relays: List::new(relays).unwrap(),
-        witnesses: Set::new(view.witnesses().to_vec()).unwrap(),
-        quorum: view.quorum(),
-        thresholds: view.thresholds(),
-    }
+    let change = NetworkChange::to(&view, &relays, view.witnesses(), view.quorum(), view.thresholds());
+    Act::ChangeNetwork(Box::new(change.unwrap()))
 }
 
 /// What a new relay's request says.

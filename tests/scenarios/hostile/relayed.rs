@@ -1,7 +1,7 @@
 //! What a hostile relay does with honest messages: it alters, repeats, reorders, withholds, delays and
 //! vouches falsely. Nodes show nothing wrong, say what is missing, and lose nothing by it.
 
-use pouch_control::ContradictionView;
+use pouch_control::EquivocationView;
 use pouch_crypto::{PrekeySecret, SigningKey};
 use pouch_notice::SealTo;
 use pouch_store::Inbox as _;
@@ -232,7 +232,7 @@ async fn a_sender_who_says_two_things_in_one_place_is_found_out_and_both_are_kep
     assert!(shown.contains(HONEST), "{shown}");
     // Both headers and signatures can be given to others.
     let told = trial.scene.node("ba").json(&["evidence", "contradictions"]).await.unwrap();
-    let told: Vec<ContradictionView> = serde_json::from_value(told).unwrap();
+    let told: Vec<EquivocationView> = serde_json::from_value(told).unwrap();
     let [_, told] = told.as_slice() else { panic!("two contradictions: {told:?}") };
     for (outside, parcel) in [(&told.one, &contradicts), (&told.other, &first)] {
         assert_eq!(outside.envelope, parcel.id());
