@@ -1,17 +1,14 @@
 //! How the directory grows and reaches everybody: statements, checkpoints, what relays show to whom.
 
-use std::collections::BTreeSet;
-
-use pouch_crypto::Domain;
 use pouch_crypto::sha256;
 use pouch_directory::{Act, RevocationReason, Statement};
-use pouch_envelope::{Arrived, prove_signer};
 use pouch_store::Mirror as _;
-use pouch_tlog::{Citation, Compared, MemoryTree};
-use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
+use pouch_tlog::MemoryTree;
+use pouch_wire::{Canonical as _, Environment};
 use rand::RngExt as _;
 
-use crate::clock::{BEGIN, MINUTE, SECOND};
+use crate::clock::{MINUTE, SECOND};
+use crate::log::between;
 use crate::mirror::{Answer, Looked};
 use crate::net::{Packet, Published};
 use crate::plan::{Entries, LogLie};
@@ -21,8 +18,6 @@ use crate::world::{Event, World};
 const RETRY: u64 = 2 * SECOND;
 /// How often a log that does not grow is cosigned again.
 const REFRESH: u64 = 10 * MINUTE;
-/// How long relays may take to show what another office was shown.
-const SHOWN_WITHIN: core::time::Duration = core::time::Duration::from_secs(75);
 /// How often a node looks without being told.
 const LOOK: u64 = MINUTE;
 
@@ -81,7 +76,7 @@ impl World {
         match relay.and_then(|relay| Some((relay, self.net.session(node, relay)?))) {
             Some((relay, session)) => {
                 self.tell(|_| format!("node {node} publishes {what:?}"));
-                self.to_relay(node, relay, session, Packet::Publish { statement, what });
+                self.send_to_relay(node, relay, session, Packet::Publish { statement, what });
             }
             None => self.not_published(node, what),
         }
@@ -157,7 +152,7 @@ impl World {
 
     fn say_changed(&mut self, node: usize, relay: usize) {
         if let Some((size, _)) = self.shown(relay, node) {
-            self.to_node(node, relay, Packet::Changed { size }, 0);
+            self.send_to_node(node, relay, Packet::Changed { size }, 0);
         }
     }
 
@@ -248,7 +243,7 @@ impl World {
         }
         let mirror = &self.nodes[node].mirror;
         let packet = Packet::Look { from: mirror.size(), have: mirror.tree.size() };
-        self.to_relay(node, relay, session, packet);
+        self.send_to_relay(node, relay, session, packet);
     }
 
     /// What a relay shows a node: the size, and which face or copy.
@@ -401,98 +396,4 @@ impl World {
             self.alarm(node, "directory", code);
         }
     }
-
-    // What others say.
-
-    /// What a message's outside says of the directory is compared with ours, when it is proved that its
-    /// sender says so. A sender that is ahead of us is proved by the key that it has as we know it.
-    pub(crate) fn heard_header(&mut self, node: usize, arrived: &Arrived) {
-        let (header, signature) = (arrived.header(), arrived.signature());
-        let directory = &self.nodes[node].mirror.directory;
-        let proved = if header.directory_size <= directory.size() {
-            prove_signer(header, arrived.header_bytes(), &signature, directory).is_ok()
-        } else {
-            let known = directory.now_view().may_sign(&header.sender, header.environment, header.sender_key);
-            let context = directory.context(header.environment);
-            known.is_ok_and(|authority| {
-                authority.key.verify(Domain::Envelope, &context, arrived.header_bytes(), &signature).is_ok()
-            })
-        };
-        if proved {
-            let citation = Citation {
-                size: header.directory_size,
-                root: header.directory_root,
-                signed: arrived.header_bytes().to_vec(),
-            };
-            let said_at = self.said_at(&header.sender, header.created);
-            self.hear(node, &header.sender.clone(), citation, said_at);
-        }
-    }
-
-    pub(crate) fn said_at(&self, sender: &ContactPoint, at: Timestamp) -> u64 {
-        let skew = self.nodes[self.node_of(sender)].skew;
-        at.0.saturating_add_signed(-skew).saturating_sub(BEGIN)
-    }
-
-    pub(crate) fn hear(&mut self, node: usize, who: &ContactPoint, citation: Citation, said_at: u64) {
-        let (now, from) = (self.queue.now(), self.node_of(who));
-        self.oracle.is_exchange(from, node, said_at, now);
-        if !self.defences.gossip {
-            return;
-        }
-        let (clock, since) = (self.clock_of(node), core::time::Duration::from_millis(now));
-        let mirror = &self.nodes[node].mirror;
-        let ours =
-            (citation.size <= mirror.tree.size()).then(|| mirror.tree.root_at(citation.size).ok()).flatten();
-        let heard = self.nodes[node].hearsay.hear(who, citation.clone(), ours, since, clock);
-        if heard.compared == Compared::Ahead {
-            self.nodes[node].cited.push((who.clone(), citation, clock));
-            self.look_everywhere(node);
-        }
-        self.judge_hearsay(node, who, heard);
-    }
-
-    /// Tells of offices that were shown more than our relays show us, when those had time to.
-    pub(crate) fn look_for_held_back(&mut self, node: usize) {
-        let now = core::time::Duration::from_millis(self.queue.now());
-        let connected = (0..self.relays.len()).any(|relay| self.net.session(node, relay).is_some());
-        let node_ = &self.nodes[node];
-        let overdue: BTreeSet<ContactPoint> =
-            node_.hearsay.overdue(now, SHOWN_WITHIN).map(|one| one.who.clone()).collect();
-        let mut told = self.nodes[node].told_ahead.clone();
-        told.retain(|who| overdue.contains(who));
-        for who in overdue.into_iter().filter(|_| connected) {
-            if told.insert(who.clone()) {
-                self.oracle.fork_known.insert(node);
-                self.oracle.count("directory held back");
-                self.tell(|_| format!("node {node}: {who} was shown more of the directory"));
-                self.alarm(node, "directory", "POUCH-MIR-06");
-            }
-        }
-        self.nodes[node].told_ahead = told;
-    }
-
-    fn judge_hearsay(&mut self, node: usize, who: &ContactPoint, heard: pouch_tlog::Heard) {
-        if matches!(heard.compared, Compared::Contradicts(_)) && heard.is_new {
-            self.oracle.fork_known.insert(node);
-            self.oracle.count("split views told");
-            let words = format!("node {node} is told of another directory by {who}");
-            self.tell(|_| words);
-            self.alarm(node, "directory", "hearsay");
-        }
-    }
-
-    /// Who is up, for the comparison of what is believed.
-    pub(crate) fn compare_directories(&mut self) {
-        if std::mem::take(&mut self.directories_changed) {
-            let (meet, now) = (self.plan.quorums_meet(), self.queue.now());
-            let trees: Vec<&MemoryTree> = self.nodes.iter().map(|node| &node.mirror.tree).collect();
-            self.oracle.compare(&trees, meet, now);
-        }
-    }
-}
-
-fn between(entries: &[Vec<u8>], from: u64, to: u64) -> Vec<Vec<u8>> {
-    let (from, to) = (usize::try_from(from).unwrap(), usize::try_from(to).unwrap());
-    entries.get(from..to.min(entries.len())).unwrap_or_default().to_vec()
 }

@@ -173,3 +173,9 @@ impl Witness {
         self.state.add_checkpoint(&request, known, &self.signer, now).ok()
     }
 }
+
+/// The entries from one index to another, as far as there are any.
+pub(crate) fn between(entries: &[Vec<u8>], from: u64, to: u64) -> Vec<Vec<u8>> {
+    let (from, to) = (usize::try_from(from).unwrap(), usize::try_from(to).unwrap());
+    entries.get(from..to.min(entries.len())).unwrap_or_default().to_vec()
+}

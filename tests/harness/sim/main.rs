@@ -18,8 +18,10 @@
 mod clock;
 mod defences;
 mod directory;
+mod duties;
 mod figures;
 mod founding;
+mod hearsay;
 mod inbox;
 mod log;
 mod mirror;
@@ -28,6 +30,7 @@ mod node;
 mod oracle;
 mod outbox;
 mod plan;
+mod refusing;
 mod relay;
 mod run;
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl World {
     ) -> Outgoing {
         let key = self.nodes[node].signing_key(&self.founding);
         let sealed = seal(content, route, recipients, &key, &mut self.rng).unwrap();
-        self.outgoing_of(content, route, recipients, notice, &sealed)
+        Self::outgoing_of(route, recipients, notice, &sealed)
     }
 
     /// A member that says two things in one place: the second goes to the same recipients.
@@ -211,7 +211,7 @@ impl World {
                 let sealed = SealedOut::from_bytes(&kept.sealed).unwrap();
                 let (submit, payload) = (Box::new(sealed.submit()), sealed.payload().to_vec());
                 let packet = Packet::Submit { envelope: row.envelope, submit, payload };
-                self.to_relay(node, relay, session, packet);
+                self.send_to_relay(node, relay, session, packet);
             }
         }
         if let Some(due) = self.nodes[node].sends.next_due() {
@@ -230,7 +230,7 @@ impl World {
                 continue;
             };
             let (submit, payload) = (Box::new(sealed.submit()), sealed.payload().to_vec());
-            self.to_relay(node, 0, session, Packet::Submit { envelope, submit, payload });
+            self.send_to_relay(node, 0, session, Packet::Submit { envelope, submit, payload });
         }
     }
 

@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use pouch_store::{Ladder as _, Outbox as _, Rung};
-
 use crate::clock::{MINUTE, SECOND};
 use crate::defences::Defences;
 use crate::founding::Founding;
 use crate::inbox::CATCH_UP;
 use crate::net::Packet;
-use crate::oracle::{Duty, LOOKS, Violation};
+use crate::oracle::Violation;
 use crate::outbox::TICK;
-use crate::plan::{Plan, Weather};
+use crate::plan::Plan;
 use crate::world::{Event, World};
 
 /// Within which time a gap is told of.
-const GAP: u64 = 10 * SECOND;
+pub(crate) const GAP: u64 = 10 * SECOND;
 
 /// What came of a run.
 #[derive(Debug)]
@@ -210,14 +208,14 @@ impl World {
                     Ok((receipt, homed)) => {
                         let label = self.oracle.label(envelope);
                         self.tell(|_| format!("relay {relay} has {label}"));
-                        self.to_node(node, relay, Packet::Accepted { envelope, receipt }, 0);
+                        self.send_to_node(node, relay, Packet::Accepted { envelope, receipt }, 0);
                         for point in homed {
                             let node = self.node_of(&point);
                             self.queue.after(1, Event::Deliver { relay, node });
                         }
                     }
                     Err((code, retry_after)) => {
-                        self.to_node(node, relay, Packet::Refused { envelope, code, retry_after }, 0);
+                        self.send_to_node(node, relay, Packet::Refused { envelope, code, retry_after }, 0);
                     }
                 }
             }
@@ -232,12 +230,12 @@ impl World {
             }
             Packet::Look { from, have } => {
                 let answer = self.answer_look(node, relay, from, have).map(Box::new);
-                self.to_node(node, relay, Packet::LookAnswer { from, answer }, 0);
+                self.send_to_node(node, relay, Packet::LookAnswer { from, answer }, 0);
             }
             Packet::Beacon(frame) => self.beacon_at_relay(node, relay, *frame),
             Packet::Publish { statement, what } => {
                 let done = self.enter(relay, node, &statement);
-                self.to_node(node, relay, Packet::PublishAnswer { what, done }, 0);
+                self.send_to_node(node, relay, Packet::PublishAnswer { what, done }, 0);
             }
             _ => {}
         }
@@ -254,11 +252,7 @@ impl World {
                 self.delivered(node, held).await;
             }
             Packet::BeaconFor(frame) => self.beacon_heard(node, *frame, self.queue.now() + CATCH_UP),
-            Packet::Changed { size } => {
-                if size != self.nodes[node].mirror.size() {
-                    self.look(node, relay);
-                }
-            }
+            Packet::Changed { size } if size != self.nodes[node].mirror.size() => self.look(node, relay),
             Packet::LookAnswer { from, answer } => self.looked(node, relay, from, answer).await,
             Packet::PublishAnswer { what, done: false } => self.not_published(node, what),
             _ => {}
@@ -289,7 +283,7 @@ impl World {
                     deliver: Box::new(message.deliver.clone()),
                     payload: message.payload.clone(),
                 };
-                self.to_node(node, relay, packet, message.wait + again as u64 * 400);
+                self.send_to_node(node, relay, packet, message.wait + again as u64 * 400);
             }
         }
     }
@@ -301,106 +295,7 @@ impl World {
             if let Some((deliver, payload)) = self.relays[relay].replayed(node, envelope) {
                 self.oracle.count("replayed");
                 let packet = Packet::Deliver { envelope, deliver: Box::new(deliver), payload };
-                self.to_node(node, relay, packet, 0);
-            }
-        }
-    }
-
-    // What must hold.
-
-    /// Looks at what must have been shown by now.
-    fn check_duties(&mut self) {
-        let now = self.queue.now();
-        while let Some((due, duty)) = self.oracle.duties.first().cloned().filter(|(due, _)| *due <= now) {
-            self.oracle.duties.remove(&(due, duty.clone()));
-            self.check_duty(duty, now);
-        }
-    }
-
-    fn check_duty(&mut self, duty: Duty, now: u64) {
-        // A node that is off, or was just started, shows it when it has looked.
-        let shows = |world: &Self, node: usize, within: u64| {
-            let node = &world.nodes[node];
-            node.up && node.up_since + within <= now
-        };
-        match duty {
-            Duty::Gap { node, sender, n } => {
-                if self.oracle.has_gap(node, sender, n) {
-                } else if !shows(self, node, GAP + LOOKS) {
-                    self.oracle.duties.insert((now + GAP + LOOKS, duty));
-                } else {
-                    let words =
-                        format!("node {node} does not show that message {n} of node {sender} is missing");
-                    self.oracle.violate("P7 gap", now, words);
-                }
-            }
-            Duty::Overdue { sender, envelope, recipient } => {
-                let known = (envelope, recipient);
-                let told = self.oracle.confirmed.contains(&known)
-                    || self.oracle.overdue.contains(&known)
-                    || self.oracle.refused.contains_key(&known);
-                if told {
-                } else if !shows(self, sender, LOOKS) {
-                    self.oracle.duties.insert((now + LOOKS, duty));
-                } else {
-                    let label = self.oracle.label(envelope);
-                    let words = format!("node {sender} is not told that {label} is not confirmed");
-                    self.oracle.violate("P8 overdue", now, words);
-                }
-            }
-            Duty::Evidence { one, other } => {
-                let known = self.oracle.fork_known.iter().any(|node| !self.oracle.dishonest.contains(node));
-                let connected =
-                    |node: usize| (0..self.relays.len()).any(|relay| self.net.session(node, relay).is_some());
-                let settled = |node: usize| shows(self, node, crate::oracle::FORK_SHOWN) && connected(node);
-                if known {
-                    self.oracle.count("split views found out");
-                } else if !settled(one) || !settled(other) {
-                    self.oracle.duties.insert((now + crate::oracle::FORK_SHOWN, duty));
-                } else {
-                    let words = format!(
-                        "nodes {one} and {other} talked, and nobody knows that the log has two faces"
-                    );
-                    self.oracle.violate("P4 evidence", now, words);
-                }
-            }
-            Duty::Withheld { node, sender, envelope, heard } => {
-                self.check_withheld(node, sender, envelope, heard)
-            }
-        }
-    }
-
-    /// At the end every message that was promised is there, or is seen not to be.
-    async fn check_the_end(&mut self) {
-        let now = self.queue.now();
-        for (envelope, recipient) in self.oracle.promised.clone() {
-            let sent = self.oracle.sent[&envelope].clone();
-            let arrived = self.oracle.arrived.contains(&(envelope, recipient));
-            let refused = self.oracle.refused.contains_key(&(envelope, recipient));
-            if self.plan.weather != Weather::Hostile && !arrived && !refused {
-                let words = format!(
-                    "{} was accepted and never came to node {recipient}",
-                    self.oracle.label(envelope)
-                );
-                self.oracle.violate("P5 lost", now, words);
-            }
-            if sent.notice.is_none() || arrived {
-                continue;
-            }
-            let store = self.nodes[sent.sender].store.clone();
-            let point = Founding::point(recipient);
-            let rungs = store.ladder(envelope).await.unwrap();
-            let rung = rungs.iter().find(|rung| rung.recipient == point).map(|rung| rung.rung);
-            let late = store.overdue(self.clock_of(sent.sender)).await.unwrap();
-            let seen = late.iter().any(|row| row.envelope == envelope && row.recipient == point);
-            // What is not due yet is seen to be under way.
-            let waits = matches!(rung, Some(Rung::Queued | Rung::Accepted))
-                && store.outgoing(envelope).await.unwrap().is_some_and(|row| {
-                    row.created.after(row.precedence.confirm_within()) > self.clock_of(sent.sender)
-                });
-            if rung != Some(Rung::Refused) && !seen && !waits {
-                let words = format!("{} is gone, and its sender is not told", self.oracle.label(envelope));
-                self.oracle.violate("P5 lost", now, words);
+                self.send_to_node(node, relay, packet, 0);
             }
         }
     }

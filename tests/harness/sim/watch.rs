@@ -43,7 +43,7 @@ impl World {
         let Some(frame) = self.make_beacon(node).await else { return };
         for relay in 0..self.relays.len() {
             if let Some(session) = self.net.session(node, relay) {
-                self.to_relay(node, relay, session, Packet::Beacon(Box::new(frame.clone())));
+                self.send_to_relay(node, relay, session, Packet::Beacon(Box::new(frame.clone())));
             }
         }
     }
@@ -109,7 +109,7 @@ impl World {
         }
         let part = self.relays[relay].beacons[&sender].for_peer(&Founding::point(peer));
         if let Some(part) = part {
-            self.to_node(peer, relay, Packet::BeaconFor(Box::new(part)), 0);
+            self.send_to_node(peer, relay, Packet::BeaconFor(Box::new(part)), 0);
         }
     }
 

@@ -281,11 +281,11 @@ impl World {
         }
     }
 
-    pub(crate) fn to_relay(&mut self, node: usize, relay: usize, session: u64, packet: Packet) {
+    pub(crate) fn send_to_relay(&mut self, node: usize, relay: usize, session: u64, packet: Packet) {
         self.send(node, relay, session, |session| Event::ToRelay { node, relay, session, packet });
     }
 
-    pub(crate) fn to_node(&mut self, node: usize, relay: usize, packet: Packet, wait: u64) {
+    pub(crate) fn send_to_node(&mut self, node: usize, relay: usize, packet: Packet, wait: u64) {
         if let Some(session) = self.net.session(node, relay) {
             let travel = self.net.travel(&mut self.rng);
             self.packets += 1;
