@@ -354,7 +354,7 @@ async fn honest(town: &Town) -> Result<Instant, StageError> {
     for folder in ["nl", "md"] {
         town.rotates(folder).await?;
         town.meets("nl", "md").await?;
-        tokio::time::sleep(HONEST_FOR / 2).await;
+        tokio::time::sleep(HONEST_FOR.div_f64(2.0)).await;
     }
     town.meets("md", "nl").await?;
     Ok(began)

@@ -324,7 +324,7 @@ async fn honest(town: &Town) -> Result<Instant, StageError> {
             town.received("md", &sent).await?;
         }
         town.meets("md", "ba").await?;
-        if !rotated && began.elapsed() > HONEST_FOR / 2 {
+        if !rotated && began.elapsed() > HONEST_FOR.div_f64(2.0) {
             town.rotates("nl").await?;
             rotated = true;
         }

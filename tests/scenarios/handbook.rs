@@ -23,7 +23,7 @@ const DELAY: &str = "20s";
 struct Players {
     stage: Stage,
     nodes: BTreeMap<&'static str, Node>,
-    relay: Service,
+    relay: Option<Service>,
     witnesses: Vec<Service>,
     /// What was printed by the newest command.
     last: Outcome,
@@ -39,13 +39,17 @@ fn chapter(heading: &str) -> Vec<String> {
     blocks.flat_map(|block| block.lines().map(str::to_owned)).collect()
 }
 
+/// Commands that only show something lead nowhere.
+fn is_a_look(command: &str) -> bool {
+    ["directory show", "directory verify", "network show"].iter().any(|look| command.contains(look))
+}
+
 /// A folder's owner: `lu-root` and `lu-root-2` are LU's.
 fn passphrase_of(folder: &str) -> String {
-    let folder = folder.trim_end_matches(|c: char| c == '-' || c.is_ascii_digit());
     match folder {
         "deceived" | "deceived-again" => "ba-root/passphrase".to_owned(),
-        "witness" => "witness-4/passphrase".to_owned(),
-        other => format!("{other}/passphrase"),
+        witness if witness.starts_with("witness") => format!("{witness}/passphrase"),
+        root => format!("{}/passphrase", root.trim_end_matches("-2")),
     }
 }
 
@@ -55,7 +59,7 @@ impl Players {
         let parties = FOUNDERS.map(Party::simple).to_vec();
         let stage = Stage::new(program(), dir.path(), parties, 3).with_charter(&["--recovery-delay", DELAY]);
         stage.found().await.unwrap();
-        let relay = stage.start_relay().await.unwrap();
+        let relay = Some(stage.start_relay().await.unwrap());
         let witnesses = stage.start_witnesses().await.unwrap();
         let mut nodes = BTreeMap::new();
         for folder in ["nl", "md", "ba", "rs", "ua"] {
@@ -66,7 +70,7 @@ impl Players {
         }
         let last = Outcome { exit: 0, stdout: String::new(), stderr: String::new() };
         let players = Self { stage, nodes, relay, witnesses, last, _dir: dir };
-        for folder in ["lu", "lu-root", "witness-4"] {
+        for folder in ["lu", "lu-root", "witness-4", "witness-5"] {
             players.new_folder(folder);
         }
         players
@@ -107,7 +111,7 @@ impl Players {
         self.last = self.run(&self.filled(command)).await;
         let Outcome { stdout, stderr, .. } = &self.last;
         assert_eq!(self.last.exit, exit, "{command}\n{stdout}\n{stderr}");
-        if command.starts_with("pouch") && exit == 0 && !command.contains("directory show") {
+        if command.starts_with("pouch") && exit == 0 && !is_a_look(command) {
             assert!(stderr.contains("next: "), "it does not say who does what next: {command}\n{stderr}");
         }
     }
@@ -166,12 +170,14 @@ impl Players {
         assert!(green(row), "{row}");
     }
 
-    async fn stop(self) {
-        for node in self.nodes.into_values() {
+    async fn stop(&mut self) {
+        for node in std::mem::take(&mut self.nodes).into_values() {
             node.stop().await.unwrap();
         }
-        self.relay.stop().await.unwrap();
-        for witness in self.witnesses {
+        if let Some(relay) = self.relay.take() {
+            relay.stop().await.unwrap();
+        }
+        for witness in std::mem::take(&mut self.witnesses) {
             witness.stop().await.unwrap();
         }
     }
@@ -186,6 +192,13 @@ async fn the_ceremonies_work_by_hand_as_the_handbook_prints_them() {
     veto(&mut all).await;
     witnesses(&mut all).await;
     all.stop().await;
+    all.chapter("Without a node", async |all, command| {
+        if command.starts_with("pouch directory verify") {
+            assert!(all.last.stdout.contains("0 of its entries have no effect"), "{}", all.last.stdout);
+            assert!(all.last.stdout.contains("witness-4"), "{}", all.last.stdout);
+        }
+    })
+    .await;
 }
 
 /// Three of five admit a sixth, and two do not; its node finds the network and is believed.
@@ -348,8 +361,11 @@ async fn thief(all: &Players) {
     assert!(all.member("NL").await["recovery"].is_object());
 }
 
-/// A witness is replaced, and the network goes on when one of the old ones is gone too.
+/// Two of three witnesses are replaced, and in the end none of the old ones is left: the network goes on, and a
+/// node that was away meanwhile finds its way from the old ones to the new.
 async fn witnesses(all: &mut Players) {
+    let away = all.nodes.remove("rs").unwrap();
+    away.stop().await.unwrap();
     all.chapter("Change relays, witnesses, quorum or thresholds", async |all, command| {
         if command.contains("# exit code 23") {
             refused(&all.last, 23, "POUCH-CER-04");
@@ -358,16 +374,19 @@ async fn witnesses(all: &mut Players) {
     .await;
     let view = all.directory().await;
     let names: Vec<&str> = view["witnesses"].as_array().unwrap().iter().map(|w| word(w, "name")).collect();
-    let expected = [2, 3, 4].map(|n| format!("witness-{n}.demo.pouch.invalid"));
+    let expected = [3, 4, 5].map(|n| format!("witness-{n}.demo.pouch.invalid"));
     assert_eq!(names, expected.each_ref().map(String::as_str));
-    let config = all.stage.path("witness-4/witness.toml");
-    let log = all.stage.dir().join("witness-4").join("witness.log");
-    let joined =
-        all.stage.program.start("witness-4", &["witness", "run", "--config", &config], &log).await.unwrap();
-    all.witnesses.push(joined);
-    // The first has left, the second stops: two of the three that count now go on, one of them new.
-    for _ in 0..2 {
-        all.witnesses.remove(0).stop().await.unwrap();
+    let mut joined = Vec::new();
+    for folder in ["witness-4", "witness-5"] {
+        let config = all.stage.path(&format!("{folder}/witness.toml"));
+        let log = all.stage.dir().join(folder).join("witness.log");
+        joined.push(
+            all.stage.program.start(folder, &["witness", "run", "--config", &config], &log).await.unwrap(),
+        );
+    }
+    // The two that left, and the one that stayed: the two that joined are a quorum.
+    for old in std::mem::replace(&mut all.witnesses, joined) {
+        old.stop().await.unwrap();
     }
     let passphrase = all.stage.path("lu-root/passphrase");
     let rotate = format!(
@@ -376,14 +395,14 @@ async fn witnesses(all: &mut Players) {
     let size = all.directory().await["size"].as_u64().unwrap();
     let rotated = all.run(&rotate).await;
     assert_eq!(rotated.exit, 0, "{}", rotated.stderr);
-    loop {
-        if all.directory().await["size"].as_u64().unwrap() > size {
-            break;
-        }
+    while all.directory().await["size"].as_u64().unwrap() <= size {
         let directory = |event: &Value| is(event, "kind", "directory");
         all.node("nl").watcher.wait_for("a checkpoint of the new quorum", PATIENCE, directory).await.unwrap();
     }
     all.exchange("ua", "ba", "BA/technical", "Under the new quorum").await;
+    let back = all.stage.start_node("rs").await.unwrap();
+    all.nodes.insert("rs", back);
+    all.exchange("rs", "nl", "NL/technical", "What did I miss?").await;
 }
 
 /// Milliseconds since the Unix epoch, as statements are dated.

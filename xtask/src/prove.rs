@@ -9,31 +9,37 @@ use crate::run::{cargo, run};
 use crate::setup;
 use crate::trouble::Trouble;
 
+/// The package of the harnesses that stand beside the scenarios.
+const TESTS: &str = "pouch-tests";
+
 /// A harness.
 struct Harness {
     name: &'static str,
-    /// The program in the workspace's `tests` that carries it.
+    /// The package and the program in it that carry it.
+    package: &'static str,
     binary: &'static str,
-    /// Whether it runs the real program beside itself; the simulation has the product's code in itself.
+    /// Whether it runs the real program, as it was built for tests. The others have the product's code in
+    /// themselves, and figures that only an optimised build has.
     runs_pouch: bool,
-    /// Whether its figures are of an optimised build.
-    optimised: bool,
     /// What it takes beside `--quick` and `--json`, each followed by a value.
     takes: &'static [&'static str],
 }
 
+impl Harness {
+    /// One that runs the real program.
+    const fn beside(name: &'static str, binary: &'static str) -> Self {
+        Self { name, package: TESTS, binary, runs_pouch: true, takes: &[] }
+    }
+}
+
+const SIM: &[&str] = &["--seeds", "--seed", "--without"];
+
 const HARNESSES: [Harness; 5] = [
-    Harness { name: "outsider", binary: "prove_outsider", runs_pouch: true, optimised: false, takes: &[] },
-    Harness { name: "evilrelay", binary: "prove_evilrelay", runs_pouch: true, optimised: false, takes: &[] },
-    Harness { name: "evillog", binary: "prove_evillog", runs_pouch: true, optimised: false, takes: &[] },
-    Harness { name: "replay", binary: "prove_replay", runs_pouch: true, optimised: true, takes: &[] },
-    Harness {
-        name: "sim",
-        binary: "prove_sim",
-        runs_pouch: false,
-        optimised: true,
-        takes: &["--seeds", "--seed", "--without"],
-    },
+    Harness::beside("outsider", "prove_outsider"),
+    Harness::beside("evilrelay", "prove_evilrelay"),
+    Harness::beside("evillog", "prove_evillog"),
+    Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
+    Harness { runs_pouch: false, takes: SIM, ..Harness::beside("sim", "prove_sim") },
 ];
 
 /// Runs a harness. With `--json` its figures are all that stands on standard output.
@@ -46,13 +52,13 @@ pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {
         return Err(Trouble::Usage(format!("no harness {name}; there are: {}", known())));
     };
     check(harness, flags)?;
+    setup::for_tests()?;
     if harness.runs_pouch {
-        setup::for_tests()?;
         run(cargo(root).args(["build", "--quiet", "--locked", "--package", "pouch", "--bins"]))?;
     }
     run(cargo(root)
-        .args(["run", "--quiet", "--locked", "--package", "pouch-tests", "--bin", harness.binary])
-        .args(harness.optimised.then_some("--release"))
+        .args(["run", "--quiet", "--locked", "--package", harness.package, "--bin", harness.binary])
+        .args((!harness.runs_pouch).then_some("--release"))
         .arg("--")
         .args(flags))?;
     let held = if flags.contains(&"--seed") {

@@ -26,6 +26,11 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// The first beacon comes at some moment of the first seconds, so that not all nodes speak at once.
 const JITTER_MS: u64 = 2000;
 
+fn later(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or(now)
+}
+
 /// A little before the announced interval is over, and not all nodes at once: readers count on the interval,
 /// and a beacon takes its time.
 fn before(every: Duration) -> Duration {
@@ -52,14 +57,14 @@ pub(crate) async fn serve(desk: Arc<Desk>, shutdown: CancellationToken) -> Resul
     let mut current = Current::default();
     let mut under_way: JoinSet<Given> = JoinSet::new();
     let jitter = Duration::from_millis(rand::rng().next_u64() % JITTER_MS);
-    let mut next = Instant::now() + jitter;
+    let mut next = later(jitter);
     let mut again: Option<Instant> = None;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             changed = links.changed() => if !changed { return Ok(()) },
             () = tokio::time::sleep_until(next) => {
-                next = Instant::now() + before(desk.beacon_every);
+                next = later(before(desk.beacon_every));
                 match make(&desk).await {
                     Ok(made) => current = Current { beacon: made.map(Arc::new), given: BTreeMap::new() },
                     Err(error) if error.is_fatal() => return Err(error),
@@ -67,7 +72,7 @@ pub(crate) async fn serve(desk: Arc<Desk>, shutdown: CancellationToken) -> Resul
                 }
                 // Until the directory's first checkpoint is here there is nothing to cite.
                 if current.beacon.is_none() {
-                    next = Instant::now() + AGAIN;
+                    next = later(AGAIN);
                 }
             }
             () = until(again), if again.is_some() => again = None,
@@ -77,7 +82,7 @@ pub(crate) async fn serve(desk: Arc<Desk>, shutdown: CancellationToken) -> Resul
                     if current.given.get(&relay) == Some(&session) {
                         current.given.remove(&relay);
                     }
-                    again = Some(Instant::now() + AGAIN);
+                    again = Some(later(AGAIN));
                 }
                 continue;
             }

@@ -8,4 +8,4 @@ mod folder;
 mod log;
 
 pub use folder::{FolderError, LogFolder};
-pub use log::{Finding, LogError, LogReport, verify_log};
+pub use log::{Finding, LogError, LogReport, read_log, verify_log};

@@ -39,7 +39,8 @@ fn checked(bytes: &[u8; 32]) -> Result<VerifyingKey, WeakKey> {
 }
 
 fn verify_strict(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-    let key = checked(key).map_err(|_| BadSignature)?;
+    // That the key is canonical and of full order was checked where it entered; here it is only unpacked.
+    let key = VerifyingKey::from_bytes(key).map_err(|_| BadSignature)?;
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0.0);
     key.verify_strict(message, &signature).map_err(|_| BadSignature)
 }

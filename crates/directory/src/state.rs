@@ -146,7 +146,8 @@ pub(crate) struct State {
     pub(crate) officers: BTreeMap<(ContactPoint, Environment), Vec<AuthorisedOfficer>>,
     pub(crate) rules: BTreeMap<ContactPoint, History<List<ReleaseRule, 16>>>,
     pub(crate) prekeys: BTreeMap<KeyId, PublishedPrekey>,
-    pub(crate) prekeys_of: BTreeMap<(ContactPoint, Environment), Vec<KeyId>>,
+    /// With their ends, which every publication asks for.
+    pub(crate) prekeys_of: BTreeMap<(ContactPoint, Environment), Vec<(KeyId, Timestamp)>>,
     pub(crate) revoked: BTreeMap<KeyId, Revocation>,
     pub(crate) roles: BTreeMap<KeyId, Role>,
     pub(crate) transports: BTreeMap<PublicKey, History<ContactPoint>>,

@@ -201,6 +201,7 @@ impl<'a> View<'a> {
         }
         let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
         let mut usable: Vec<&Prekey> = ids
+            .map(|(id, _)| id)
             .filter(|id| self.prekey_stands(**id))
             .filter_map(|id| self.directory.state.prekeys.get(id))
             .map(|published| &published.prekey)
@@ -214,8 +215,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn prekeys_ahead(&self, point: &ContactPoint, environment: Environment) -> Option<Timestamp> {
         let ids = self.directory.state.prekeys_of.get(&(point.clone(), environment)).into_iter().flatten();
-        let standing = ids.filter(|id| self.prekey_stands(**id));
-        standing.filter_map(|id| self.prekey(*id)).map(|(_, _, prekey)| prekey.usable_until).max()
+        ids.filter(|(id, _)| self.prekey_stands(*id)).map(|(_, until)| *until).max()
     }
 
     /// Whether a sealing key is published and may be sealed to in its time. What a revoked key published

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::asking::{Answer, Asking, Done, Offered, request_code};
+use crate::bridges::Bridges;
 use crate::error::RelayError;
 use crate::log::{Keeper, KeeperTask, Published, Questions};
 use crate::log_files::LogFiles;
@@ -37,6 +38,7 @@ pub(crate) struct FollowerParts {
     pub(crate) snapshots: watch::Sender<Arc<Directory>>,
     pub(crate) keeper: NeighbourKeeper,
     pub(crate) neighbours: Neighbours,
+    pub(crate) bridges: Bridges,
 }
 
 struct Task {
@@ -118,7 +120,14 @@ impl Task {
                     }
                 }
                 question = questions.recv() => match question {
-                    Some(question) => question.answer(&self.tree, self.published.borrow().clone()),
+                    Some(question) => {
+                        let published = self.published.borrow().clone();
+                        let seen = match question.from() {
+                            Some(from) => self.parts.bridges.after(from, published),
+                            None => published,
+                        };
+                        question.answer(&self.tree, seen);
+                    }
                     None => return self.leave_whole(),
                 },
             }
@@ -191,6 +200,9 @@ impl Task {
             if let Outcome::NoEffect(refused) = self.parts.directory.apply(index, entry) {
                 warn!(index, code = refused.code(), "an entry of the log has no effect");
             }
+        }
+        if from < size && self.parts.bridges.is_end(&self.parts.directory, size) {
+            self.parts.bridges.put(size, &note).await?;
         }
         (self.tree, self.last, self.cosigned_at) = (tree, last, accepted.cosigned_at());
         self.parts.files.write(&self.tree, size).await?;

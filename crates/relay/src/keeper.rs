@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::bridges::Bridges;
 use crate::cosigning::{Cosigning, Roster};
 use crate::error::RelayError;
 use crate::log::{Keeper, KeeperTask, Published, Questions};
@@ -32,6 +33,8 @@ pub(crate) struct KeeperParts {
     pub(crate) relay: String,
     pub(crate) roster: Roster,
     pub(crate) clock: Clock,
+    /// Of the directory's log.
+    pub(crate) bridges: Option<Bridges>,
 }
 
 struct Task {
@@ -95,15 +98,18 @@ impl Task {
                 _ = retry.tick() => due = due || self.is_behind() || self.refreshed.elapsed() >= REFRESH_EVERY,
                 _ = roll_call.tick() => {
                     let (names, quorum) = self.witnesses();
-                    self.cosigning.roll_call(&self.tree, &self.policy(), &names, quorum);
+                    self.cosigning.roll_call(&self.tree, &self.policy_now(), &names, quorum);
                 }
                 () = tokio::time::sleep_until(not_before), if due => {
-                    due = false;
-                    self.publish().await?;
+                    // Past the end of a network, the next one goes on at once.
+                    due = self.publish().await?;
                     not_before = Instant::now().checked_add(self.pace()).unwrap_or(not_before);
                 }
                 question = questions.recv() => match question {
-                    Some(question) => question.answer(&self.tree, self.published.borrow().clone()),
+                    Some(question) => {
+                        let seen = self.seen_by(question.from());
+                        question.answer(&self.tree, seen);
+                    }
                     None => return self.leave_whole(),
                 },
             }
@@ -133,31 +139,59 @@ impl Task {
         Err(RelayError::SelfCheck { log: self.parts.files.log() })
     }
 
-    async fn publish(&mut self) -> Result<(), RelayError> {
+    /// Publishes what there is; whether there is more at once.
+    async fn publish(&mut self) -> Result<bool, RelayError> {
         self.parts.files.catch_up(&mut self.tree).await?;
-        let size = self.tree.size();
+        let directory = self.parts.directory.borrow().clone();
+        let end = self.end_due(&directory);
+        // Of the directory's log no more than is folded: an entry could change who must cosign it.
+        let known = if self.parts.bridges.is_some() { directory.size() } else { u64::MAX };
+        let size = end.unwrap_or(self.tree.size()).min(known);
         if size == 0 {
-            return Ok(());
+            return Ok(false);
         }
         self.parts.files.write(&self.tree, size).await?;
         let checkpoint = self.checked(size)?;
         let now = (self.parts.clock)();
         let note = self.sign(&checkpoint, now).await?;
-        let (policy, (names, quorum)) = (self.policy(), self.witnesses());
+        // The end of a network is cosigned as the network was before its last entry.
+        let policy = self.policy(&directory, end.map_or(directory.size(), |size| size.saturating_sub(1)));
+        let (names, quorum) = self.witnesses();
         self.parts.roster.board.expect(&names, quorum);
-        match self.cosigning.gather(&note, size, &self.tree, &policy).await {
-            Some(cosigned) => self.put(size, &cosigned).await,
-            None => {
-                warn!(log = ?self.parts.files.log(), size, "not enough witnesses; published checkpoint stays behind");
-                self.parts.roster.board.no_quorum(self.parts.files.log());
-                Ok(())
-            }
+        let Some(cosigned) = self.cosigning.gather(&note, size, &self.tree, &policy).await else {
+            warn!(log = ?self.parts.files.log(), size, "not enough witnesses; published checkpoint stays behind");
+            self.parts.roster.board.no_quorum(self.parts.files.log());
+            return Ok(false);
+        };
+        if let (Some(bridges), Some(size)) = (&mut self.parts.bridges, end) {
+            bridges.put(size, &cosigned).await?;
+        }
+        self.put(size, &cosigned, &policy).await?;
+        Ok(end.is_some())
+    }
+
+    /// The size at which the network ends that published checkpoints are of, when there is a next one.
+    fn end_due(&self, directory: &Directory) -> Option<u64> {
+        let published = self.published.borrow().as_ref().map_or(0, |published| published.size);
+        self.parts.bridges.as_ref()?.due(directory, published)
+    }
+
+    /// What is published for whoever knows so many entries.
+    fn seen_by(&self, from: Option<u64>) -> Option<Published> {
+        let published = self.published.borrow().clone();
+        match (&self.parts.bridges, from) {
+            (Some(bridges), Some(from)) => bridges.after(from, published),
+            _ => published,
         }
     }
 
-    fn policy(&self) -> Policy {
+    fn policy_now(&self) -> Policy {
         let directory = self.parts.directory.borrow().clone();
-        let view = directory.now_view();
+        self.policy(&directory, directory.size())
+    }
+
+    fn policy(&self, directory: &Directory, size: u64) -> Policy {
+        let view = directory.as_of(size);
         match (self.parts.files.log(), view.relay(&self.parts.relay)) {
             (LogName::Messages, Some(relay)) => view.message_policy(relay),
             (LogName::Directory | LogName::Messages, _) => view.directory_policy(),
@@ -173,7 +207,7 @@ impl Task {
 
     /// What a relay begins with, told to whoever watches the witnesses.
     fn tell_what_is_published(&self) {
-        let (policy, (names, quorum)) = (self.policy(), self.witnesses());
+        let (policy, (names, quorum)) = (self.policy_now(), self.witnesses());
         let board = &self.parts.roster.board;
         board.expect(&names, quorum);
         let published = self.published.borrow();
@@ -187,7 +221,9 @@ impl Task {
 
     /// Reads back and hashes what is about to be signed.
     fn checked(&mut self, size: u64) -> Result<Checkpoint, RelayError> {
-        let checkpoint = Checkpoint::new(self.parts.signer.origin(), size, self.tree.root());
+        let root =
+            self.tree.root_at(size).map_err(|_| RelayError::SelfCheck { log: self.parts.files.log() })?;
+        let checkpoint = Checkpoint::new(self.parts.signer.origin(), size, root);
         match self_check(self.parts.files.publisher(), &self.checked, &checkpoint) {
             Ok(done) => {
                 self.checked = done.frontier().clone();
@@ -211,13 +247,13 @@ impl Task {
         Ok(note)
     }
 
-    async fn put(&mut self, size: u64, note: &Note) -> Result<(), RelayError> {
+    async fn put(&mut self, size: u64, note: &Note, policy: &Policy) -> Result<(), RelayError> {
         let bytes = note.to_bytes();
         self.parts.store.put_published(self.parts.files.log(), size, bytes.clone()).await?;
         self.parts.files.publisher().put_checkpoint(&bytes)?;
         self.published.send_replace(Some(Published { size, note: note.clone() }));
         self.refreshed = Instant::now();
-        let met = self.policy().check_strict(note).ok();
+        let met = policy.check_strict(note).ok();
         self.parts.roster.board.published(
             self.parts.files.log(),
             size,

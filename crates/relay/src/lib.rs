@@ -15,6 +15,7 @@
 mod accept;
 mod asking;
 mod beacons;
+mod bridges;
 mod budget;
 mod conduct;
 mod config;

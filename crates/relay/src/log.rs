@@ -91,6 +91,14 @@ pub(crate) type KeeperTask = tokio::task::JoinHandle<Result<(), RelayError>>;
 pub(crate) type Questions = mpsc::Receiver<Question>;
 
 impl Question {
+    /// How many entries whoever asks knows; of inclusion, everybody gets what is published.
+    pub(crate) const fn from(&self) -> Option<u64> {
+        match self {
+            Self::Inclusion(..) => None,
+            Self::Consistency(from, _) => Some(*from),
+        }
+    }
+
     /// Answers out of a log's tree and what of it is published.
     pub(crate) fn answer(self, tree: &MemoryTree, published: Option<Published>) {
         // Whoever asked may have gone.

@@ -10,6 +10,7 @@ use pouch_wire::session::LogName;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::bridges::Bridges;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
 use crate::cosigning::Roster;
@@ -35,6 +36,8 @@ pub(crate) struct Base {
     pub(crate) roster: Roster,
     pub(crate) clock: Clock,
     pub(crate) conduct: Arc<dyn Conduct>,
+    /// How many entries the charter file has.
+    pub(crate) founded: u64,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -77,7 +80,12 @@ impl Base {
             relay: self.config.name.clone(),
             roster: self.roster.clone(),
             clock: self.clock,
+            bridges: None,
         })
+    }
+
+    async fn bridges(&self) -> Result<Bridges, RelayError> {
+        Bridges::load(self.store.clone(), self.founded).await
     }
 }
 
@@ -90,6 +98,7 @@ pub(crate) async fn sequencing(
 ) -> Result<Part, RelayError> {
     let origin = directory.charter().directory_log.origin.to_string();
     let parts = base.keeper_parts(LogName::Directory, &origin, pair)?;
+    let parts = KeeperParts { bridges: Some(base.bridges().await?), ..parts };
     let (log, task) = keeper::start(parts, base.shutdown.clone()).await?;
     let sequencer = Sequencer::start(base, directory, snapshots, log.clone());
     Ok(Part { log, task, statements: Statements::Sequenced(sequencer) })
@@ -119,6 +128,7 @@ pub(crate) async fn following(
         snapshots,
         keeper,
         neighbours,
+        bridges: base.bridges().await?,
     };
     let (log, task) = follower::start(parts, news, base.shutdown.clone()).await?;
     Ok(Part { log, task, statements })

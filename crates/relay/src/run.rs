@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_crypto::{Context, SigningKey};
+use pouch_crypto::{Context, PublicKey, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
 use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
@@ -22,11 +22,12 @@ use crate::cosigning::Roster;
 use crate::error::RelayError;
 use crate::keeper;
 use crate::keys::RelayKeys;
-use crate::log::{Keeper, KeeperTask};
+use crate::log::{Keeper, KeeperTask, Published};
 use crate::named::{Duty, Named};
 use crate::parts::{Base, Part, following, sequencing};
 use crate::quota::{OnItsWay, Quota};
 use crate::sequencer;
+use crate::session::Peer;
 use crate::statements::Statements;
 use crate::switchboard::Switchboard;
 use crate::{session, status};
@@ -40,6 +41,7 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) store: RelayStore,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
+    pub(crate) known: Known,
     pub(crate) statements: Statements,
     pub(crate) directory_log: Keeper,
     pub(crate) message_log: Keeper,
@@ -69,11 +71,28 @@ impl Desk {
 }
 
 /// Asked inside each handshake.
-struct Known(watch::Receiver<Arc<Directory>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    directory: watch::Receiver<Arc<Directory>>,
+    published: watch::Receiver<Option<Published>>,
+}
+
+impl Known {
+    /// Whose session it is. A witness that leaves is known until what it must still cosign is published:
+    /// the checkpoint that says so.
+    pub(crate) fn peer(&self, key: &PublicKey) -> Option<Peer> {
+        let directory = self.directory.borrow().clone();
+        session::peer_with(key, &directory.now_view()).or_else(|| {
+            let size = self.published.borrow().as_ref().map_or(0, |published| published.size);
+            let before = session::peer_with(key, &directory.as_of(size))?;
+            matches!(before, Peer::Witness(_)).then_some(before)
+        })
+    }
+}
 
 impl Authorise for Known {
-    fn is_known(&self, key: &pouch_crypto::PublicKey) -> bool {
-        session::peer_with(key, &self.0.borrow().now_view()).is_some()
+    fn is_known(&self, key: &PublicKey) -> bool {
+        self.peer(key).is_some()
     }
 }
 
@@ -111,8 +130,9 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let writer = tokio::spawn(writer);
     let (snapshots, mut snapshot) = watch::channel(Arc::new(directory.clone()));
     let context = Context::of(directory.network(), Environment::Live);
-    let base =
-        Base { config, store, snapshot: snapshot.clone(), switchboard, roster, clock, conduct, shutdown };
+    let founded = u64::try_from(charter.first_statements.len()).unwrap_or(u64::MAX).saturating_add(1);
+    let seen = snapshot.clone();
+    let base = Base { config, store, snapshot: seen, switchboard, roster, clock, conduct, founded, shutdown };
     let RelayKeys { transport, receipts, message_log, directory_log } = keys;
     let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
     let mut directory_part = match (duty, directory_log) {
@@ -127,7 +147,8 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let origin = message_origin(&base.config.name, &snapshot.borrow())?;
     let parts = base.keeper_parts(LogName::Messages, &origin, message_log)?;
     let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
-    let authorise = Arc::new(Known(snapshot.clone()));
+    let known = Known { directory: snapshot.clone(), published: directory_part.log.published() };
+    let authorise = Arc::new(known.clone());
     let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, Limits::default())?;
     let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
@@ -137,6 +158,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         clock,
         store,
         directory: snapshot,
+        known,
         statements,
         directory_log,
         message_log,

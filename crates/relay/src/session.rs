@@ -75,8 +75,7 @@ fn speaks_still(session: &Session, peer: &Peer, desk: &Desk) -> bool {
 }
 
 fn identify(session: &Session, desk: &Desk) -> Option<Peer> {
-    let directory = desk.directory.borrow().clone();
-    peer_with(&session.peer(), &directory.now_view())
+    desk.known.peer(&session.peer())
 }
 
 /// Whose transport key it is, if there may be a session with it.

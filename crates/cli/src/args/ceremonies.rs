@@ -107,6 +107,12 @@ pub(crate) struct ProposeChange {
     /// A witness that leaves
     #[arg(long = "drop-witness", value_name = "NAME")]
     pub(crate) drop_witnesses: Vec<String>,
+    /// The relay that keeps the directory log from now on
+    #[arg(long, value_name = "NAME")]
+    pub(crate) first_relay: Option<String>,
+    /// New keys of the directory log, out of this relay's request (relay-request.toml)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) directory_log: Option<PathBuf>,
     /// How many witnesses must cosign
     #[arg(long, value_name = "N")]
     pub(crate) quorum: Option<u8>,

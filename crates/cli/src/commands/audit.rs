@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pouch_audit::{LogError, LogFolder, LogReport, verify_log};
+use pouch_audit::{LogError, LogFolder, LogReport, read_log, verify_log};
 use pouch_directory::{CharterFile, Directory, Outcome};
 use pouch_notice::EvidenceFile;
 use pouch_tlog::Policy;
@@ -87,14 +87,15 @@ pub(crate) fn directory(dir: &Path, charter: &CharterFile) -> Result<DirectoryRe
     folded(dir, charter).map(|(_, report)| report)
 }
 
-/// Verifies a folder's directory log under the policy of its own charter, and folds it.
+/// Folds a folder's directory log from its own charter on, and verifies it under the policy that it comes to: what
+/// changed that since was endorsed by the members that the charter names.
 pub(crate) fn folded(dir: &Path, charter: &CharterFile) -> Result<(Directory, DirectoryReport), Problem> {
     let bad = |error: &str, code: &str| Problem::new(Exit::RefusedByPolicy, code, error.to_owned());
     let mut folded = Directory::found(&charter.charter).map_err(|e| bad(&e.to_string(), e.code()))?;
     let first = charter.charter.to_bytes().map_err(|e| bad(&e.to_string(), "POUCH-CHA-33"))?;
-    let policy = folded.now_view().directory_policy();
     let (mut no_effect, mut same) = (0_u64, false);
-    let log = verify_log(&LogFolder::new(dir), &policy, |index, entry| {
+    let folder = LogFolder::new(dir);
+    let size = read_log(&folder, |index, entry| {
         if index == 0 {
             same = entry == first;
         } else if let Outcome::NoEffect(_) = folded.apply(index, entry) {
@@ -102,6 +103,17 @@ pub(crate) fn folded(dir: &Path, charter: &CharterFile) -> Result<(Directory, Di
         }
     })
     .map_err(|error| failed(&error))?;
+    // The checkpoint that ends with a change is the last one of the network before it.
+    let before = size.saturating_sub(1);
+    let ends = folded.now_view().network_changes().any(|index| index == before);
+    let now = verify_log(&folder, &folded.now_view().directory_policy(), |_, _| {});
+    let log = match now {
+        Err(LogError::Policy(_)) if ends => {
+            verify_log(&folder, &folded.as_of(before).directory_policy(), |_, _| {})
+        }
+        judged => judged,
+    };
+    let log = log.map_err(|error| failed(&error))?;
     if !same {
         return Err(Problem::new(Exit::Contradiction, "POUCH-AUD-03", "the log begins with another charter")
             .why("it is the log of another network"));

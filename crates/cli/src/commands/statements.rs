@@ -200,9 +200,9 @@ pub(crate) fn root(member_dir: &Path, source: &Source) -> Result<SigningKey, Pro
 /// effect. Its index.
 pub(crate) async fn submit(client: &Client, entry: Vec<u8>) -> Result<u64, Problem> {
     let mut events = client.watch(None).await?;
-    let index = match client.call(&Call::Publish { statement: Bytes(entry) }).await? {
-        Answer::Published(index) => index,
-        _ => return Err(ClientError::Unexpected.into()),
+    let statement = Bytes(entry);
+    let Answer::Published(index) = client.call(&Call::Publish { statement }).await? else {
+        return Err(ClientError::Unexpected.into());
     };
     let now = Instant::now();
     let deadline = now.checked_add(TAKEN_IN_WITHIN).unwrap_or(now);

@@ -46,7 +46,7 @@ impl Directory {
                 let id = prekey.public.id();
                 let (contact_point, environment) = place.clone();
                 directory.state.roles.insert(id, Role::Prekey(contact_point.clone(), environment));
-                directory.state.prekeys_of.entry(place.clone()).or_default().push(id);
+                directory.state.prekeys_of.entry(place.clone()).or_default().push((id, prekey.usable_until));
                 let prekey = prekey.clone();
                 let published = PublishedPrekey { index, contact_point, environment, signed_by, prekey };
                 directory.state.prekeys.insert(id, published);
@@ -63,13 +63,14 @@ impl Directory {
         new: usize,
         created: Timestamp,
     ) -> Result<(), Refused> {
-        let counts = |id: &&KeyId| {
-            let published = self.state.prekeys.get(*id);
-            !self.state.revoked.contains_key(*id)
-                && published.is_some_and(|p| {
-                    p.prekey.usable_until.0.saturating_add(PREKEY_COUNTS_MS) > created.0
-                        && !self.state.revoked.contains_key(&p.signed_by)
-                })
+        let counts = |(id, until): &&(KeyId, Timestamp)| {
+            until.0.saturating_add(PREKEY_COUNTS_MS) > created.0
+                && !self.state.revoked.contains_key(id)
+                && self
+                    .state
+                    .prekeys
+                    .get(id)
+                    .is_some_and(|published| !self.state.revoked.contains_key(&published.signed_by))
         };
         let have = self.state.prekeys_of.get(place).into_iter().flatten().filter(counts).count();
         if have.saturating_add(new) > limits::PREKEYS_OF_OFFICE {
@@ -82,10 +83,8 @@ impl Directory {
     fn forget_prekeys(&mut self, place: &(ContactPoint, Environment), created: Timestamp) {
         let Some(ids) = self.state.prekeys_of.get_mut(place) else { return };
         let prekeys = &mut self.state.prekeys;
-        ids.retain(|id| {
-            let kept = prekeys
-                .get(id)
-                .is_some_and(|p| p.prekey.usable_until.0.saturating_add(PREKEY_KEPT_MS) > created.0);
+        ids.retain(|(id, until)| {
+            let kept = until.0.saturating_add(PREKEY_KEPT_MS) > created.0;
             if !kept {
                 prekeys.remove(id);
             }

@@ -1,7 +1,7 @@
 //! `network join`: signatures from several files become one statement, or it is said who is missing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pouch_crypto::{Domain, PublicKey, Signature};
 use pouch_directory::{Act, Directory, SignedStatement, StatementRefused, StatementSignature};
@@ -60,7 +60,7 @@ pub(crate) async fn join(command: &Join, config: &Path, out: &Output) -> Result<
 
 /// A file's signatures, each with the member whose root made it; every one must be good and of this statement.
 fn good(
-    path: &PathBuf,
+    path: &Path,
     proposal: &Carried,
     directory: &Directory,
 ) -> Result<BTreeMap<KeyId, (Signature, Member)>, Problem> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pouch_directory::{Act, Directory, NetworkChange, StatementRefused, Thresholds};
+use pouch_directory::{Act, Directory, LogKeys, NetworkChange, StatementRefused, Thresholds};
 use pouch_wire::{List, Set};
 
 use super::known::known;
@@ -113,13 +113,24 @@ fn network_change(change: &ProposeChange, directory: &Directory) -> Result<Netwo
         since: view.network_since(),
         drop_relays: bounded(Set::new(drop_relays))?,
         relays: bounded(List::new(relays))?,
-        first_relay: None,
+        first_relay: change.first_relay.as_deref().map(text).transpose()?,
         drop_witnesses: bounded(Set::new(drop_witnesses))?,
         witnesses: bounded(Set::new(witnesses))?,
         quorum: change.quorum.unwrap_or(view.quorum()),
         thresholds: with(view.thresholds(), &change.thresholds),
-        directory_log: None,
+        directory_log: change.directory_log.as_deref().map(|path| new_log(path, directory)).transpose()?,
     })
+}
+
+/// The directory log's keys in a relay's request, under the name that the log has.
+fn new_log(path: &Path, directory: &Directory) -> Result<LogKeys, Problem> {
+    let request: RelayRequest = requests::read(path)?;
+    let log = request.directory_log.ok_or_else(|| {
+        Problem::usage(format!("{}: has no keys of a directory log", path.display()))
+            .next("make it without --follows: pouch relay init")
+    })?;
+    let origin = directory.now_view().directory_log().origin.clone();
+    Ok(LogKeys { origin, ed25519: log.ed25519, mldsa: log.mldsa })
 }
 
 /// Thresholds, changed as asked.

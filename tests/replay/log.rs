@@ -2,27 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use pouch_crypto::{MlDsaKey, NoteKey, PrekeySecret, SigningKey, sha256};
+use pouch_crypto::{PrekeySecret, SigningKey, sha256};
 use pouch_directory::{
-    Act, Audience, Charter, ContactPointEntry, Directory, Founder, LogKeys, Mandate, NetworkChange,
-    OfficerEntry, Outcome, Prekey, Relay, ReleaseRule, RevocationReason, SignedCharter, Statement,
-    Thresholds, Witness,
+    Act, ContactPointEntry, Directory, NetworkChange, OfficerEntry, Outcome, Prekey, ReleaseRule,
+    RevocationReason, SignedCharter, Statement,
 };
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, Environment, ExerciseId, List, Member, NoticeType, Precedence, Set,
-    Text, Timestamp, Tlp,
+    Canonical as _, ContactPoint, Environment, ExerciseId, List, Member, NoticeType, Precedence, Set,
+    Timestamp,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use crate::founding::{Made, charter, mandate, seed, text, witness, wrong};
+
 /// 2026-11-24T03:00:00Z.
-const FOUNDED: u64 = 1_795_489_200_000;
-const DAY: u64 = 24 * 3600 * 1000;
+pub(crate) const FOUNDED: u64 = 1_795_489_200_000;
+pub(crate) const DAY: u64 = 24 * 3600 * 1000;
 const MEMBERS: u8 = 20;
 const OFFICES: [&str; 2] = ["policy", "technical"];
 /// More than half of the founders.
-const ADMISSION: u8 = 11;
-const NETWORK: u8 = 15;
+pub(crate) const ADMISSION: u8 = 11;
+pub(crate) const NETWORK: u8 = 15;
 
 /// A log, and how many of its statements do what.
 pub(crate) struct Grown {
@@ -39,10 +40,10 @@ struct Office {
 }
 
 /// A member's root, and the one that it committed to.
-struct Roots {
-    member: Member,
-    current: SigningKey,
-    next: SigningKey,
+pub(crate) struct Roots {
+    pub(crate) member: Member,
+    pub(crate) current: SigningKey,
+    pub(crate) next: SigningKey,
 }
 
 struct Gardener {
@@ -57,84 +58,6 @@ struct Gardener {
     exercise: Option<(ExerciseId, usize)>,
     suspended: Option<usize>,
     made: u64,
-}
-
-type Made<T> = Result<T, String>;
-
-fn wrong(error: impl core::fmt::Display) -> String {
-    error.to_string()
-}
-
-fn text<const MAX: usize>(words: &str) -> Made<Text<MAX>> {
-    Text::new(words).map_err(wrong)
-}
-
-fn seed(name: &str) -> [u8; 32] {
-    *sha256(name.as_bytes()).as_bytes()
-}
-
-fn log_keys(origin: &str) -> Made<LogKeys> {
-    let ed25519 = NoteKey::from_seed(&seed(&format!("{origin} ed25519"))).public();
-    let mldsa = MlDsaKey::from_seed(&seed(&format!("{origin} ml-dsa-44"))).map_err(wrong)?.public().clone();
-    Ok(LogKeys { origin: text(origin)?, ed25519, mldsa })
-}
-
-fn witness(name: &str) -> Made<Witness> {
-    let LogKeys { origin: name, ed25519, mldsa } = log_keys(name)?;
-    Ok(Witness { name, ed25519, mldsa, transport: None })
-}
-
-fn mandate() -> Made<Mandate> {
-    Ok(Mandate {
-        types: Set::new(NoticeType::ALL.iter().copied()).map_err(wrong)?,
-        highest_precedence: Precedence::Flash,
-        strictest_tlp: Tlp::Red,
-        most_open_tlp: Tlp::Clear,
-        audience: Audience::Everyone,
-        from: Timestamp(FOUNDED),
-        until: Timestamp(FOUNDED.saturating_add(DAY.saturating_mul(36_500))),
-    })
-}
-
-fn charter(roots: &[Roots]) -> Made<SignedCharter> {
-    let founder = |roots: &Roots| -> Made<Founder> {
-        Ok(Founder {
-            member: roots.member.clone(),
-            name: text(&format!("State {}", roots.member))?,
-            root: roots.current.public(),
-            next_root: roots.next.public().id(),
-        })
-    };
-    let relay = Relay {
-        name: text("relay-1")?,
-        address: text("relay.example:4433")?,
-        transport: SigningKey::from_seed(&seed("relay transport")).public(),
-        receipts: SigningKey::from_seed(&seed("relay receipts")).public(),
-        message_log: log_keys("relay.example/messages")?,
-    };
-    let witnesses = (0..5).map(|n| witness(&format!("w{n}.example/w"))).collect::<Made<Vec<Witness>>>()?;
-    let charter = Charter {
-        version: 1,
-        name: text("A network of years")?,
-        created: Timestamp(FOUNDED),
-        founders: Set::new(roots.iter().map(founder).collect::<Made<Vec<_>>>()?).map_err(wrong)?,
-        relays: List::new(vec![relay]).map_err(wrong)?,
-        directory_log: log_keys("relay.example/directory")?,
-        witnesses: Set::new(witnesses).map_err(wrong)?,
-        quorum: 3,
-        thresholds: Thresholds {
-            admission: ADMISSION,
-            network: NETWORK,
-            recovery: 10,
-            recovery_after_veto: 14,
-            recovery_delay_ms: DAY.saturating_mul(7),
-        },
-    };
-    let signatures = roots.iter().map(|r| charter.sign(r.member.clone(), &r.current).map_err(wrong));
-    Ok(SignedCharter {
-        charter: Blob::new(charter.to_bytes().map_err(wrong)?).map_err(wrong)?,
-        signatures: Set::new(signatures.collect::<Made<Vec<_>>>()?).map_err(wrong)?,
-    })
 }
 
 /// Grows a log of so many statements, each with an effect.
