@@ -27,6 +27,9 @@ const WINDOW: usize = 64;
 const AGAIN_MIN: Duration = Duration::from_secs(2);
 const AGAIN_MAX: Duration = Duration::from_secs(300);
 
+/// How far a rest grows that the recipient asked to be short: it expects to know more soon.
+const AGAIN_ASKED: Duration = Duration::from_secs(60);
+
 /// Delivers until the session or the relay ends.
 pub(crate) async fn deliver(
     recipient: ContactPoint,
@@ -170,7 +173,8 @@ impl Turns {
         let waited = self.later.get(&envelope).map_or(AGAIN_MIN, |later| later.waited.saturating_mul(2));
         // No sooner than was asked, and ever later all the same: what cannot be judged for days must not
         // come every few seconds.
-        let waited = asked.map_or(waited, |asked| asked.max(waited)).clamp(AGAIN_MIN, AGAIN_MAX);
+        let waited = asked.map_or(waited, |asked| asked.max(waited.min(AGAIN_ASKED)));
+        let waited = waited.clamp(AGAIN_MIN, AGAIN_MAX);
         let due = now.checked_add(waited).unwrap_or(now);
         self.later.insert(envelope, Later { due, waited });
     }

@@ -275,8 +275,16 @@ impl Oracle {
         }
     }
 
+    /// Whether a gap is shown, or closed, or what is missing was brought and shown as what it is: refused, or
+    /// not to be judged yet.
     pub(crate) fn has_gap(&self, node: usize, sender: usize, n: u64) -> bool {
-        self.gaps_shown.contains(&(node, sender, n))
+        let line = self.places.get(&(sender, node));
+        let missing = line.and_then(|line| line.get(usize::try_from(n).unwrap() - 1));
+        let explained = missing.is_some_and(|envelope| {
+            self.in_vain.contains(&(*envelope, node)) || self.refused.contains_key(&(*envelope, node))
+        });
+        explained
+            || self.gaps_shown.contains(&(node, sender, n))
             || self.got.get(&(node, sender)).is_some_and(|got| got.contains(&n))
     }
 }

@@ -237,7 +237,8 @@ impl Relay {
         let delivery = &mut self.deliveries[node];
         delivery.busy.remove(&envelope);
         let waited = delivery.later.get(&envelope).map_or(2 * SECOND, |(_, waited)| waited * 2);
-        let waited = asked.map_or(waited, |asked| asked.max(waited)).clamp(2 * SECOND, 5 * MINUTE);
+        let waited =
+            asked.map_or(waited, |asked| asked.max(waited.min(MINUTE))).clamp(2 * SECOND, 5 * MINUTE);
         delivery.later.insert(envelope, (now + waited, waited));
         now + waited
     }
