@@ -35,6 +35,9 @@ Every day
                              advisory database, for machines without a network
 Assurance
   prove HARNESS [--quick] [--json]   run an assurance harness against the real binary
+  prove sim [--seeds N | --seed S] [--without DEFENCE]
+                             simulate N whole networks (default 2000), or replay one and tell
+                             what happens in it
   fuzz [TARGET] [--seconds N] [--asan] [--keep]
                              fuzz every target, or one (default: 60 s each); --asan with an address
                              sanitizer; --keep adds what was discovered to the corpus

@@ -1,4 +1,4 @@
-//! `cargo xtask prove HARNESS`: an assurance harness against the real binary, with its figures.
+//! `cargo xtask prove HARNESS`: an assurance harness with its figures.
 //!
 //! A harness passes only when its bounds hold *and* its negative controls, the same run with one
 //! defence removed, fail as they should.
@@ -9,43 +9,87 @@ use crate::run::{cargo, run};
 use crate::setup;
 use crate::trouble::Trouble;
 
-/// The package of the harnesses that run the real program as it was built for tests.
+/// The package of the harnesses that stand beside the scenarios.
 const TESTS: &str = "pouch-tests";
 
-/// The harnesses: name, package, and the program in it. Those of packages of their own have figures that only
-/// an optimised build has.
-const HARNESSES: [(&str, &str, &str); 4] = [
-    ("outsider", TESTS, "prove_outsider"),
-    ("evilrelay", TESTS, "prove_evilrelay"),
-    ("evillog", TESTS, "prove_evillog"),
-    ("replay", "pouch-replay", "prove_replay"),
+/// A harness.
+struct Harness {
+    name: &'static str,
+    /// The package and the program in it that carry it.
+    package: &'static str,
+    binary: &'static str,
+    /// Whether it runs the real program, as it was built for tests. The others have the product's code in
+    /// themselves, and figures that only an optimised build has.
+    runs_pouch: bool,
+    /// What it takes beside `--quick` and `--json`, each followed by a value.
+    takes: &'static [&'static str],
+}
+
+impl Harness {
+    /// One that runs the real program.
+    const fn beside(name: &'static str, binary: &'static str) -> Self {
+        Self { name, package: TESTS, binary, runs_pouch: true, takes: &[] }
+    }
+}
+
+const SIM: &[&str] = &["--seeds", "--seed", "--without"];
+
+const HARNESSES: [Harness; 5] = [
+    Harness::beside("outsider", "prove_outsider"),
+    Harness::beside("evilrelay", "prove_evilrelay"),
+    Harness::beside("evillog", "prove_evillog"),
+    Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
+    Harness { runs_pouch: false, takes: SIM, ..Harness::beside("sim", "prove_sim") },
 ];
 
 /// Runs a harness. With `--json` its figures are all that stands on standard output.
 pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {
-    let known = || HARNESSES.map(|(name, ..)| name).join(", ");
+    let known = || HARNESSES.map(|harness| harness.name).join(", ");
     let Some((name, flags)) = options.split_first() else {
         return Err(Trouble::Usage(format!("prove needs a harness: {}", known())));
     };
-    if let Some(flag) = flags.iter().find(|flag| !matches!(**flag, "--quick" | "--json")) {
-        return Err(Trouble::Usage(format!("prove takes --quick and --json, not {flag}")));
-    }
-    let Some((_, package, binary)) = HARNESSES.iter().find(|(harness, ..)| harness == name) else {
+    let Some(harness) = HARNESSES.iter().find(|harness| harness.name == *name) else {
         return Err(Trouble::Usage(format!("no harness {name}; there are: {}", known())));
     };
+    check(harness, flags)?;
     setup::for_tests()?;
-    let mut harness = cargo(root);
-    harness.args(["run", "--quiet", "--locked", "--package", package, "--bin", binary]);
-    if *package == TESTS {
+    if harness.runs_pouch {
         run(cargo(root).args(["build", "--quiet", "--locked", "--package", "pouch", "--bins"]))?;
-    } else {
-        harness.arg("--release");
     }
-    run(harness.arg("--").args(flags))?;
-    let held = format!("{name}: bounds hold, negative controls fail");
+    run(cargo(root)
+        .args(["run", "--quiet", "--locked", "--package", harness.package, "--bin", harness.binary])
+        .args((!harness.runs_pouch).then_some("--release"))
+        .arg("--")
+        .args(flags))?;
+    let held = if flags.contains(&"--seed") {
+        format!("{name}: the seed breaks no promise")
+    } else {
+        format!("{name}: bounds hold, negative controls fail")
+    };
     if flags.contains(&"--json") {
         eprintln!("{held}");
         return Ok(String::new());
     }
     Ok(held)
+}
+
+/// Refuses what the harness does not take.
+fn check(harness: &Harness, flags: &[&str]) -> Result<(), Trouble> {
+    let name = harness.name;
+    let mut left = flags.iter();
+    while let Some(flag) = left.next() {
+        if matches!(*flag, "--quick" | "--json") {
+            continue;
+        }
+        if !harness.takes.contains(flag) {
+            let more: String = harness.takes.iter().map(|flag| format!(", {flag} VALUE")).collect();
+            return Err(Trouble::Usage(format!("prove {name} takes --quick, --json{more}; not {flag}")));
+        }
+        let value = left.next();
+        let number = value.is_some_and(|value| value.parse::<u64>().is_ok());
+        if value.is_none() || (*flag != "--without" && !number) {
+            return Err(Trouble::Usage(format!("prove {name} {flag} needs a value")));
+        }
+    }
+    Ok(())
 }

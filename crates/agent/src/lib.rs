@@ -43,4 +43,5 @@ pub use desk::Clock;
 pub use error::AgentError;
 pub use keys::{KeyKeeper, KeyKeeperError, NodeKeys, WitnessKeys};
 pub use run::{Node, run};
+pub use sends::Sends;
 pub use witness::{WitnessUnfit, begin_witness_memory, run_witness};

@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use asking::{Answered, Asking};
-use taking::{FETCH_WITHIN, grown};
+use taking::FETCH_WITHIN;
 use watchdog::{Change, Stall, Watchdog};
 
 use crate::desk::Desk;
@@ -164,7 +164,7 @@ impl MirrorKeeper {
             return Ok(());
         };
         let entries = entries?;
-        let Some(tree) = grown(&self.tree, &entries, accepted.size(), accepted.root()) else {
+        let Some(tree) = self.tree.grown(&entries, accepted.size(), accepted.root()) else {
             let words = "a relay's entries of the directory do not belong to its own checkpoint";
             return self.tell(relay, "POUCH-MIR-01", words, desk).await;
         };

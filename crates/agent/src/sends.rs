@@ -17,12 +17,19 @@ const UNDER_WAY: usize = 4;
 const AGAIN: Duration = Duration::from_secs(5);
 /// The longest wait that a relay may ask for.
 const AGAIN_MAX: Duration = Duration::from_secs(300);
+/// So many times a message comes again as soon as the relay asks.
+const AT_ONCE: u32 = 5;
+/// How long a message waits at most that a relay puts off again and again for a moment: a relay that does
+/// not get on is not asked every second for weeks.
+const REST_MAX: Duration = Duration::from_secs(60);
 
 /// What is under way, and what waits.
 #[derive(Debug, Default)]
-pub(crate) struct Sends {
+pub struct Sends {
     busy: HashMap<(String, EnvelopeId), UnderWay>,
     later: HashMap<(String, EnvelopeId), Instant>,
+    /// How often in a row a message was put off.
+    put_off: HashMap<(String, EnvelopeId), u32>,
 }
 
 /// A message under way.
@@ -34,7 +41,7 @@ struct UnderWay {
 
 impl Sends {
     /// Takes a place for a message; `false` when it is under way, must wait, or all places are taken.
-    pub(crate) fn begin(
+    pub fn begin(
         &mut self,
         relay: &str,
         envelope: EnvelopeId,
@@ -62,35 +69,37 @@ impl Sends {
     }
 
     /// The relay answered for good.
-    pub(crate) fn done(&mut self, relay: &str, envelope: EnvelopeId) {
-        self.busy.remove(&(relay.to_owned(), envelope));
+    pub fn done(&mut self, relay: &str, envelope: EnvelopeId) {
+        let key = (relay.to_owned(), envelope);
+        self.busy.remove(&key);
+        self.put_off.remove(&key);
     }
 
     /// The relay did not; it is asked again.
-    pub(crate) fn put_off(
-        &mut self,
-        relay: &str,
-        envelope: EnvelopeId,
-        asked: Option<Duration>,
-        now: Instant,
-    ) {
-        self.done(relay, envelope);
-        let wait = asked.map_or(AGAIN, |asked| asked.min(AGAIN_MAX));
-        self.later.insert((relay.to_owned(), envelope), now.checked_add(wait).unwrap_or(now));
+    pub fn put_off(&mut self, relay: &str, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
+        let key = (relay.to_owned(), envelope);
+        self.busy.remove(&key);
+        let times = self.put_off.entry(key.clone()).or_default();
+        // The first few times as soon as the relay says: most often it has caught up by then.
+        let rest = asked.unwrap_or(AGAIN).saturating_mul(1 << times.saturating_sub(AT_ONCE).min(16));
+        *times = times.saturating_add(1);
+        let wait = asked.map_or(AGAIN, |asked| asked.max(rest.min(REST_MAX)).min(AGAIN_MAX));
+        self.later.insert(key, now.checked_add(wait).unwrap_or(now));
     }
 
     /// A relay came back, or another came in its place: whatever was put off there may go now.
-    pub(crate) fn is_back(&mut self, relay: &str) {
+    pub fn is_back(&mut self, relay: &str) {
         self.later.retain(|(to, _), _| to != relay);
+        self.put_off.retain(|(to, _), _| to != relay);
     }
 
     /// Forgets what waits and is due: it is asked for again, or expired.
-    pub(crate) fn forget_due(&mut self, now: Instant) {
+    pub fn forget_due(&mut self, now: Instant) {
         self.later.retain(|_, due| *due > now);
     }
 
     /// When something that waits is due.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    pub fn next_due(&self) -> Option<Instant> {
         self.later.values().min().copied()
     }
 }
@@ -137,6 +146,30 @@ mod tests {
         assert!(!sends.begin("a", id(5), Precedence::Flash, &to(5), now), "it is under way");
         sends.done("a", id(0));
         assert!(sends.begin("a", id(4), Precedence::Immediate, &to(4), now));
+    }
+
+    #[test]
+    fn a_relay_that_puts_off_again_and_again_is_asked_ever_more_seldom() {
+        let (mut sends, mut now) = (Sends::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        let mut waits = Vec::new();
+        for _ in 0..14 {
+            assert!(sends.begin("a", id(1), Precedence::Flash, &to(1), now));
+            sends.put_off("a", id(1), Some(second), now);
+            let due = sends.next_due().unwrap();
+            waits.push(due.duration_since(now).as_secs());
+            now = due;
+        }
+        assert_eq!(waits, [1, 1, 1, 1, 1, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        // Another session, or another relay in its place, is asked at once.
+        sends.is_back("a");
+        assert!(sends.begin("a", id(1), Precedence::Flash, &to(1), now));
+        sends.put_off("a", id(1), Some(second), now);
+        assert_eq!(sends.next_due(), Some(now + second));
+        // What a relay asks for itself is kept.
+        assert!(sends.begin("a", id(2), Precedence::Routine, &to(2), now));
+        sends.put_off("a", id(2), Some(Duration::from_secs(120)), now);
+        assert!(!sends.begin("a", id(2), Precedence::Routine, &to(2), now + Duration::from_secs(119)));
     }
 
     #[test]

@@ -98,7 +98,7 @@ mod tests {
         let name = KeyName::new("log.example").unwrap();
         let keys = (pouch_crypto::NoteKey::from_seed(&[1; 32]), pouch_crypto::MlDsaKey::from_seed(&[2; 32]));
         let signer = LogSigner::new(&name, keys.0, keys.1.unwrap()).unwrap();
-        signer.sign(&Checkpoint::new(&name, size, empty_root()), Timestamp(0)).unwrap()
+        signer.sign(&Checkpoint::new(&name, size, empty_root()), Timestamp(1_800_000_000_000)).unwrap()
     }
 
     fn sizes(bridges: &Bridges, from: u64) -> Option<u64> {

@@ -27,6 +27,9 @@ const WINDOW: usize = 64;
 const AGAIN_MIN: Duration = Duration::from_secs(2);
 const AGAIN_MAX: Duration = Duration::from_secs(300);
 
+/// How far a rest grows that the recipient asked to be short: it expects to know more soon.
+const AGAIN_ASKED: Duration = Duration::from_secs(60);
+
 /// Delivers until the session or the relay ends.
 pub(crate) async fn deliver(
     recipient: ContactPoint,
@@ -168,7 +171,10 @@ impl Turns {
     fn not_taken(&mut self, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
         self.busy.remove(&envelope);
         let waited = self.later.get(&envelope).map_or(AGAIN_MIN, |later| later.waited.saturating_mul(2));
-        let waited = asked.unwrap_or(waited).clamp(AGAIN_MIN, AGAIN_MAX);
+        // No sooner than was asked, and ever later all the same: what cannot be judged for days must not
+        // come every few seconds.
+        let waited = asked.map_or(waited, |asked| asked.max(waited.min(AGAIN_ASKED)));
+        let waited = waited.clamp(AGAIN_MIN, AGAIN_MAX);
         let due = now.checked_add(waited).unwrap_or(now);
         self.later.insert(envelope, Later { due, waited });
     }
@@ -327,6 +333,8 @@ mod tests {
         assert_eq!(numbers(&turns.choose(waiting(), due)), [1]);
         turns.not_taken(id(1), None, due);
         assert_eq!(turns.next_due(), Some(due + AGAIN_MIN * 2), "ever later");
+        turns.not_taken(id(1), Some(AGAIN_MIN), due);
+        assert_eq!(turns.next_due(), Some(due + AGAIN_MIN * 4), "also when it is asked for soon");
         turns.not_taken(id(1), Some(Duration::from_secs(86_400)), due);
         assert_eq!(turns.next_due(), Some(due + AGAIN_MAX), "but not as late as somebody asks");
         turns.taken(id(1));

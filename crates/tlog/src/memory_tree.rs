@@ -48,6 +48,19 @@ impl MemoryTree {
         index
     }
 
+    /// The tree with more entries at its end, if it is exactly that of a checkpoint: an entry that lies
+    /// beyond it was seen by no witness, and must not be believed. This tree may be ahead of a checkpoint;
+    /// then nothing may be added to it.
+    #[must_use]
+    pub fn grown(&self, entries: &[Vec<u8>], size: u64, root: Digest) -> Option<Self> {
+        let mut grown = self.clone();
+        for entry in entries {
+            grown.append(LeafHash::of(entry));
+        }
+        let whole = grown.size() == size.max(self.size()) && grown.root_at(size).ok() == Some(root);
+        whole.then_some(grown)
+    }
+
     /// How many leaves there are.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -117,5 +130,44 @@ impl HashReader for MemoryTree {
         let hashes = usize::try_from(level).ok().and_then(|level| self.levels.get(level));
         let hash = usize::try_from(index).ok().and_then(|index| hashes?.get(index));
         hash.copied().ok_or(NoSuchHash { level, index })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(from: u8, to: u8) -> Vec<Vec<u8>> {
+        (from..to).map(|n| vec![n]).collect()
+    }
+
+    fn tree(n: u8) -> MemoryTree {
+        entries(0, n).iter().map(|entry| LeafHash::of(entry)).collect()
+    }
+
+    #[test]
+    fn entries_that_make_the_checkpoint_are_believed() {
+        let grown = tree(3).grown(&entries(3, 7), 7, tree(7).root()).unwrap();
+        assert_eq!((grown.size(), grown.root()), (7, tree(7).root()));
+    }
+
+    #[test]
+    fn an_entry_beyond_the_checkpoint_is_not_believed() {
+        // The first seven are honest; nobody but the relay has seen the eighth.
+        assert!(tree(3).grown(&entries(3, 8), 7, tree(7).root()).is_none());
+    }
+
+    #[test]
+    fn too_few_or_other_entries_are_not_believed() {
+        assert!(tree(3).grown(&entries(3, 6), 7, tree(7).root()).is_none());
+        assert!(tree(3).grown(&entries(4, 8), 7, tree(7).root()).is_none());
+        assert!(tree(3).grown(&entries(3, 7), 7, tree(8).root()).is_none());
+    }
+
+    #[test]
+    fn what_came_by_hand_may_be_ahead_of_the_checkpoint() {
+        let ahead = tree(5).grown(&[], 2, tree(2).root()).unwrap();
+        assert_eq!(ahead.size(), 5);
+        assert!(tree(5).grown(&entries(5, 6), 2, tree(2).root()).is_none());
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::asking::Asking;
-use super::taking::{FETCH_WITHIN, grown};
+use super::taking::FETCH_WITHIN;
 use super::{Believed, LOOK_EVERY, MirrorKeeper};
 use crate::error::AgentError;
 use crate::link::Links;
@@ -86,7 +86,7 @@ impl MirrorKeeper {
                 return Ok(());
             }
         };
-        let Some(tree) = grown(&self.tree, &entries, accepted.size(), accepted.root()) else {
+        let Some(tree) = self.tree.grown(&entries, accepted.size(), accepted.root()) else {
             error!(relay, code = "POUCH-MIR-01", "entries that are not those of the checkpoint");
             return Ok(());
         };

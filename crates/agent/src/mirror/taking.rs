@@ -6,8 +6,6 @@ use pouch_control::EventKind;
 use pouch_directory::{Directory, Outcome};
 use pouch_net::Session;
 use pouch_store::Prekeys as _;
-use pouch_tlog::{LeafHash, MemoryTree};
-use pouch_wire::Digest;
 use pouch_wire::session::{LogEntries, LogName, ReadLog};
 use tracing::info;
 
@@ -76,61 +74,7 @@ impl MirrorKeeper {
     }
 }
 
-/// The tree with new entries, if it is exactly the one of a checkpoint: an entry that lies beyond it was
-/// seen by no witness, and must not be believed. What came by hand may be ahead of a checkpoint.
-pub(super) fn grown(tree: &MemoryTree, entries: &[Vec<u8>], size: u64, root: Digest) -> Option<MemoryTree> {
-    let mut grown = tree.clone();
-    for entry in entries {
-        grown.append(LeafHash::of(entry));
-    }
-    let whole = grown.size() == size.max(tree.size()) && grown.root_at(size).ok() == Some(root);
-    whole.then_some(grown)
-}
-
 /// Entries asked for at a time.
 pub(super) const PAGE: u32 = 256;
 /// How long all entries that are missing may take.
 pub(super) const FETCH_WITHIN: Duration = Duration::from_secs(60);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entries(from: u8, to: u8) -> Vec<Vec<u8>> {
-        (from..to).map(|n| vec![n]).collect()
-    }
-
-    fn tree(n: u8) -> MemoryTree {
-        let mut tree = MemoryTree::default();
-        for entry in entries(0, n) {
-            tree.append(LeafHash::of(&entry));
-        }
-        tree
-    }
-
-    #[test]
-    fn entries_that_make_the_checkpoint_are_believed() {
-        let grown = grown(&tree(3), &entries(3, 7), 7, tree(7).root()).unwrap();
-        assert_eq!((grown.size(), grown.root()), (7, tree(7).root()));
-    }
-
-    #[test]
-    fn an_entry_beyond_the_checkpoint_is_not_believed() {
-        // The first seven are honest; nobody but the relay has seen the eighth.
-        assert!(grown(&tree(3), &entries(3, 8), 7, tree(7).root()).is_none());
-    }
-
-    #[test]
-    fn too_few_or_other_entries_are_not_believed() {
-        assert!(grown(&tree(3), &entries(3, 6), 7, tree(7).root()).is_none());
-        assert!(grown(&tree(3), &entries(4, 8), 7, tree(7).root()).is_none());
-        assert!(grown(&tree(3), &entries(3, 7), 7, tree(8).root()).is_none());
-    }
-
-    #[test]
-    fn what_came_by_hand_may_be_ahead_of_the_checkpoint() {
-        let ahead = grown(&tree(5), &[], 2, tree(2).root()).unwrap();
-        assert_eq!(ahead.size(), 5);
-        assert!(grown(&tree(5), &entries(5, 6), 2, tree(2).root()).is_none());
-    }
-}
