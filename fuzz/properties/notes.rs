@@ -181,6 +181,21 @@ pub fn witness_request(data: &[u8]) {
             let again = state.add_checkpoint(&request, logs, signer, Timestamp(1_764_000_001_000));
             assert!(again.is_err() || checkpoint.size() == 0);
         }
-        Err(_) => assert_eq!(state, before),
+        Err(refused) => {
+            assert_eq!(state, before);
+            assert!(matches!(refused.http_status(), 400 | 403 | 404 | 409 | 422 | 500), "{refused}");
+            // The smallest size of all is known to be none: nobody has cosigned anything for us.
+            assert!(refused.http_status() != 500 && state.remembers(request.note(), signer).is_ok());
+        }
     }
+    // Our own cosignature under the same text is more than an empty memory knows.
+    let Ok(lines) = signer.cosign(request.note().text(), Timestamp(1_764_000_000_000)) else { return };
+    let Ok(shown) = request.note().with(lines) else { return };
+    let size = Checkpoint::parse(shown.text()).unwrap().size();
+    assert_eq!(before.remembers(&shown, signer).is_err(), size > 0 || before_root_differs(&shown));
+}
+
+/// An empty log with another root than the empty tree's is more than anybody may have cosigned.
+fn before_root_differs(note: &Note) -> bool {
+    Checkpoint::parse(note.text()).is_ok_and(|checkpoint| checkpoint.root() != pouch_tlog::empty_root())
 }

@@ -109,7 +109,7 @@ impl Lie for RelayLie {
             Self::Honest => return honest(town).await,
             Self::DropAll => town.liar.begins(Holds { beacons: true, ..Holds::everything(Handing::Drop)? }),
             Self::DropFlash => {
-                town.liar.begins(Holds { least: Precedence::Flash, ..Holds::everything(Handing::Drop)? });
+                town.liar.begins(Holds { flash_only: true, ..Holds::everything(Handing::Drop)? });
                 // What is not urgent goes on as if nothing were amiss.
                 town.meets("nl", "md").await?;
             }
@@ -151,20 +151,22 @@ fn point(folder: &str) -> Result<ContactPoint, StageError> {
 struct Holds {
     from: ContactPoint,
     to: ContactPoint,
-    least: Precedence,
+    flash_only: bool,
     how: Handing,
     beacons: bool,
 }
 
 impl Holds {
     fn everything(how: Handing) -> Result<Self, StageError> {
-        Ok(Self { from: point("nl")?, to: point("md")?, least: Precedence::Routine, how, beacons: false })
+        Ok(Self { from: point("nl")?, to: point("md")?, flash_only: false, how, beacons: false })
     }
 }
 
 impl Conduct for Holds {
     fn hands_over(&self, to: &ContactPoint, message: &Pending) -> Handing {
-        let concerns = *to == self.to && message.sender == self.from && message.precedence >= self.least;
+        let concerns = *to == self.to
+            && message.sender == self.from
+            && (!self.flash_only || message.precedence == Precedence::Flash);
         if concerns { self.how } else { Handing::Now }
     }
 

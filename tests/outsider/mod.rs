@@ -6,8 +6,9 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use pouch_testkit::stage::StageError;
 use serde_json::Value;
@@ -73,11 +74,67 @@ impl Outsider {
             .map_err(|_| StageError(format!("flip.py: {}", String::from_utf8_lossy(&output.stderr))))
     }
 
+    /// `ask.py`: puts a witness through the protocol, and says what it answered wrongly.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn ask(&self, arguments: &[String]) -> Result<Output, StageError> {
+        let mut command = self.script("ask.py");
+        command.args(arguments).output().map_err(|error| StageError(error.to_string()))
+    }
+
+    /// New keys for `witness.py` in a folder; its verifier keys.
+    ///
+    /// # Errors
+    /// When it does not make them.
+    pub fn witness_keys(&self, folder: &Path, name: &str) -> Result<Vec<String>, StageError> {
+        let output = self.script("witness.py").arg("keys").arg(folder).arg(name).output();
+        let output = output.map_err(|error| StageError(error.to_string()))?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        Ok(said.lines().map(str::to_owned).collect())
+    }
+
+    /// Starts `witness.py`; it listens on the port that is given with it.
+    ///
+    /// # Errors
+    /// When it does not begin to serve.
+    pub fn serve(&self, folder: &Path, options: &[String]) -> Result<Serving, StageError> {
+        let mut command = self.script("witness.py");
+        let started = command.arg("serve").arg(folder).args(options).stdout(Stdio::piped()).spawn();
+        let mut process = started.map_err(|error| StageError(error.to_string()))?;
+        let mut line = String::new();
+        if let Some(output) = process.stdout.take() {
+            let mut output = BufReader::new(output);
+            output.read_line(&mut line).map_err(|error| StageError(error.to_string()))?;
+            // What it says later is not read, but must have somewhere to go.
+            std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        }
+        let port = line.trim().strip_prefix("ready ").and_then(|port| port.parse().ok());
+        let serving = Serving { process, port: port.unwrap_or_default() };
+        if port.is_some() { Ok(serving) } else { Err(StageError(format!("witness.py: {line}"))) }
+    }
+
     fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         // Compiled files would lie in the source tree.
         command.arg("-B").arg(Path::new(SCRIPTS).join(name));
         command
+    }
+}
+
+/// A `witness.py` that serves; it is ended when this is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    process: Child,
+    /// Where it listens, on the loopback.
+    pub port: u16,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.process.kill().ok();
+        self.process.wait().ok();
     }
 }
 

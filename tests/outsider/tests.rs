@@ -14,6 +14,7 @@
 )]
 
 mod grown;
+mod witness;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -32,3 +32,4 @@ mod surfaces_wire;
 mod surfaces_words;
 mod walk;
 mod walk_demo;
+mod witnesses;

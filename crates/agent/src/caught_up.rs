@@ -99,6 +99,16 @@ impl CaughtUp {
         (!busy.is_empty()).then(|| Busy { under_way, bytes, fresh: busy.iter().any(fresh) })
     }
 
+    /// Whether one of these relays has no session, or one that only just came up: what it has for us is
+    /// on its way.
+    pub(crate) fn is_settling(&self, relays: &[&str], now: Instant) -> bool {
+        let settled = |relay: &&str| {
+            let up = self.0.get(*relay).and_then(|relay| relay.up);
+            up.is_some_and(|up| now.saturating_duration_since(up) >= PAUSE)
+        };
+        !relays.iter().all(settled)
+    }
+
     /// For how long a relay could have delivered and did not, before the delivery that is under way: the
     /// time since its session came up, and since it has been delivering without a pause.
     pub(crate) fn could_deliver(&self, relay: &str, now: Instant) -> Option<(Duration, Duration)> {
@@ -188,6 +198,34 @@ mod tests {
         state.ends("relay-1", 10, after(begin, 900));
         assert!(!state.is_quiet(&HOME, after(begin, 1_499)));
         assert!(state.is_quiet(&HOME, after(begin, 1_500)));
+    }
+
+    #[test]
+    fn what_is_delivered_and_what_may_be_on_its_way_is_known() {
+        let begin = Instant::now();
+        let mut state = both_up(begin);
+        assert!(state.is_settling(&HOME, after(begin, 9)));
+        assert!(!state.is_settling(&HOME, after(begin, 10)));
+        assert_eq!(state.busy(&HOME, after(begin, 10)), None);
+        let at = after(begin, 1000);
+        state.begins("relay-1", 5_000, at);
+        state.begins("relay-1", 700, after(at, 3));
+        assert_eq!(state.busy(&HOME, at), Some(Busy { under_way: true, bytes: 5_700, fresh: false }));
+        assert_eq!(state.busy(&["relay-2"], at), None, "another's deliveries are not ours to wait for");
+        state.ends("relay-1", 5_000, after(at, 5));
+        state.ends("relay-1", 700, after(at, 6));
+        assert_eq!(state.busy(&HOME, after(at, 15)), Some(Busy { under_way: false, bytes: 0, fresh: false }));
+        assert_eq!(state.busy(&HOME, after(at, 16)), None);
+        // It has been delivering without a pause since the first of these, and again since another began.
+        let could = |state: &CaughtUp, seconds| state.could_deliver("relay-1", after(at, seconds)).unwrap();
+        assert_eq!(could(&state, 8), (Duration::from_secs(1008), Duration::from_secs(8)));
+        state.begins("relay-1", 1, after(at, 100));
+        assert_eq!(could(&state, 101).1, Duration::from_secs(1));
+        state.down("relay-1");
+        assert!(state.is_settling(&HOME, after(at, 200)));
+        state.up("relay-1", after(at, 200));
+        assert_eq!(state.busy(&HOME, after(at, 201)).map(|busy| busy.fresh), Some(true));
+        assert_eq!(state.could_deliver("relay-3", at), None);
     }
 
     #[test]

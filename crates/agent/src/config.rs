@@ -1,11 +1,15 @@
 //! A node's configuration file. Every key is documented in the file that `pouch init node` writes; an
 //! unknown key is refused.
 
+mod witness;
+
 use std::path::PathBuf;
 
 use pouch_wire::{ContactPoint, limits};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use witness::{WitnessConfig, WitnessPart, WitnessedLog};
 
 /// What a node is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,8 +27,9 @@ pub struct AgentConfig {
     pub socket: PathBuf,
     /// A file (mode 0600) with the passphrase of the key files; asked for when absent.
     pub passphrase_file: Option<PathBuf>,
-    /// The name under which it cosigns logs; it does not when absent.
-    pub witness: Option<String>,
+    /// How it cosigns logs; it does not when absent.
+    #[serde(default, deserialize_with = "witness::name_or_table")]
+    pub witness: Option<WitnessPart>,
     /// How far apart its beacons are, in seconds: 10 to 60, usually 60.
     #[serde(default = "usual_beacons", deserialize_with = "beacons")]
     pub beacon_seconds: u16,
@@ -39,20 +44,4 @@ fn beacons<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> 
     let seconds = u16::deserialize(deserializer)?;
     let held = limits::BEACON_EVERY_S.contains(&seconds).then_some(seconds);
     held.ok_or_else(|| D::Error::custom(format!("beacon_seconds is {seconds}; {min} to {max} are allowed")))
-}
-
-/// What a stand-alone witness is told.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WitnessConfig {
-    /// The name of its keys.
-    pub name: String,
-    /// The charter file.
-    pub charter: PathBuf,
-    /// The folder of its state.
-    pub data: PathBuf,
-    /// The folder of its key files.
-    pub keys: PathBuf,
-    /// A file (mode 0600) with the passphrase of the key files; asked for when absent.
-    pub passphrase_file: Option<PathBuf>,
 }

@@ -216,6 +216,11 @@ impl Desk {
         state.is_quiet(&home, Instant::now())
     }
 
+    /// Whether one of these home relays has no session, or one that only just came up.
+    pub(crate) fn is_settling(&self, home: &[&str], now: Instant) -> bool {
+        self.caught_up.read().unwrap_or_else(PoisonError::into_inner).is_settling(home, now)
+    }
+
     /// What these home relays deliver now, or did a moment ago; `None` when nothing.
     pub(crate) fn busy(&self, home: &[&str], now: Instant) -> Option<Busy> {
         self.caught_up.read().unwrap_or_else(PoisonError::into_inner).busy(home, now)

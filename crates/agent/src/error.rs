@@ -20,6 +20,9 @@ pub enum AgentError {
     /// The signing key is not the one that the directory names.
     #[error("the directory names another signing key for this contact point than the key file holds")]
     OtherKey,
+    /// This witness must cosign nothing.
+    #[error(transparent)]
+    Unfit(#[from] crate::witness::WitnessUnfit),
     /// A key could not be read.
     #[error(transparent)]
     Key(#[from] KeyKeeperError),
@@ -72,6 +75,7 @@ impl AgentError {
             Self::Store(error) => error.code(),
             Self::Charter(_) => "POUCH-AGT-01",
             Self::OtherKey => "POUCH-AGT-02",
+            Self::Unfit(unfit) => unfit.code(),
             Self::Key(_) => "POUCH-AGT-03",
             Self::Socket(_) => "POUCH-AGT-04",
             Self::Bind(error) => error.code(),

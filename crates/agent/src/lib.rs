@@ -36,8 +36,9 @@ mod views;
 mod watching;
 mod witness;
 
-pub use config::{AgentConfig, WitnessConfig};
+pub use config::{AgentConfig, WitnessConfig, WitnessPart, WitnessedLog};
 pub use desk::Clock;
 pub use error::AgentError;
 pub use keys::{KeyKeeper, KeyKeeperError, NodeKeys, WitnessKeys};
-pub use run::{Node, run, run_witness};
+pub use run::{Node, run};
+pub use witness::{WitnessUnfit, begin_witness_memory, run_witness};

@@ -5,6 +5,7 @@
 //! checkpoint. Two checkpoints that contradict each other are kept and raise an alarm that stays.
 
 mod asking;
+mod follow;
 mod promises;
 mod restore;
 mod taking;

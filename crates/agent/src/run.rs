@@ -1,4 +1,4 @@
-//! Brings a node, or a stand-alone witness, up and down again.
+//! Brings a node up and down again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use pouch_control::{EventKind, Server};
 use pouch_crypto::{SigningKey, VaultKey};
 use pouch_directory::{CharterFile, Directory};
-use pouch_net::{Dialer, Limits, TransportIdentity};
+use pouch_net::{Dialer, HttpListener, Limits, TransportIdentity};
 use pouch_store::AgentStore;
 use pouch_wire::session::{Cosign, Deliver};
 use pouch_wire::{ContactPoint, Environment, FrameKind};
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::caught_up::Delivering;
-use crate::config::{AgentConfig, WitnessConfig};
+use crate::config::AgentConfig;
 use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
@@ -27,7 +27,7 @@ use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
 use crate::made::Made;
 use crate::mirror::{Believed, MirrorKeeper};
 use crate::watching::Watching;
-use crate::witness::{Witness, known_logs};
+use crate::witness::{self, Witness, WitnessUnfit};
 use crate::{beacons, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching};
 
 /// What a node is started with.
@@ -66,12 +66,12 @@ pub async fn run(
     let named = is_named(&config, &current, &believed.borrow())?;
     let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
-    let witness = keys.witness.map(|keys| Witness::new(keys, store.clone())).transpose()?.map(Arc::new);
+    let part = WitnessPart::wake(&config, keys.witness, &store, &believed).await?;
     let (events_tx, events_rx) = mpsc::channel(256);
     let context = LinkContext {
         dialer: Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?),
         network: directory.network(),
-        witnesses: witness.is_some(),
+        witnesses: part.witness.is_some(),
         events: events_tx,
         shutdown: shutdown.clone(),
     };
@@ -109,6 +109,7 @@ pub async fn run(
         made: RwLock::new(made),
     });
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
+    let witness = part.begin(&desk, &mut parts, &shutdown).await?;
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
@@ -250,6 +251,74 @@ async fn tend(
     }
 }
 
+/// What of a node is a witness, if anything.
+struct WitnessPart {
+    witness: Option<Arc<Witness>>,
+    /// Why it is none, though the configuration says so.
+    unfit: Option<WitnessUnfit>,
+    door: Option<HttpListener>,
+}
+
+impl WitnessPart {
+    async fn wake(
+        config: &AgentConfig,
+        keys: Option<WitnessKeys>,
+        store: &AgentStore,
+        believed: &watch::Receiver<Arc<Believed>>,
+    ) -> Result<Self, AgentError> {
+        let (Some(keys), Some(told)) = (keys, &config.witness) else {
+            return Ok(Self { witness: None, unfit: None, door: None });
+        };
+        match Witness::wake(keys, store.clone(), believed.clone(), &told.log).await {
+            Ok(witness) => {
+                let door = match told.listen_http {
+                    Some(address) => Some(HttpListener::bind(address).await?),
+                    None => None,
+                };
+                Ok(Self { witness: Some(Arc::new(witness)), unfit: None, door })
+            }
+            // The node goes on: its messages need no witness.
+            Err(AgentError::Unfit(unfit)) => Ok(Self { witness: None, unfit: Some(unfit), door: None }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn begin(
+        self,
+        desk: &Arc<Desk>,
+        parts: &mut JoinSet<Result<(), AgentError>>,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Arc<Witness>>, AgentError> {
+        if let Some(unfit) = self.unfit {
+            desk.alarm(unfit.code(), unfit.to_string()).await?;
+        }
+        if let Some(witness) = &self.witness {
+            parts.spawn(look_after(witness.clone(), desk.clone(), shutdown.clone()));
+            if let Some(door) = self.door {
+                parts.spawn(witness::serve_http(door, witness.clone(), desk.clock, shutdown.clone()));
+            }
+        }
+        Ok(self.witness)
+    }
+}
+
+/// Watches for our own cosignatures on more than our witness remembers. Then it stops, and says so; the node
+/// goes on.
+async fn look_after(
+    witness: Arc<Witness>,
+    desk: Arc<Desk>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let stopped = tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        ended = witness.watch_itself() => return ended,
+        stopped = witness.until_stopped() => stopped,
+    };
+    desk.alarm(stopped.code(), stopped.to_string()).await?;
+    shutdown.cancelled().await;
+    Ok(())
+}
+
 /// Handles what happens on the links.
 async fn hear(
     desk: Arc<Desk>,
@@ -326,9 +395,7 @@ async fn answer(
         },
         (FrameKind::Cosign, Some(witness)) => match frame.read::<Cosign>() {
             Ok(request) => {
-                let directory = desk.directory();
-                let logs = known_logs(&directory.now_view());
-                witness.answer(stream, request, logs, (desk.clock)()).await.ok();
+                witness.answer(stream, request, (desk.clock)()).await.ok();
                 Ok(())
             }
             Err(error) => malformed(stream, error).await,
@@ -343,66 +410,5 @@ async fn answer(
 async fn malformed(stream: pouch_net::Stream, error: pouch_wire::FrameError) -> Result<(), AgentError> {
     let error = pouch_net::StreamError::from(error);
     stream.refuse(&pouch_net::refusal(error.code(), &error, None)).await.ok();
-    Ok(())
-}
-
-/// Runs a stand-alone witness until `shutdown`.
-///
-/// # Errors
-/// When it cannot start, or storage fails.
-pub async fn run_witness(
-    config: WitnessConfig,
-    keys: WitnessKeys,
-    transport: SigningKey,
-    charter: CharterFile,
-    clock: Clock,
-    ready: impl FnOnce(),
-    shutdown: CancellationToken,
-) -> Result<(), AgentError> {
-    let directory = charter.found().map_err(|error| AgentError::Charter(error.to_string()))?;
-    let view = directory.now_view();
-    // A witness that joined later is named by the directory alone, and relays know it from there.
-    let named = view.witnesses().iter().find(|w| *w.name == *config.name);
-    if named.is_some_and(|w| w.ed25519 != keys.ed25519.public()) {
-        return Err(AgentError::Charter(format!("it names witness {:?} with other keys", config.name)));
-    }
-    let store = AgentStore::open(&config.data.join("witness.sqlite"))?;
-    let witness = Arc::new(Witness::new(keys, store.clone())?);
-    let mut asked: JoinSet<()> = JoinSet::new();
-    let logs = known_logs(&view);
-    let (events, mut heard) = mpsc::channel(64);
-    let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
-    let context = LinkContext {
-        dialer: dialer.clone(),
-        network: directory.network(),
-        witnesses: true,
-        events,
-        shutdown: shutdown.clone(),
-    };
-    let (mut links, _lines) = LinkKeeper::new(context);
-    links.follow(&view.relays().iter().map(relay).collect::<Vec<_>>());
-    info!(witness = config.name, "serving");
-    ready();
-    loop {
-        let event = tokio::select! {
-            () = shutdown.cancelled() => break,
-            error = store.until_ended() => return Err(error.into()),
-            Some(_) = asked.join_next(), if !asked.is_empty() => continue,
-            event = heard.recv() => match event {
-                Some(event) => event,
-                None => break,
-            },
-        };
-        let LinkEvent::Stream { stream, .. } = event else { continue };
-        let (witness, logs) = (witness.clone(), logs.clone());
-        // Each on its own: a relay that opens a stream and says nothing keeps no other waiting.
-        asked.spawn(async move {
-            let mut stream = *stream;
-            let Ok(request) = stream.recv_message::<Cosign>().await else { return };
-            // A relay that went away asks again.
-            witness.answer(stream, request, logs, clock()).await.ok();
-        });
-    }
-    dialer.shutdown(core::time::Duration::from_secs(3)).await.ok();
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_control::EventKind;
+use pouch_net::Session;
 use pouch_notice::{Around, GRACE, OpenGap, Turn};
 use pouch_store::Watching as _;
 use pouch_wire::ContactPoint;
@@ -26,10 +27,13 @@ pub(crate) use state::{PeerNow, Watching};
 
 /// How often time passes.
 const EVERY: Duration = Duration::from_millis(500);
-/// How long an announced message may be on its way while deliveries are, beside what their bytes take.
+/// How long an announced message may be on its way while deliveries are, beside what their bytes take;
+/// and while a home relay is away, or only just came back.
 const GRACE_BUSY: Duration = Duration::from_secs(60);
 /// The same while a session is fresh, and whatever the bytes take: what piled up meanwhile comes first.
 const GRACE_MAX: Duration = Duration::from_secs(600);
+/// From which round trip on the way to a relay is poor.
+const POOR: Duration = Duration::from_millis(200);
 /// A slow line: bytes a second.
 const SLOW: u64 = 32 * 1024;
 
@@ -65,6 +69,11 @@ async fn look(desk: &Desk) -> Result<(), AgentError> {
     Ok(())
 }
 
+/// Whether the way to a relay is so poor that anything may take minutes.
+pub(crate) fn is_poor(session: &Session) -> bool {
+    session.round_trip() >= POOR
+}
+
 /// How it is around this node.
 fn around(desk: &Desk) -> Around {
     let directory = desk.directory();
@@ -72,7 +81,9 @@ fn around(desk: &Desk) -> Around {
     let home: Vec<&str> = home.iter().map(|relay| relay.name.as_str()).collect();
     let busy = desk.busy(&home, Instant::now());
     let up = desk.links.all().iter().any(|line| line.session.is_some());
+    let poor = home.iter().filter_map(|relay| desk.links.session(relay)).any(|session| is_poor(&session));
     let grace = match &busy {
+        None if poor || desk.is_settling(&home, Instant::now()) => GRACE_BUSY,
         None => GRACE,
         Some(busy) if busy.fresh => GRACE_MAX,
         Some(busy) => {
@@ -81,7 +92,7 @@ fn around(desk: &Desk) -> Around {
         }
     };
     let under_way = busy.is_some_and(|busy| busy.under_way);
-    Around { now: desk.watching.now(), grace, busy: under_way, up }
+    Around { now: desk.watching.now(), grace, busy: under_way, up, poor }
 }
 
 /// Tells what changed. What is told of gaps is remembered in the same step.

@@ -1,39 +1,64 @@
 //! Cosigning: says that a log only grew since this witness saw it last, and never anything else.
 //!
-//! What was cosigned is on the disk before the answer leaves. A witness never cosigns back.
+//! What was cosigned is on the disk before the answer leaves. A witness never cosigns back, whichever door
+//! it is asked at: a relay's session or HTTP. One that finds that it forgot stops for ever.
+
+mod cosigner;
+mod door;
+mod life;
+mod standalone;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pouch_directory::{LogKeys, View};
 use pouch_net::{Stream, StreamError};
-use pouch_store::{AgentStore, StoreError, WitnessMemory as _};
-use pouch_tlog::{
-    AddCheckpoint, Checkpoint, KeyName, KnownLog, Note, NoteSignature, VerifierKey, WitnessRefusal,
-    WitnessSigner, WitnessState,
-};
+use pouch_store::{AgentStore, Mirror as _};
+use pouch_tlog::{AddCheckpoint, KeyName, KnownLog, Note, NoteSignature, VerifierKey, WitnessRefusal};
 use pouch_wire::session::{Cosign, Cosigned};
 use pouch_wire::{Blob, Text, Timestamp};
-use tokio::sync::Mutex;
-use tracing::{info, warn};
+use tokio::sync::watch;
 
+use cosigner::{Cosigner, NotCosigned};
+pub(crate) use door::serve as serve_http;
+pub use life::{WitnessUnfit, begin_witness_memory};
+pub use standalone::run_witness;
+
+use crate::config::WitnessedLog;
 use crate::error::AgentError;
 use crate::keys::WitnessKeys;
+use crate::mirror::Believed;
 
-/// A witness and its memory.
+/// A witness, and the logs that it serves.
 #[derive(Debug)]
 pub(crate) struct Witness {
-    signer: WitnessSigner,
+    cosigner: Cosigner,
     store: AgentStore,
-    /// One checkpoint at a time: what is remembered and what is answered belong together.
-    turn: Mutex<()>,
+    /// Which logs the network has.
+    believed: watch::Receiver<Arc<Believed>>,
+    /// Which logs it cosigns besides.
+    others: BTreeMap<KeyName, KnownLog>,
 }
 
 impl Witness {
-    pub(crate) fn new(keys: WitnessKeys, store: AgentStore) -> Result<Self, AgentError> {
-        let name = KeyName::new(keys.name).map_err(|error| AgentError::Charter(error.to_string()))?;
-        let signer = WitnessSigner::new(&name, keys.ed25519, keys.mldsa)
-            .map_err(|error| AgentError::Charter(error.to_string()))?;
-        Ok(Self { signer, store, turn: Mutex::new(()) })
+    /// A witness with its own memory.
+    ///
+    /// # Errors
+    /// [`AgentError::Unfit`] when this is not its memory, or it stopped.
+    pub(crate) async fn wake(
+        keys: WitnessKeys,
+        store: AgentStore,
+        believed: watch::Receiver<Arc<Believed>>,
+        others: &[WitnessedLog],
+    ) -> Result<Self, AgentError> {
+        let cosigner = Cosigner::wake(keys, store.clone()).await?;
+        let others = others.iter().map(|log| (log.origin().clone(), log.known())).collect();
+        Ok(Self { cosigner, store, believed, others })
+    }
+
+    /// Waits until this witness found that it must stop, and says why.
+    pub(crate) async fn until_stopped(&self) -> WitnessUnfit {
+        self.cosigner.until_stopped().await
     }
 
     /// Answers a relay that asks for a cosignature.
@@ -41,46 +66,48 @@ impl Witness {
         &self,
         stream: Stream,
         request: Cosign,
-        logs: BTreeMap<KeyName, KnownLog>,
         now: Timestamp,
     ) -> Result<(), StreamError> {
-        let answer = self.cosign(request, &logs, now).await.unwrap_or_else(|error| {
-            warn!(code = error.code(), "witness memory");
-            no("the witness cannot write its memory")
-        });
-        stream.answer(&answer).await
+        stream.answer(&self.in_session(request, now).await).await
     }
 
-    async fn cosign(
-        &self,
-        request: Cosign,
-        logs: &BTreeMap<KeyName, KnownLog>,
-        now: Timestamp,
-    ) -> Result<Cosigned, StoreError> {
-        let _turn = self.turn.lock().await;
-        let Ok(note) = Note::parse(&request.checkpoint) else { return Ok(no("not a note")) };
-        let Some(checkpoint) = Checkpoint::parse(note.text()).ok() else { return Ok(no("not a checkpoint")) };
-        let Ok(origin) = KeyName::new(checkpoint.origin()) else { return Ok(no("not an origin")) };
-        let known = self.store.witness_state(origin.as_str()).await?;
-        let mut state = WitnessState::restore(known.map(|(size, root)| (origin.clone(), size, root)));
+    async fn in_session(&self, request: Cosign, now: Timestamp) -> Cosigned {
+        let Ok(note) = Note::parse(&request.checkpoint) else { return no("not a note") };
         let Ok(asked) = AddCheckpoint::new(request.old_size, request.proof.to_vec(), note) else {
-            return Ok(no("not a proof"));
+            return no("not a proof");
         };
-        match state.add_checkpoint(&asked, logs, &self.signer, now) {
+        match self.cosigner.cosign(&asked, &self.logs(), now).await {
             Ok(lines) => {
-                let (size, root) = (checkpoint.size(), checkpoint.root());
-                self.store
-                    .put_witness_state(origin.as_str(), known.map(|(size, _)| size), size, root)
-                    .await?;
                 let lines = NoteSignature::print_lines(&lines).into_bytes();
-                Ok(Blob::new(lines).map_or_else(|_| no("too large"), Cosigned::Lines))
+                Blob::new(lines).map_or_else(|_| no("too large"), Cosigned::Lines)
             }
-            Err(WitnessRefusal::Conflict { size, .. }) => Ok(Cosigned::Conflict { size }),
-            Err(refusal) => {
-                info!(code = refusal.code(), origin = origin.as_str(), "not cosigned");
-                Ok(no(&refusal.to_string()))
+            Err(NotCosigned::Refused(WitnessRefusal::Conflict { size, .. })) => Cosigned::Conflict { size },
+            Err(reason) => no(&format!("{} {reason}", reason.code())),
+        }
+    }
+
+    /// Looks at the cosignatures under each checkpoint that is believed, until the end.
+    pub(crate) async fn watch_itself(&self) -> Result<(), AgentError> {
+        let mut believed = self.believed.clone();
+        loop {
+            if let Some(accepted) = self.store.accepted_checkpoint().await?
+                && let Ok(note) = Note::parse(&accepted.note)
+                && let Err(NotCosigned::Memory(error)) = self.cosigner.shown(&note).await
+            {
+                return Err(error.into());
+            }
+            if believed.changed().await.is_err() {
+                return Ok(());
             }
         }
+    }
+
+    fn logs(&self) -> BTreeMap<KeyName, KnownLog> {
+        let directory = self.believed.borrow().directory.clone();
+        let mut logs = self.others.clone();
+        // Of a log that the network has, the network's word counts.
+        logs.extend(known_logs(&directory.now_view()));
+        logs
     }
 }
 
@@ -89,7 +116,7 @@ fn no(reason: &str) -> Cosigned {
 }
 
 /// The logs of a network that a witness cosigns.
-pub(crate) fn known_logs(view: &View<'_>) -> BTreeMap<KeyName, KnownLog> {
+fn known_logs(view: &View<'_>) -> BTreeMap<KeyName, KnownLog> {
     let of_relays = view.relays().iter().map(|relay| &relay.message_log);
     of_relays.chain([view.directory_log()]).filter_map(known_log).collect()
 }
@@ -100,3 +127,6 @@ fn known_log(keys: &LogKeys) -> Option<(KeyName, KnownLog)> {
     let mldsa = VerifierKey::mldsa44(origin.clone(), keys.mldsa.clone()).ok()?;
     Some((origin, KnownLog::all_of(vec![ed25519, mldsa])))
 }
+
+#[cfg(test)]
+mod tests;

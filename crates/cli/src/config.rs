@@ -81,6 +81,7 @@ pub(crate) fn relay(path: &Path) -> Result<RelayConfig, Problem> {
     for file in [&mut config.charter, &mut config.data, &mut config.keys, &mut config.publish] {
         resolve(file);
     }
+    config.witness.iter_mut().filter_map(|witness| witness.roots.as_mut()).for_each(&resolve);
     config.passphrase_file.iter_mut().for_each(resolve);
     Ok(config)
 }

@@ -28,6 +28,10 @@ pub(crate) enum Exit {
     RefusedByPolicy = 23,
     /// A key is locked: wrong or missing passphrase.
     KeyLocked = 30,
+    /// A witness is away, or must be replaced.
+    WitnessAway = 40,
+    /// Too few witnesses are left.
+    UnderQuorum = 41,
     /// Our own fault.
     Internal = 70,
     /// Storage failed; nothing was acknowledged after it.

@@ -22,7 +22,7 @@ use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, Keys, RelayComma
 use commands::compose::ReplyKind;
 use commands::{
     audit, ceremonies, compose, directory, explain, init, keys, member, messages, network, reconfirm,
-    services, watch,
+    relay_status, services, watch,
 };
 use exit::Exit;
 use output::Output;
@@ -52,6 +52,9 @@ fn main() -> ExitCode {
 
 /// Runs a command; the code to end with when nothing went wrong.
 async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Problem> {
+    if let Command::Relay(RelayCommand::Status) = &command {
+        return relay_status::status(global, out);
+    }
     let Some(command) = local(command, global, out).await? else { return Ok(Exit::Done.code()) };
     let node = config::node(&global.config)?;
     let client = node.client();
@@ -89,7 +92,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
     let source = || Source::choose(global.passphrase_file.as_deref(), None);
     match command {
         Command::Demo(demo) => demo::demo(demo, out).await?,
-        Command::Init(command) => init::init(command, &source()?, out)?,
+        Command::Init(command) => init::init(command, &source()?, out).await?,
         Command::Network(command) => network::network(command, &global.config, &source()?, out).await?,
         Command::Keys(Keys::Rotate { member_dir, root, cost }) if root.root => {
             ceremonies::rotate(&member_dir, &root, cost, &global.config, &source()?, out).await?;
@@ -105,7 +108,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
             init::init_relay(&relay, &source()?, out)?;
         }
         Command::Witness(WitnessCommand::Init { name, dir, cost }) => {
-            init::init_witness(&name, &dir, cost.throw_away, &source()?, out)?;
+            init::init_witness(&name, &dir, cost.throw_away, &source()?, out).await?;
         }
         Command::Relay(RelayCommand::Run) => services::relay(global, out).await?,
         Command::Witness(WitnessCommand::Run) => services::witness(global, out).await?,

@@ -3,11 +3,13 @@
 //! Two ends that know each other's Ed25519 keys meet in a TLS 1.3 handshake with raw public keys
 //! (RFC 7250): no certificates, nothing that expires by surprise. A key that the directory does not
 //! know ends there. What comes out is a [`Session`], and on it [`Stream`]s of frames with limits,
-//! deadlines and priorities. This crate keeps no application state and never sees a notice.
+//! deadlines and priorities. Beside them, one small door of HTTP/1.1 for what others speak. This crate keeps no
+//! application state and never sees a notice.
 
 mod authorise;
 mod code;
 mod dialer;
+mod http;
 mod identity;
 mod inbound;
 mod incoming;
@@ -26,6 +28,7 @@ mod transport;
 pub use authorise::Authorise;
 pub use code::{CloseCode, ResetCode};
 pub use dialer::{ConnectError, Dialer};
+pub use http::{BadUrl, HttpAnswer, HttpClient, HttpError, HttpLimits, HttpListener};
 pub use identity::{BadIdentity, TransportIdentity};
 pub use incoming::{HandshakeError, Incoming};
 pub use limits::Limits;

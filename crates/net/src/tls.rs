@@ -57,6 +57,18 @@ pub(crate) fn client(
     Ok(config)
 }
 
+/// The client's half towards a web server, which is known by a certificate of one of these roots.
+pub(crate) fn web_client(roots: rustls::RootCertStore) -> Option<rustls::ClientConfig> {
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&TLS13])
+        .ok()?;
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
+    config.enable_early_data = false;
+    Some(config)
+}
+
 /// [`server`], as QUIC wants it.
 pub(crate) fn quic_server(
     identity: &TransportIdentity,

@@ -55,7 +55,7 @@ pub use release::{OutOfMandate, Release, within_mandate};
 pub use safe_text::visible;
 pub use seal::{Route, SealError, SealTo, SealedOut, seal, seal_with_secrets};
 pub use sender_watch::{
-    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GRACE, NotNewer, SILENT_AFTER, SenderWatch, Turn,
+    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, SILENT_AFTER, SenderWatch, Turn,
 };
 pub use sequence::SequenceState;
 pub use spoken::{NotHeard, compare_spoken, spoken_check};

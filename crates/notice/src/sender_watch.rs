@@ -19,6 +19,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 pub const GAP_AFTER: Duration = Duration::from_secs(6);
 /// The same while deliveries are under way. A gap is an alarm within ten seconds, whatever a relay does.
 pub const GAP_AFTER_BUSY: Duration = Duration::from_secs(9);
+/// The same while the way to the relays is poor: until then it is told, and no alarm.
+pub const GAP_AFTER_POOR: Duration = Duration::from_secs(150);
 /// After how long nothing was heard of a sender whose beacons are not known yet.
 pub const SILENT_AFTER: Duration = Duration::from_secs(145);
 /// How many numbers are tried for a refused message that could not be opened.
@@ -44,6 +46,8 @@ pub struct Around {
     pub busy: bool,
     /// Whether a relay is there.
     pub up: bool,
+    /// Whether the way to the relays is so poor that what is urgent may overtake by minutes.
+    pub poor: bool,
 }
 
 /// What changed in a sender's state, to be told once.
@@ -58,6 +62,8 @@ pub enum Turn {
     Over,
     /// Messages that others overtook do not come.
     Missing(OpenGap),
+    /// They have not come yet, and the way is poor.
+    NotYet(OpenGap),
     /// Nothing is heard of the sender.
     Lost,
     /// It is heard of again.
@@ -73,6 +79,8 @@ pub struct NotNewer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Noted {
     since: Duration,
+    /// Whether it was told without alarm.
+    mentioned: bool,
     told: bool,
 }
 
@@ -125,8 +133,11 @@ impl SenderWatch {
 
     /// Those whose alarm was told before this node began are not told again.
     pub fn were_told(&mut self, gaps: &[OpenGap], now: Duration) {
-        self.missing =
-            gaps.iter().flat_map(places).map(|at| (at, Noted { since: now, told: true })).collect();
+        self.missing = gaps
+            .iter()
+            .flat_map(places)
+            .map(|at| (at, Noted { since: now, mentioned: true, told: true }))
+            .collect();
     }
 
     /// The missing messages whose alarm was told.
@@ -153,7 +164,7 @@ impl SenderWatch {
     pub fn compare(&mut self, came: Came<'_>, now: Duration) -> Option<Turn> {
         self.gaps = unexplained(came).collect();
         let before = core::mem::take(&mut self.missing);
-        let fresh = Noted { since: now, told: false };
+        let fresh = Noted { since: now, mentioned: false, told: false };
         let open = self.gaps.iter().flat_map(places);
         self.missing = open.map(|at| (at, before.get(&at).copied().unwrap_or(fresh))).collect();
         let beacon = self.newest.as_ref()?;
@@ -181,14 +192,21 @@ impl SenderWatch {
             turns.push(Turn::Withheld);
         }
         let after = if around.busy { GAP_AFTER_BUSY } else { GAP_AFTER };
-        let mut due = Vec::new();
-        for (at, noted) in &mut self.missing {
-            if !noted.told && now.saturating_sub(noted.since) >= after {
+        let (mut due, mut mentioned) = (Vec::new(), Vec::new());
+        for (at, noted) in self.missing.iter_mut().filter(|(_, noted)| !noted.told) {
+            let open = now.saturating_sub(noted.since);
+            if open < after {
+                continue;
+            }
+            if !around.poor || open >= GAP_AFTER_POOR {
                 noted.told = true;
                 due.push(*at);
+            } else if !core::mem::replace(&mut noted.mentioned, true) {
+                mentioned.push(*at);
             }
         }
         turns.extend(ranges(due).into_iter().map(Turn::Missing));
+        turns.extend(ranges(mentioned).into_iter().map(Turn::NotYet));
         turns
     }
 

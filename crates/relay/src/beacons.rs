@@ -120,7 +120,8 @@ impl Beacons {
                 Some(until) => *until <= now,
                 None => number > handed.up_to,
             };
-            let due = kept.by_sender.iter().filter(|(sender, (number, _))| is_due(sender, *number));
+            let others = kept.by_sender.iter().filter(|(sender, _)| *sender != reader);
+            let due = others.filter(|(sender, (number, _))| is_due(sender, *number));
             let due = due.map(|(sender, (_, beacon))| (sender.clone(), beacon.clone())).collect();
             handed.up_to = kept.last;
             due

@@ -30,6 +30,29 @@ pub struct RelayConfig {
     /// How many messages one sender may have stored and not yet delivered.
     #[serde(default = "quota_messages")]
     pub quota_messages: u64,
+    /// For how many seconds a witness is missed before it counts as away, and that is told.
+    #[serde(default = "witness_alarm_seconds")]
+    pub witness_alarm_seconds: u32,
+    /// Where witnesses are asked over HTTP that open no session.
+    #[serde(default)]
+    pub witness: Vec<WitnessAddress>,
+}
+
+/// Where a witness that the network names answers C2SP tlog-witness. It says nothing about trust: whoever
+/// answers there has no more than the witness's keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessAddress {
+    /// Its name in the directory.
+    pub name: String,
+    /// Its submission prefix: `http://` or `https://`.
+    pub url: String,
+    /// Root certificates (PEM) for https, and no others; those of the system when absent.
+    pub roots: Option<PathBuf>,
+}
+
+fn witness_alarm_seconds() -> u32 {
+    60
 }
 
 fn quota_bytes() -> u64 {

@@ -29,6 +29,14 @@ pub enum RelayError {
         /// Which log.
         log: LogName,
     },
+    /// A witness's address in the configuration cannot be asked.
+    #[error("witness {name:?}: {reason}")]
+    WitnessAddress {
+        /// Which.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A signing key of a log does not work.
     #[error("log keys: {0}")]
     LogKeys(String),
@@ -58,6 +66,7 @@ impl RelayError {
             Self::Publish(_) => "POUCH-RLY-02",
             Self::SelfCheck { .. } => "POUCH-RLY-03",
             Self::LogKeys(_) => "POUCH-RLY-04",
+            Self::WitnessAddress { .. } => "POUCH-RLY-49",
             Self::NoLongerNamed(_) => "POUCH-RLY-30",
             Self::OtherKeys(_) => "POUCH-RLY-31",
             Self::OtherDuty(_) => "POUCH-RLY-32",

@@ -17,12 +17,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::cosigning::Cosigning;
+use crate::cosigning::{Cosigning, Roster};
 use crate::error::RelayError;
 use crate::log::{Keeper, KeeperTask, Published, Questions};
 use crate::log_files::LogFiles;
 use crate::run::Clock;
-use crate::switchboard::Switchboard;
 
 /// What a keeper is made of.
 pub(crate) struct KeeperParts {
@@ -31,7 +30,7 @@ pub(crate) struct KeeperParts {
     pub(crate) files: LogFiles,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) relay: String,
-    pub(crate) switchboard: Switchboard,
+    pub(crate) roster: Roster,
     pub(crate) clock: Clock,
 }
 
@@ -57,7 +56,9 @@ pub(crate) async fn start(
     });
     let (published_tx, published_rx) = watch::channel(published);
     let (keeper, grown, questions) = Keeper::new(published_rx);
-    let cosigning = Cosigning::new(parts.files.log(), parts.switchboard.witnesses());
+    let signed = parts.store.signed(parts.files.log()).await?;
+    let newest = signed.and_then(|row| Some((row.size, Note::parse(&row.note).ok()?)));
+    let cosigning = Cosigning::new(parts.files.log(), parts.roster.clone(), newest);
     let mut task = Task {
         parts,
         tree: MemoryTree::default(),
@@ -68,6 +69,7 @@ pub(crate) async fn start(
     };
     task.parts.files.catch_up(&mut task.tree).await?;
     task.is_what_was_signed().await?;
+    task.tell_what_is_published();
     let handle = tokio::spawn(task.serve(grown, questions, shutdown));
     Ok((keeper, handle))
 }
@@ -79,7 +81,8 @@ impl Task {
         mut questions: Questions,
         shutdown: CancellationToken,
     ) -> Result<(), RelayError> {
-        let mut witnesses = self.parts.switchboard.witnesses();
+        let mut witnesses = self.parts.roster.sessions.clone();
+        let mut roll_call = tokio::time::interval(self.parts.roster.calls_every());
         let mut due = false;
         let mut retry = tokio::time::interval(RETRY_EVERY);
         let mut not_before = Instant::now();
@@ -90,6 +93,10 @@ impl Task {
                 () = grown.notified() => due = true,
                 changed = witnesses.changed() => due = due || changed.is_ok() && self.is_behind(),
                 _ = retry.tick() => due = due || self.is_behind() || self.refreshed.elapsed() >= REFRESH_EVERY,
+                _ = roll_call.tick() => {
+                    let (names, quorum) = self.witnesses();
+                    self.cosigning.roll_call(&self.tree, &self.policy(), &names, quorum);
+                }
                 () = tokio::time::sleep_until(not_before), if due => {
                     due = false;
                     self.publish().await?;
@@ -136,11 +143,13 @@ impl Task {
         let checkpoint = self.checked(size)?;
         let now = (self.parts.clock)();
         let note = self.sign(&checkpoint, now).await?;
-        let policy = self.policy();
+        let (policy, (names, quorum)) = (self.policy(), self.witnesses());
+        self.parts.roster.board.expect(&names, quorum);
         match self.cosigning.gather(&note, size, &self.tree, &policy).await {
             Some(cosigned) => self.put(size, &cosigned).await,
             None => {
                 warn!(log = ?self.parts.files.log(), size, "not enough witnesses; published checkpoint stays behind");
+                self.parts.roster.board.no_quorum(self.parts.files.log());
                 Ok(())
             }
         }
@@ -153,6 +162,27 @@ impl Task {
             (LogName::Messages, Some(relay)) => view.message_policy(relay),
             (LogName::Directory | LogName::Messages, _) => view.directory_policy(),
         }
+    }
+
+    /// The names of the network's witnesses, and how many of them must cosign.
+    fn witnesses(&self) -> (Vec<String>, u8) {
+        let directory = self.parts.directory.borrow().clone();
+        let view = directory.now_view();
+        (view.witnesses().iter().map(|witness| witness.name.to_string()).collect(), view.quorum())
+    }
+
+    /// What a relay begins with, told to whoever watches the witnesses.
+    fn tell_what_is_published(&self) {
+        let (policy, (names, quorum)) = (self.policy(), self.witnesses());
+        let board = &self.parts.roster.board;
+        board.expect(&names, quorum);
+        let published = self.published.borrow();
+        let Some(Published { size, note }) = published.as_ref() else {
+            return board.published(self.parts.files.log(), 0, None);
+        };
+        self.cosigning.published(*size, note, &policy);
+        let met = policy.check_strict(note).ok();
+        board.published(self.parts.files.log(), *size, met.and_then(|met| met.cosigned_at()));
     }
 
     /// Reads back and hashes what is about to be signed.
@@ -187,6 +217,12 @@ impl Task {
         self.parts.files.publisher().put_checkpoint(&bytes)?;
         self.published.send_replace(Some(Published { size, note: note.clone() }));
         self.refreshed = Instant::now();
+        let met = self.policy().check_strict(note).ok();
+        self.parts.roster.board.published(
+            self.parts.files.log(),
+            size,
+            met.and_then(|met| met.cosigned_at()),
+        );
         info!(log = ?self.parts.files.log(), size, "published");
         Ok(())
     }

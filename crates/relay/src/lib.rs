@@ -10,6 +10,7 @@
 //! - `keeper` owns one log's tree: signs, has it cosigned, publishes;
 //! - `sequencer` owns the directory and decides what enters its log, at the relay that is named first;
 //! - `follower` owns a copy of that log at every other relay, and `neighbours` the sessions by which it comes.
+//! - `cosigning` asks witnesses, by session or HTTP, and its board knows who is away; `status` writes it down.
 
 mod accept;
 mod asking;
@@ -35,11 +36,13 @@ mod run;
 mod sequencer;
 mod session;
 mod statements;
+mod status;
 mod switchboard;
 
 pub use conduct::{Accepting, Conduct, Entering, Given, Handing, Honest, Keeping};
-pub use config::RelayConfig;
+pub use config::{RelayConfig, WitnessAddress};
 pub use error::RelayError;
 pub use keys::{LogKeyPair, RelayKeys};
 pub use run::{Clock, Relay, run};
 pub use session::Peer;
+pub use status::{LogStatus, RelayStatus, WitnessStatus};

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
+use crate::cosigning::Roster;
 use crate::error::RelayError;
 use crate::follower::{self, FollowerParts};
 use crate::keeper::{self, KeeperParts};
@@ -31,6 +32,7 @@ pub(crate) struct Base {
     pub(crate) store: RelayStore,
     pub(crate) snapshot: watch::Receiver<Arc<Directory>>,
     pub(crate) switchboard: Switchboard,
+    pub(crate) roster: Roster,
     pub(crate) clock: Clock,
     pub(crate) conduct: Arc<dyn Conduct>,
     pub(crate) shutdown: CancellationToken,
@@ -73,7 +75,7 @@ impl Base {
             files: self.files(log)?,
             directory: self.snapshot.clone(),
             relay: self.config.name.clone(),
-            switchboard: self.switchboard.clone(),
+            roster: self.roster.clone(),
             clock: self.clock,
         })
     }

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
+use crate::cosigning::Roster;
 use crate::error::RelayError;
 use crate::keeper;
 use crate::keys::RelayKeys;
@@ -26,9 +27,9 @@ use crate::named::{Duty, Named};
 use crate::parts::{Base, Part, following, sequencing};
 use crate::quota::{OnItsWay, Quota};
 use crate::sequencer;
-use crate::session;
 use crate::statements::Statements;
 use crate::switchboard::Switchboard;
+use crate::{session, status};
 
 /// Reads the clock.
 pub type Clock = fn() -> Timestamp;
@@ -104,9 +105,14 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let identity = TransportIdentity::from_key(&keys.transport)?;
     let secrets = server_secrets(&store).await?;
     let switchboard = Switchboard::start(shutdown.clone());
+    let roster = Roster::of(&config, switchboard.witnesses(), clock)?;
+    let writer =
+        status::serve(roster.board.clone(), config.name.clone(), config.data.clone(), shutdown.clone());
+    let writer = tokio::spawn(writer);
     let (snapshots, mut snapshot) = watch::channel(Arc::new(directory.clone()));
     let context = Context::of(directory.network(), Environment::Live);
-    let base = Base { config, store, snapshot: snapshot.clone(), switchboard, clock, conduct, shutdown };
+    let base =
+        Base { config, store, snapshot: snapshot.clone(), switchboard, roster, clock, conduct, shutdown };
     let RelayKeys { transport, receipts, message_log, directory_log } = keys;
     let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&transport)?, Limits::default())?);
     let mut directory_part = match (duty, directory_log) {
@@ -146,6 +152,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     ready();
     let ended = until_over(listener, desk, shutdown, directory_task, message_task, other).await;
     dialer.shutdown(Duration::from_secs(3)).await.ok();
+    writer.await.ok();
     ended
 }
 

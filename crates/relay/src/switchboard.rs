@@ -20,6 +20,8 @@ const SESSIONS_PER_PEER: usize = 3;
 /// A session that cosigns.
 #[derive(Debug, Clone)]
 pub(crate) struct WitnessSession {
+    /// Whose session it is: the witness's name, or the office that its node speaks for.
+    pub(crate) id: String,
     pub(crate) session: Session,
 }
 
@@ -114,7 +116,13 @@ async fn serve(
             }
         };
         if changed {
-            let cosigning = lines.witnesses().map(|session| WitnessSession { session: session.clone() });
+            let cosigning = lines.witnesses().map(|(peer, session)| {
+                let id = match peer {
+                    Peer::Witness(name) => name.clone(),
+                    other => format!("{other:?}"),
+                };
+                WitnessSession { id, session: session.clone() }
+            });
             witnesses.send_replace(cosigning.collect());
         }
     }
@@ -174,9 +182,9 @@ impl<S> Lines<S> {
         }
     }
 
-    fn witnesses(&self) -> impl Iterator<Item = &S> {
+    fn witnesses(&self) -> impl Iterator<Item = (&Peer, &S)> {
         let cosigns = |line: &&Line<S>| line.attached.as_ref().is_some_and(|attached| attached.witnesses);
-        self.by_id.values().filter(cosigns).map(|line| &line.session)
+        self.by_id.values().filter(cosigns).map(|line| (&line.peer, &line.session))
     }
 }
 
@@ -244,7 +252,7 @@ mod tests {
         lines.came(2, md(), 'm');
         lines.attach(1, true);
         lines.attach(2, false);
-        assert_eq!(lines.witnesses().collect::<Vec<_>>(), [&'w']);
+        assert_eq!(lines.witnesses().map(|(_, session)| session).collect::<Vec<_>>(), [&'w']);
         assert!(!lines.gone(2));
         assert!(lines.gone(1));
         assert_eq!(lines.witnesses().count(), 0);

@@ -20,9 +20,10 @@ use std::path::Path;
 
 use pouch_wire::Digest;
 
-use crate::contracts::WitnessMemory;
+use crate::contracts::{WitnessLife, WitnessMemory};
 use crate::db::{Db, Kind};
 use crate::error::StoreError;
+use crate::rows::WitnessBirth;
 use crate::witness;
 
 const KIND: Kind = Kind {
@@ -103,6 +104,9 @@ CREATE INDEX spoke_envelope ON spoke (envelope);
 CREATE TABLE rejudged (entry INTEGER NOT NULL, envelope BLOB NOT NULL REFERENCES inbox, was INTEGER NOT NULL,
     PRIMARY KEY (entry, envelope)) STRICT, WITHOUT ROWID;
 CREATE TABLE rejudged_until (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL) STRICT;
+", "
+CREATE TABLE witness_life (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB, stopped TEXT) STRICT;
+INSERT INTO witness_life (one, mark) SELECT 1, NULL WHERE EXISTS (SELECT 1 FROM witness);
 "],
 };
 
@@ -162,5 +166,42 @@ impl WitnessMemory for AgentStore {
         root: Digest,
     ) -> Result<(), StoreError> {
         witness::put_state(&self.0, origin, old, size, root).await
+    }
+}
+
+impl WitnessLife for AgentStore {
+    async fn witness_birth(&self) -> Result<Option<WitnessBirth>, StoreError> {
+        witness::birth(&self.0).await
+    }
+
+    async fn begin_witness(&self, mark: Digest) -> Result<(), StoreError> {
+        witness::begin(&self.0, mark).await
+    }
+
+    async fn stop_witness(&self, reason: &str) -> Result<(), StoreError> {
+        witness::stop(&self.0, reason).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_memory_of_before_there_were_marks_takes_one_and_an_empty_one_does_not() {
+        for cosigned in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("node.sqlite");
+            let before = Kind { of: KIND.of, id: KIND.id, migrations: &KIND.migrations[..5] };
+            let old = AgentStore(Db::open(&path, &before).unwrap());
+            if cosigned {
+                old.put_witness_state("log", None, 3, Digest::new([1; 32])).await.unwrap();
+            }
+            old.close().await.unwrap();
+            let store = AgentStore::open(&path).unwrap();
+            let birth = store.witness_birth().await.unwrap();
+            assert_eq!(birth.map(|birth| birth.mark), cosigned.then_some(None));
+            store.close().await.unwrap();
+        }
     }
 }

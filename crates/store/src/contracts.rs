@@ -18,6 +18,7 @@ pub use rejudged::Rejudging;
 pub use relay::{Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;
+use crate::rows::WitnessBirth;
 
 /// What a contract's request comes to.
 pub trait Answer<T>: Future<Output = Result<T, StoreError>> + Send {}
@@ -37,4 +38,26 @@ pub trait WitnessMemory {
     /// # Errors
     /// When another size was remembered meanwhile, it would go back, or give one size a second root.
     fn put_witness_state(&self, origin: &str, old: Option<u64>, size: u64, root: Digest) -> impl Answer<()>;
+}
+
+/// Whose memory this is, from its beginning on. A witness that lost its memory must not begin a new one.
+pub trait WitnessLife {
+    /// How this memory began, and whether it ended; `None` when no witness began it.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn witness_birth(&self) -> impl Answer<Option<WitnessBirth>>;
+
+    /// Begins the memory of the witness whose keys have this mark. A memory of before there were marks
+    /// takes it too.
+    ///
+    /// # Errors
+    /// When it is another witness's.
+    fn begin_witness(&self, mark: Digest) -> impl Answer<()>;
+
+    /// Ends it for ever. The first reason stays.
+    ///
+    /// # Errors
+    /// When storage failed, or no witness began it.
+    fn stop_witness(&self, reason: &str) -> impl Answer<()>;
 }

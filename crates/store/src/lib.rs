@@ -20,7 +20,8 @@ mod witness;
 pub use agent::AgentStore;
 pub use contracts::{
     Answer, Checkpoints, DirectoryLog, Drafts, EventLog, Followed, Gossip, Inbox, Ladder, Lookup, Mailboxes,
-    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging, SmallValues, Watching, WitnessMemory,
+    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging, SmallValues, Watching, WitnessLife,
+    WitnessMemory,
 };
 pub use error::StoreError;
 pub use relay::RelayStore;
@@ -29,5 +30,5 @@ pub use rows::{
     ContradictionRow, Draft, Equivocation, EventRow, Expired, FollowedStep, ForkRow, Kept, MirrorStep,
     NewContradiction, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow, Parcel, Pending,
     PrekeyRow, PromiseRow, PublishedRow, Rejudged, RejudgedRow, Rung, RungRow, Sequence, SignatureRow,
-    SignedRow, Standing, StepRow, UncarriedRow, Unkeyed, Usage, Was,
+    SignedRow, Standing, StepRow, UncarriedRow, Unkeyed, Usage, Was, WitnessBirth,
 };

@@ -12,7 +12,7 @@ mod relayed;
 
 pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Equivocation, Kept, NewRefusal, Standing};
 pub use gossip::{CitedRow, ContradictionRow, NewContradiction, PromiseRow};
-pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow};
+pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow, WitnessBirth};
 pub use outgoing::{
     Announced, Carriage, Outgoing, OutgoingRow, OverdueRow, Rung, RungRow, Sequence, StepRow, UncarriedRow,
 };

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::db::{Db, int, uint};
 use crate::error::StoreError;
+use crate::rows::WitnessBirth;
 
 pub(crate) async fn state(db: &Db, origin: &str) -> Result<Option<(u64, Digest)>, StoreError> {
     let origin = origin.to_owned();
@@ -47,4 +48,44 @@ fn known(db: &Connection, origin: &str) -> Result<Option<(u64, Digest)>, StoreEr
     let sql = "SELECT size, root FROM witness WHERE origin = ?1";
     let row = |row: &rusqlite::Row<'_>| Ok((uint(row.get(0)?), Digest::new(row.get(1)?)));
     Ok(db.prepare_cached(sql)?.query_row([origin], row).optional()?)
+}
+
+pub(crate) async fn birth(db: &Db) -> Result<Option<WitnessBirth>, StoreError> {
+    db.call(born).await
+}
+
+fn born(db: &Connection) -> Result<Option<WitnessBirth>, StoreError> {
+    let row = |row: &rusqlite::Row<'_>| {
+        let mark: Option<[u8; 32]> = row.get(0)?;
+        Ok(WitnessBirth { mark: mark.map(Digest::new), stopped: row.get(1)? })
+    };
+    Ok(db
+        .prepare_cached("SELECT mark, stopped FROM witness_life WHERE one = 1")?
+        .query_row([], row)
+        .optional()?)
+}
+
+pub(crate) async fn begin(db: &Db, mark: Digest) -> Result<(), StoreError> {
+    db.call(move |db| {
+        if born(db)?.and_then(|life| life.mark).is_some_and(|known| known != mark) {
+            return Err(StoreError::Conflict("this is another witness's memory"));
+        }
+        let sql =
+            "INSERT INTO witness_life (one, mark) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET mark = ?1";
+        db.prepare_cached(sql)?.execute([mark.as_bytes()])?;
+        Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn stop(db: &Db, reason: &str) -> Result<(), StoreError> {
+    let reason = reason.to_owned();
+    db.call(move |db| {
+        let sql = "UPDATE witness_life SET stopped = coalesce(stopped, ?1) WHERE one = 1";
+        match db.prepare_cached(sql)?.execute([&reason])? {
+            1 => Ok(()),
+            _ => Err(StoreError::Conflict("no witness began this memory")),
+        }
+    })
+    .await
 }

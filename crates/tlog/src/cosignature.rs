@@ -8,7 +8,8 @@ use pouch_wire::{Fixed, Timestamp};
 
 use crate::vkey::Material;
 use crate::{
-    Checkpoint, CheckpointError, KeyName, NoteKeyId, NoteSignature, SignatureKind, VerifierKey, VkeyError,
+    Checkpoint, CheckpointError, KeyName, Note, NoteKeyId, NoteSignature, SignatureKind, VerifierKey,
+    VkeyError,
 };
 
 /// The latest second that a cosignature may carry (tlog-cosignature).
@@ -168,6 +169,17 @@ impl WitnessSigner {
     #[must_use]
     pub const fn vkeys(&self) -> &[VerifierKey; 2] {
         &self.vkeys
+    }
+
+    /// Whether one of these keys cosigned a note's checkpoint: a line names it, and the line is good.
+    #[must_use]
+    pub fn has_cosigned(&self, note: &Note, checkpoint: &Checkpoint) -> bool {
+        let by_us = |line: &NoteSignature| {
+            self.vkeys
+                .iter()
+                .any(|key| key.is_named_by(line) && key.verify(note.text(), checkpoint, line).is_ok())
+        };
+        note.signatures().iter().any(by_us)
     }
 
     /// Cosigns a checkpoint, given as its note's text, with both keys, at a time in whole seconds.

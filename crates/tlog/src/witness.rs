@@ -73,6 +73,9 @@ pub struct AddCheckpoint {
 }
 
 impl AddCheckpoint {
+    /// Largest body of a request.
+    pub const BYTES_MAX: usize = BYTES_MAX;
+
     /// Puts a request together.
     ///
     /// # Errors
@@ -185,6 +188,14 @@ pub enum WitnessRefusal {
     /// It was not proved that the log only grew.
     #[error("not proved consistent: {0}")]
     BadProof(#[from] ProofError),
+    /// This witness's own keys cosigned more than it remembers: it lost its memory, and must stop.
+    #[error("this witness cosigned {cosigned} entries and remembers {remembered}")]
+    Forgotten {
+        /// The size that it is shown its own cosignature for.
+        cosigned: u64,
+        /// The size that it remembers.
+        remembered: u64,
+    },
     /// Signing failed here; nothing is wrong with the request.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -204,6 +215,7 @@ impl WitnessRefusal {
             Self::EmptyRoot => "POUCH-TLG-86",
             Self::Forked { .. } => "POUCH-TLG-87",
             Self::BadProof(error) => error.code(),
+            Self::Forgotten { .. } => "POUCH-TLG-88",
             Self::Sign(error) => error.code(),
         }
     }
@@ -218,7 +230,7 @@ impl WitnessRefusal {
             Self::BadSignature(_) | Self::Unsigned => 403,
             Self::Conflict { .. } => 409,
             Self::EmptyRoot | Self::Forked { .. } | Self::BadProof(_) => 422,
-            Self::Sign(_) => 500,
+            Self::Forgotten { .. } | Self::Sign(_) => 500,
         }
     }
 }
@@ -276,6 +288,23 @@ impl WitnessState {
         self.latest.get(origin).copied()
     }
 
+    /// Looks for this witness's own good cosignature on more than it remembers, or on another root. Who
+    /// finds one has lost its memory: what it would cosign might contradict what it cosigned.
+    ///
+    /// # Errors
+    /// [`WitnessRefusal::Forgotten`]; or that the note is no checkpoint.
+    pub fn remembers(&self, note: &Note, signer: &WitnessSigner) -> Result<(), WitnessRefusal> {
+        let checkpoint = Checkpoint::parse(note.text())?;
+        let known = self.latest.iter().find(|(origin, _)| origin.as_str() == checkpoint.origin());
+        let (remembered, root) = known.map_or((0, empty_root()), |(_, latest)| *latest);
+        let cosigned = checkpoint.size();
+        let beyond = cosigned > remembered || (cosigned == remembered && checkpoint.root() != root);
+        if beyond && signer.has_cosigned(note, &checkpoint) {
+            return Err(WitnessRefusal::Forgotten { cosigned, remembered });
+        }
+        Ok(())
+    }
+
     /// Checks a request and cosigns its checkpoint with both keys.
     ///
     /// `logs` has the logs that the witness serves, by origin. On success this state has moved on: the
@@ -296,6 +325,7 @@ impl WitnessState {
         let log = logs.iter().find(|(origin, _)| origin.as_str() == checkpoint.origin());
         let (origin, log) = log.ok_or(WitnessRefusal::UnknownLog)?;
         log.verify(note, &checkpoint)?;
+        self.remembers(note, signer)?;
         let (old_root, new) = (self.admit(origin, *old_size, &checkpoint)?, &checkpoint);
         verify_consistency(*old_size, &old_root, new.size(), &new.root(), proof)?;
         let signatures = signer.cosign(note.text(), now)?;

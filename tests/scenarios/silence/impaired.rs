@@ -15,10 +15,10 @@ use crate::network::{founded, pair};
 
 /// 30 of 100 packets lost each way, and 300 ms there and back.
 const BAD: Impaired = Impaired { lost: 30, delay: Duration::from_millis(150), seed: 20_261_125 };
-/// How long there is traffic: a dozen beacons each way.
-const FOR: Duration = Duration::from_secs(120);
+/// How long there is traffic: a few beacons each way.
+const FOR: Duration = Duration::from_secs(100);
 /// How long one message may take on such a network.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(90);
+const ARRIVES_WITHIN: Duration = Duration::from_secs(240);
 
 const ACCUSES: [&str; 5] = ["POUCH-BCN-20", "POUCH-ORD-01", "POUCH-BCN-30", "POUCH-BCN-32", "POUCH-BCN-40"];
 
@@ -40,21 +40,20 @@ async fn loss_and_long_ways_are_not_called_withholding() {
     while begun.elapsed() < FOR {
         let n = sent.len();
         // A flash overtakes routine ones; some take many packets.
-        for (precedence, text) in [("routine", "r"), ("routine", "s"), ("flash", "f")] {
-            let text = text.repeat(if n % 9 == 0 { 6_000 } else { 40 });
+        for (precedence, text) in [("routine", "r"), ("flash", "f")] {
+            let text = text.repeat(if n % 6 == 0 { 6_000 } else { 40 });
             let subject = format!("Number {n}");
             let words = ["send", "--yes", "--to", "MD/policy", "--precedence", precedence];
             let rest = ["--subject", &subject, "--text", &text];
             let one = silence.nl().send(&[&words[..], &rest[..]].concat()).await.unwrap();
             sent.push(one["envelope"].as_str().unwrap().to_owned());
         }
-        let last = sent.last().unwrap().clone();
-        received(silence.md(), &last).await;
-    }
-    for envelope in &sent {
-        let rows = silence.md().json(&["inbox", "--limit", "1000"]).await.unwrap();
-        if !rows.as_array().unwrap().iter().any(|row| is(row, "envelope", envelope)) {
-            received(silence.md(), envelope).await;
+        // No more than the line bears: what it does not would wait for ever, and longer.
+        for envelope in &sent[n..] {
+            let rows = silence.md().json(&["inbox", "--limit", "1000"]).await.unwrap();
+            if !rows.as_array().unwrap().iter().any(|row| is(row, "envelope", envelope)) {
+                received(silence.md(), envelope).await;
+            }
         }
     }
     for (node, other) in

@@ -136,15 +136,15 @@ pub(crate) struct Silence {
 impl Silence {
     pub(crate) async fn start() -> Self {
         let (dir, stage) = founded(pair()).await;
+        for folder in ["nl", "md"] {
+            let config = std::fs::OpenOptions::new().append(true).open(stage.config(folder));
+            config.unwrap().write_all(b"\nbeacon_seconds = 10\n").unwrap();
+        }
         Self::on(dir, stage).await
     }
 
     /// On a stage whose files a test has changed.
     pub(crate) async fn on(dir: TempDir, stage: Stage) -> Self {
-        for folder in ["nl", "md"] {
-            let config = std::fs::OpenOptions::new().append(true).open(stage.config(folder));
-            config.unwrap().write_all(b"\nbeacon_seconds = 10\n").unwrap();
-        }
         let holds = Arc::new(Holds::default());
         let relay = Some(Held::start(&stage, holds.clone()).await);
         let witnesses = stage.start_witnesses().await.unwrap();

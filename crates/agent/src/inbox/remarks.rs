@@ -36,6 +36,11 @@ pub(super) async fn late<T>(verified: &Verified<T>, desk: &Desk) -> Option<Happe
     let theirs = i128::from((desk.clock)().0).saturating_add(i128::from(desk.clock_offset_ms()?));
     let late = theirs.saturating_sub(i128::from(receipt.at.0));
     let late = Duration::from_millis(u64::try_from(late).ok()?);
+    // On a poor way anything may take minutes.
+    let poor = desk.links.session(&receipt.relay).is_none_or(|session| watching::is_poor(&session));
+    if poor {
+        return None;
+    }
     let (up, busy) = desk.could_deliver(&receipt.relay, Instant::now())?;
     is_held(late, up, busy).then(|| watching::late(&arrived.header().sender, &receipt.relay, late))
 }

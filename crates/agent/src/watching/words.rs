@@ -29,11 +29,26 @@ pub(super) fn of(sender: &ContactPoint, turn: &Turn, since: Option<Timestamp>) -
             ),
         ),
         Turn::Missing(gap) => (EventKind::Alarm, "POUCH-ORD-01", missing(sender, gap)),
+        Turn::NotYet(gap) => (
+            EventKind::Contact,
+            "POUCH-BCN-23",
+            format!(
+                "{} from {sender} to us did not come yet; later ones did, and the way is poor",
+                count(gap)
+            ),
+        ),
         Turn::Lost => (EventKind::Contact, "POUCH-BCN-30", lost(sender, since)),
         Turn::Back => (EventKind::Contact, "POUCH-BCN-31", format!("in contact with {sender} again")),
         _ => return None,
     };
     Some(Happening::new(kind, code, words))
+}
+
+fn count(gap: &OpenGap) -> String {
+    match gap.to.saturating_sub(gap.from).saturating_add(1) {
+        1 => "1 message".to_owned(),
+        n => format!("{n} messages"),
+    }
 }
 
 fn missing(sender: &ContactPoint, gap: &OpenGap) -> String {

@@ -14,6 +14,7 @@ mod mirroring;
 mod node;
 mod relay;
 mod sending;
+mod witnessing;
 #[path = "../../../envelope/tests/rules/world.rs"]
 #[allow(dead_code, reason = "shared with pouch-envelope, which uses the rest")]
 mod world;

@@ -206,7 +206,7 @@ async fn keep_prekey(data: &std::path::Path, vault: &[u8; 32]) {
     store.close().await.unwrap();
 }
 
-fn charter_file(world: &World) -> CharterFile {
+pub(crate) fn charter_file(world: &World) -> CharterFile {
     let statements = world.entries.iter().skip(1).map(|entry| Blob::new(entry.clone()).unwrap());
     CharterFile {
         charter: world.charter.clone(),

@@ -36,6 +36,9 @@ pub(crate) enum RelayCommand {
     },
     /// Run the relay until SIGTERM
     Run,
+    /// How far the running relay's logs are, and which witnesses are away
+    #[command(after_help = "Ends with 40 when a witness is away, with 41 when too few are left.")]
+    Status,
 }
 
 #[derive(Debug, Subcommand)]

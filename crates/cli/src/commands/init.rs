@@ -6,6 +6,7 @@ use std::path::Path;
 use pouch_wire::{ContactPoint, Member};
 
 use crate::args::{Init, InitNode};
+use crate::exit::Exit;
 use crate::files;
 use crate::keyring::{KeyRing, cost, name};
 use crate::output::Output;
@@ -16,13 +17,13 @@ use crate::requests::{
     WitnessRequest,
 };
 
-pub(crate) fn init(command: Init, source: &Source, out: &Output) -> Result<(), Problem> {
+pub(crate) async fn init(command: Init, source: &Source, out: &Output) -> Result<(), Problem> {
     match command {
         Init::Member { member, name, dir, next_root_dir, cost } => {
             let folders = Folders { dir: &dir, next_root: next_root_dir.as_deref() };
             init_member(&member, name, &folders, cost.throw_away, source, out)
         }
-        Init::Node(node) => init_node(node, source, out),
+        Init::Node(node) => init_node(node, source, out).await,
         Init::Officer { contact_point, title, person, dir, cost } => {
             let officer = Officer { contact_point, title, person };
             init_officer(officer, &dir, cost.throw_away, source, out)
@@ -70,7 +71,7 @@ fn init_member(
     Ok(())
 }
 
-fn init_node(node: InitNode, source: &Source, out: &Output) -> Result<(), Problem> {
+async fn init_node(node: InitNode, source: &Source, out: &Output) -> Result<(), Problem> {
     let InitNode { contact_point, name: display, telephone, relays, witness, dir, cost: hard } = node;
     let ring = KeyRing::create(&dir.join("keys"), source.fresh("this node's keys")?, cost(hard.throw_away))?;
     let signing = ring.make_signing(name::SIGNING)?.public();
@@ -91,7 +92,8 @@ fn init_node(node: InitNode, source: &Source, out: &Output) -> Result<(), Proble
         })),
     )?;
     if let Some(witness) = &witness {
-        write_witness_request(&ring, &dir, witness, None)?;
+        let database = dir.join("data").join("agent.sqlite");
+        write_witness_request(&ring, &dir, witness, None, &database).await?;
     }
     files::write_new(
         &dir.join("agent.toml"),
@@ -197,7 +199,7 @@ pub(crate) fn init_relay(relay: &NewRelay<'_>, source: &Source, out: &Output) ->
     Ok(())
 }
 
-pub(crate) fn init_witness(
+pub(crate) async fn init_witness(
     witness: &str,
     dir: &Path,
     throw_away: bool,
@@ -206,7 +208,8 @@ pub(crate) fn init_witness(
 ) -> Result<(), Problem> {
     let ring = KeyRing::create(&dir.join("keys"), source.fresh("the witness's keys")?, cost(throw_away))?;
     let transport = ring.make_signing(name::TRANSPORT)?.public();
-    write_witness_request(&ring, dir, witness, Some(transport))?;
+    let database = dir.join("data").join("witness.sqlite");
+    write_witness_request(&ring, dir, witness, Some(transport), &database).await?;
     files::write_new(&dir.join("witness.toml"), witness_toml(witness, source).as_bytes())?;
     out.say(&format!("The witness {witness} is in {}.", dir.display()));
     out.next(&format!(
@@ -218,14 +221,21 @@ pub(crate) fn init_witness(
     Ok(())
 }
 
-fn write_witness_request(
+/// A witness's keys, the memory that belongs to them and to no others, and the request.
+async fn write_witness_request(
     ring: &KeyRing,
     dir: &Path,
     witness: &str,
     transport: Option<pouch_crypto::PublicKey>,
+    database: &Path,
 ) -> Result<(), Problem> {
     let ed25519 = ring.make_note(name::WITNESS)?.public();
     let mldsa = ring.make_mldsa(name::WITNESS_MLDSA)?.public().clone();
+    files::make_folder(&dir.join("data"))?;
+    pouch_agent::begin_witness_memory(database, witness, ed25519, &mldsa).await.map_err(|error| {
+        let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
+        Problem::new(exit, error.code(), error.to_string())
+    })?;
     requests::write(
         &dir.join("witness-request.toml"),
         "A witness asks to be named in a charter. Send this to the secretariat; nothing in it is secret.",
@@ -262,10 +272,14 @@ fn agent_toml(contact_point: &ContactPoint, witness: Option<&str>, source: &Sour
          keys = \"keys\"\n\n\
          # The Unix socket on which commands reach the node (mode 0600).\n\
          socket = \"agent.sock\"\n\n{}\n\
-         # The name under which this node cosigns logs, if the charter names it as a witness.\n{witness}\n\
          # How far apart its beacons are, in seconds (10 to 60): by them others see within ten seconds more\n\
          # that a message was held back, and that this node is there.\n\
-         # beacon_seconds = 60\n",
+         # beacon_seconds = 60\n\n\
+         # The name under which this node cosigns logs, if the network names it as a witness. What it cosigned is in\n\
+         # its database: if that is lost or put back to a backup, the witness must be replaced. To have it answer\n\
+         # others' logs by C2SP tlog-witness too (POST /add-checkpoint), give a table: the TCP address on which it\n\
+         # listens, plain HTTP behind a web server that adds TLS; and the verifier keys of logs beside the network's.\n\
+         # witness = {{ name = \"example.org/witness\", listen_http = \"127.0.0.1:8080\", log = [{{ keys = [\"...\"] }}] }}\n{witness}",
         passphrase_line(source)
     )
 }
@@ -287,7 +301,15 @@ fn relay_toml(relay: &str, address: &str, source: &Source) -> String {
          publish = \"log\"\n\n{}\n\
          # What one sender may have stored here and not yet delivered.\n\
          quota_bytes = 67108864\n\
-         quota_messages = 10000\n",
+         quota_messages = 10000\n\n\
+         # For how many seconds a witness is missed before it counts as away, and that is told.\n\
+         witness_alarm_seconds = 60\n\n\
+         # Where witnesses are asked over HTTP (C2SP tlog-witness) that open no session: a table for each that the\n\
+         # network names. `roots` is a file of root certificates for https; without it, those of the system count.\n\
+         # [[witness]]\n\
+         # name = \"witness.example.org\"\n\
+         # url = \"https://witness.example.org/\"\n\
+         # roots = \"roots.pem\"\n",
         passphrase_line(source)
     )
 }
@@ -302,7 +324,17 @@ fn witness_toml(witness: &str, source: &Source) -> String {
          # The folder of its state. If this is ever lost, the witness must be replaced, not restarted.\n\
          data = \"data\"\n\n\
          # The folder of the encrypted key files (mode 0600).\n\
-         keys = \"keys\"\n\n{}",
-        passphrase_line(source)
+         keys = \"keys\"\n\n{}\n{}",
+        passphrase_line(source),
+        WITNESS_OPTIONS
     )
 }
+
+/// What a witness may be told besides, commented out.
+const WITNESS_OPTIONS: &str = "# The TCP address on which it answers others' logs by C2SP tlog-witness: POST /add-checkpoint. Plain HTTP:\n\
+         # a web server in front of it adds TLS. It listens nowhere when this is absent.\n\
+         # listen_http = \"127.0.0.1:8080\"\n\n\
+         # Logs that it cosigns besides the network's: a table for each, with the log's verifier keys, of which one\n\
+         # is enough.\n\
+         # [[log]]\n\
+         # keys = [\"example.org/log+530d903c+ATS...\"]\n";

@@ -12,6 +12,7 @@ pub(crate) mod member;
 pub(crate) mod messages;
 pub(crate) mod network;
 pub(crate) mod reconfirm;
+pub(crate) mod relay_status;
 pub(crate) mod services;
 pub(crate) mod statements;
 pub(crate) mod watch;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use pouch_agent::{KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessKeys};
+use pouch_agent::{AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessKeys};
 use pouch_crypto::SigningKey;
 use pouch_relay::{Honest, LogKeyPair, Relay, RelayKeys};
 use tokio::signal::unix::{SignalKind, signal};
@@ -108,7 +108,7 @@ pub(crate) async fn agent(global: &Global, out: &Output) -> Result<(), Problem> 
     let ring = KeyRing::open(&config.keys, source.existing("this node's keys")?);
     ring.guarded(name::SIGNING)?;
     let witness = match &config.witness {
-        Some(name) => Some(witness_keys(name, &ring)?),
+        Some(part) => Some(witness_keys(&part.name, &ring)?),
         None => None,
     };
     let keys = NodeKeys {
@@ -146,17 +146,22 @@ pub(crate) async fn witness(global: &Global, out: &Output) -> Result<(), Problem
     let keys = witness_keys(&config.name, &ring)?;
     let transport = ring.signing(name::TRANSPORT)?;
     let charter = read_charter(&config.charter)?;
-    files::make_folder(&config.data)?;
     let shutdown = until_told()?;
-    let serves = format!("witness {}: waits for the charter's relays", config.name);
+    let mut serves = format!("witness {}: waits for the network's relays", config.name);
+    if let Some(address) = config.listen_http {
+        serves.push_str(&format!(" and answers on http://{address}"));
+    }
     let ready = || {
         out.say(&serves);
         ready("witness");
     };
     pouch_agent::run_witness(config, keys, transport, charter, clock::now, ready, shutdown).await.map_err(
-        |error| {
-            let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
-            Problem::new(exit, error.code(), error.to_string())
+        |error| match &error {
+            AgentError::Unfit(unfit) => Problem::new(Exit::Contradiction, unfit.code(), unfit.to_string())
+                .why("a witness that forgot could cosign a second past, and nobody could tell which is true")
+                .next("keep its folder as evidence; pouch explain ".to_owned() + unfit.code()),
+            error if error.is_storage() => Problem::new(Exit::Storage, error.code(), error.to_string()),
+            error => Problem::new(Exit::Failed, error.code(), error.to_string()),
         },
     )
 }

@@ -16,6 +16,7 @@ mod codes;
 mod ends;
 mod frames;
 mod handshake;
+mod http;
 mod life;
 mod payload;
 mod raw;

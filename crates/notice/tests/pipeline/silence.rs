@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use pouch_crypto::sha256;
 use pouch_envelope::{AdmittedBeacon, BeaconFacts, HeardBeacon, Place};
 use pouch_notice::{
-    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GRACE, NotNewer, OpenGap, Order, SILENT_AFTER, SenderLines,
-    SenderWatch, Turn,
+    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, OpenGap, Order, SILENT_AFTER,
+    SenderLines, SenderWatch, Turn,
 };
 use pouch_wire::{Canonical as _, Digest, EnvelopeId, KeyId};
 use proptest::prelude::*;
@@ -89,7 +89,12 @@ impl Node {
 
     fn when(&mut self, now: Duration, grace: Duration, busy: bool, up: bool) -> Vec<Turn> {
         self.now = now;
-        self.watch.pass(Around { now, grace, busy, up })
+        self.watch.pass(Around { now, grace, busy, up, poor: false })
+    }
+
+    fn on_a_poor_way(&mut self, now: Duration) -> Vec<Turn> {
+        self.now = now;
+        self.watch.pass(Around { now, grace: GRACE, busy: false, up: true, poor: true })
     }
 
     /// As after a restart: what is durable is what the lines and what was told.
@@ -282,6 +287,28 @@ fn a_gap_is_shown_at_once_and_an_alarm_when_it_stays() {
 }
 
 #[test]
+fn on_a_poor_way_a_gap_is_told_in_time_and_an_alarm_only_when_it_stays() {
+    let gap = OpenGap { epoch: 1, from: 2, to: 2, last: None };
+    let gapped = || {
+        let mut node = Node::default();
+        node.takes(1);
+        node.takes(3);
+        assert_eq!(node.on_a_poor_way(GAP_AFTER - Duration::from_millis(1)), []);
+        assert_eq!(node.on_a_poor_way(GAP_AFTER), [Turn::NotYet(gap)]);
+        node.watch.hear(beacon(0, 0)).unwrap();
+        node
+    };
+    let mut node = gapped();
+    assert_eq!(node.on_a_poor_way(GAP_AFTER_POOR - Duration::from_millis(1)), [], "once");
+    assert_eq!(node.on_a_poor_way(GAP_AFTER_POOR), [Turn::Missing(gap)]);
+    // It came in time; or the way got better, and it still did not.
+    let mut node = gapped();
+    node.takes(2);
+    assert_eq!(node.on_a_poor_way(GAP_AFTER_POOR), []);
+    assert_eq!(gapped().at(seconds(20)), [Turn::Missing(gap)]);
+}
+
+#[test]
 fn a_flash_that_overtakes_is_no_alarm_when_the_others_follow() {
     let mut node = Node::default();
     node.takes(1);
@@ -352,7 +379,7 @@ proptest! {
     ) {
         messages.sort_by_key(|trip| trip.leaves_ms);
         // What happens when, in milliseconds.
-        enum What { Comes(u64), Beacon(HeardBeacon), Restart }
+        enum What { Comes(u64), Beacon(Box<HeardBeacon>), Restart }
         let mut events: Vec<(u64, What)> = Vec::new();
         for (n, trip) in (1_u64..).zip(&messages) {
             for again in 0..u64::from(trip.times) {
@@ -363,7 +390,7 @@ proptest! {
             let made = turn * 60_000;
             // The sender announces what a relay's receipt told it; that may lag behind.
             let known = messages.iter().filter(|trip| trip.leaves_ms + receipts_ms <= made).count() as u64;
-            events.push((made + delay, What::Beacon(beacon(turn * 60, known))));
+            events.push((made + delay, What::Beacon(Box::new(beacon(turn * 60, known)))));
         }
         events.extend(restarts.into_iter().map(|second| (second * 1000, What::Restart)));
         events.sort_by_key(|(at, _)| *at);
@@ -375,7 +402,7 @@ proptest! {
             while let Some((_, what)) = events.next_if(|(at, _)| *at <= now_ms) {
                 match what {
                     What::Comes(n) => drop(node.takes(n)),
-                    What::Beacon(beacon) => drop(node.hears(beacon)),
+                    What::Beacon(beacon) => drop(node.hears(*beacon)),
                     What::Restart => {
                         node = node.restarted();
                         begun = now_ms;

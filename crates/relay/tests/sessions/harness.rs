@@ -106,6 +106,8 @@ fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
         passphrase_file: None,
         quota_bytes: 1024 * 1024,
         quota_messages: QUOTA_MESSAGES,
+        witness_alarm_seconds: 60,
+        witness: Vec::new(),
     }
 }
 

@@ -5,12 +5,12 @@ use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
 use super::{Engine, digest, id, point};
 use crate::contracts::{
     Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging,
-    Watching, WitnessMemory,
+    Watching, WitnessLife, WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
     AcceptedCheckpoint, Arrival, Draft, Equivocation, Kept, MirrorStep, NewEvent, NewRefusal, Outgoing,
-    PrekeyRow, Rung, RungRow, Sequence, Standing,
+    PrekeyRow, Rung, RungRow, Sequence, Standing, WitnessBirth,
 };
 
 /// Everything that a node keeps.
@@ -29,6 +29,7 @@ pub trait AgentContracts:
     + Rejudging
     + Watching
     + WitnessMemory
+    + WitnessLife
 {
 }
 
@@ -47,6 +48,7 @@ impl<S> AgentContracts for S where
         + Rejudging
         + Watching
         + WitnessMemory
+        + WitnessLife
 {
 }
 
@@ -148,6 +150,27 @@ where
     super::rejudged::a_notice_is_found_by_the_keys_that_spoke_in_it(&fresh()).await;
     super::rejudged::what_was_judged_again_is_kept_and_told_once(&fresh()).await;
     super::relay::a_witness_never_goes_back(&fresh()).await;
+    a_witness_has_one_life(&fresh()).await;
+}
+
+/// A memory is begun by one witness, and what ended stays ended.
+pub async fn a_witness_has_one_life<E: Engine>(engine: &E)
+where
+    E::Store: WitnessLife,
+{
+    let store = engine.open().await;
+    let conflict = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Conflict(_)));
+    assert_eq!(store.witness_birth().await.unwrap(), None);
+    assert!(conflict(store.stop_witness("nobody").await));
+    store.begin_witness(digest(1)).await.unwrap();
+    store.begin_witness(digest(1)).await.unwrap();
+    assert!(conflict(store.begin_witness(digest(2)).await), "another witness's");
+    store.stop_witness("first").await.unwrap();
+    store.stop_witness("second").await.unwrap();
+    let store = engine.restart(store).await;
+    store.begin_witness(digest(1)).await.unwrap();
+    let birth = WitnessBirth { mark: Some(digest(1)), stopped: Some("first".into()) };
+    assert_eq!(store.witness_birth().await.unwrap(), Some(birth));
 }
 
 /// Reserving takes nothing; whoever stores first has the place, and a new epoch begins at 1.

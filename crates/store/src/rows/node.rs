@@ -88,3 +88,12 @@ pub struct EventRow {
     /// The rest.
     pub detail: String,
 }
+
+/// How a witness's memory began, and whether it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessBirth {
+    /// The mark of the keys that it was begun with; none in a memory of before there were marks.
+    pub mark: Option<Digest>,
+    /// Why it cosigns nothing any more, if it does not.
+    pub stopped: Option<String>,
+}

@@ -133,3 +133,28 @@ fn an_empty_log_has_the_empty_root_and_a_witness_has_a_clock() {
     assert_eq!(refused, WitnessRefusal::Sign(SignError::NoTime { seconds: 0 }));
     assert_eq!((refused.http_status(), state.latest(&name(ORIGIN))), (500, None));
 }
+
+#[test]
+fn a_witness_s_own_cosignature_on_more_than_it_remembers_is_found() {
+    let (us, note) = (parties::witness("nl"), signed(&parties::checkpoint(20)));
+    let ours = note.with(us.cosign(note.text(), NOW).unwrap()).unwrap();
+    let theirs = note.with(parties::cosign("md", &note, 0)).unwrap();
+    let one_key = note.with(us.cosign(note.text(), NOW).unwrap().into_iter().take(1)).unwrap();
+    for (remembered, found) in [(0, true), (7, true), (19, true), (20, false), (300, false)] {
+        let refused = |shown: &Note| at(remembered).remembers(shown, &us);
+        let forgotten = Err(WitnessRefusal::Forgotten { cosigned: 20, remembered });
+        let expected = if found { forgotten } else { Ok(()) };
+        assert_eq!(refused(&ours), expected, "{remembered}");
+        assert_eq!(refused(&one_key), expected, "one line is enough to know: {remembered}");
+        assert_eq!(refused(&theirs), Ok(()), "{remembered}");
+    }
+    // It stops before it looks at sizes and proofs, and stays where it was.
+    let mut state = at(7);
+    let refused = ask(&mut state, 7, Vec::new(), ours).unwrap_err();
+    assert_eq!((refused.http_status(), refused.code()), (500, "POUCH-TLG-88"));
+    assert_eq!(state, at(7));
+    // A line with our name that is not good says nothing of us.
+    let elsewhere = signed(&parties::checkpoint(21));
+    let forged = note.with(us.cosign(elsewhere.text(), NOW).unwrap()).unwrap();
+    assert_eq!(at(7).remembers(&forged, &us), Ok(()));
+}

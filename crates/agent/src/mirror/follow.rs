@@ -1,0 +1,116 @@
+//! The same mirror without a node around it: a witness follows which relays there are, and keeps what
+//! proves a fork. It raises no alarms; its log of events says what it saw.
+
+use pouch_net::{RequestError, Session};
+use pouch_store::{AcceptedCheckpoint, Mirror as _, MirrorStep};
+use pouch_tlog::{AcceptError, Note};
+use pouch_wire::session::Consistency;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::asking::Asking;
+use super::taking::{FETCH_WITHIN, grown};
+use super::{Believed, LOOK_EVERY, MirrorKeeper};
+use crate::error::AgentError;
+use crate::link::Links;
+
+impl MirrorKeeper {
+    /// Looks at the relays' copies whenever woken, and every minute, until the end.
+    pub(crate) async fn follow(
+        mut self,
+        links: Links,
+        mut wake: mpsc::Receiver<()>,
+        shutdown: CancellationToken,
+    ) -> Result<(), AgentError> {
+        let mut every = tokio::time::interval(LOOK_EVERY);
+        let mut asking = Asking::default();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                woken = wake.recv() => if woken.is_none() { return Ok(()) },
+                _ = every.tick() => {}
+                Some(answered) = asking.under_way.join_next(), if !asking.under_way.is_empty() => {
+                    let answered = answered.map_err(|_| AgentError::Damaged("a question ended".into()))?;
+                    let missed = asking.is_back(&answered.relay);
+                    if answered.from == self.last.size() {
+                        self.take(&answered.relay, &answered.session, answered.answer).await?;
+                    }
+                    if missed || answered.from != self.last.size() {
+                        asking.one(answered.relay, answered.session, self.last.size());
+                    }
+                    continue;
+                }
+            }
+            for line in links.all() {
+                if let Some(session) = line.session {
+                    asking.one(line.relay.name, session, self.last.size());
+                }
+            }
+        }
+    }
+
+    /// Takes what is new from one relay's answer. Only storage that fails is an error.
+    async fn take(
+        &mut self,
+        relay: &str,
+        session: &Session,
+        answer: Result<Consistency, RequestError>,
+    ) -> Result<(), AgentError> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                info!(relay, code = error.code(), "directory not read");
+                return Ok(());
+            }
+        };
+        let Ok(note) = Note::parse(&answer.checkpoint) else { return Ok(()) };
+        let policy = self.directory.now_view().directory_policy();
+        let (last, accepted) = match self.last.accept(&policy, note, &answer.proof) {
+            Ok(accepted) => accepted,
+            Err(AcceptError::Forked { size, fork }) => {
+                error!(relay, size, code = "POUCH-MIR-02", "the directory log shows two faces");
+                return Ok(self.store.put_fork(fork.accepted.to_bytes(), fork.other.to_bytes()).await?);
+            }
+            Err(error) => {
+                info!(relay, code = error.code(), "checkpoint not accepted");
+                return Ok(());
+            }
+        };
+        let entries = match tokio::time::timeout(FETCH_WITHIN, self.missing(session, accepted.size())).await {
+            Ok(Ok(entries)) => entries,
+            Ok(Err(error)) if error.is_fatal() => return Err(error),
+            Ok(Err(_)) | Err(_) => {
+                info!(relay, "the directory's entries did not come");
+                return Ok(());
+            }
+        };
+        let Some(tree) = grown(&self.tree, &entries, accepted.size(), accepted.root()) else {
+            error!(relay, code = "POUCH-MIR-01", "entries that are not those of the checkpoint");
+            return Ok(());
+        };
+        let from = self.tree.size();
+        let mut directory = self.directory.clone();
+        for (index, entry) in (from..).zip(&entries).filter(|(index, _)| *index > 0) {
+            directory.apply(index, entry);
+        }
+        let checkpoint = AcceptedCheckpoint {
+            note: last.note().map(Note::to_bytes).unwrap_or_default(),
+            size: accepted.size(),
+            root: accepted.root(),
+        };
+        self.store.append_mirror(MirrorStep { from, entries, checkpoint, events: Vec::new() }).await?;
+        // What is stored is believed from here on; nothing may fail in between.
+        self.directory = directory;
+        self.tree = tree;
+        self.last = last;
+        self.believed.send_replace(Arc::new(Believed {
+            directory: Arc::new(self.directory.clone()),
+            size: accepted.size(),
+            root: accepted.root(),
+            cosigned_at: accepted.cosigned_at(),
+        }));
+        Ok(())
+    }
+}
