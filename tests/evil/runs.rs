@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_testkit::stage::{Program, StageError, word};
+use rand::RngExt as _;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -79,6 +80,8 @@ impl Run {
     }
 }
 
+/// About as long as the time from one beacon to the next.
+const BEACON_MS: u64 = 58_000;
 /// How long is waited beyond a bound, to say by how much it was missed.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -151,6 +154,8 @@ async fn judged<L: Lie>(lie: L, town: &Town) -> Result<Run, StageError> {
         run.false_alarms = town.alarms().into_iter().map(words).collect();
     };
     let mut run = Run::default();
+    // Any moment between two beacons: a lie does not wait for the one that suits its victim.
+    tokio::time::sleep(Duration::from_millis(rand::rng().random_range(0..BEACON_MS))).await;
     before(&mut run);
     let began = lie.begin(town).await?;
     let expects = lie.expects();

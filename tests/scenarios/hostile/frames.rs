@@ -100,6 +100,7 @@ async fn what_is_no_frame_ends_its_stream_and_what_is_no_request_is_refused() {
                 | FrameKind::ReadLog
                 | FrameKind::ReadProof
                 | FrameKind::ReadConsistency
+                | FrameKind::Beacon
         );
         let (what, code) = if request {
             ("a request with nothing in it", "POUCH-NET-43")

@@ -71,7 +71,15 @@ struct Trial {
 }
 
 impl Trial {
+    /// The witnesses' keys are in our hands, and they themselves gone: one that met what we sign in its name
+    /// would stop.
     async fn start() -> Self {
+        let mut trial = Self::with_witnesses().await;
+        trial.scene.stop_witnesses().await;
+        trial
+    }
+
+    async fn with_witnesses() -> Self {
         let mut scene = Scene::start().await;
         scene.stop_relay().await;
         let store = scene.relay_store();
@@ -199,7 +207,7 @@ async fn an_older_checkpoint_takes_no_node_back() {
 
 #[tokio::test]
 async fn a_witness_cosigns_nothing_but_growth_that_it_can_prove() {
-    let mut trial = Trial::start().await;
+    let mut trial = Trial::with_witnesses().await;
     let witness = trial.puppet.visitor(&trial.scene, "witness-1").await;
     let (size, entries) = (trial.size, trial.log.entries.clone());
     // What it cosigned last is the true log.
@@ -208,14 +216,14 @@ async fn a_witness_cosigns_nothing_but_growth_that_it_can_prove() {
     let mut forked = entries.clone();
     *forked.last_mut().unwrap() = b"another entry".to_vec();
     let answer = ask(&witness, &trial.log.face(forked.clone(), size, 0), size).await;
-    assert_eq!(no(&answer), format!("the log forked at {size} entries"));
+    assert!(no(&answer).ends_with(&format!("the log forked at {size} entries")), "{answer:?}");
     forked.push(b"noise".to_vec());
     let answer = ask(&witness, &trial.log.face(forked, size, 0), size).await;
-    assert!(no(&answer).starts_with("not proved consistent"), "{answer:?}");
+    assert!(no(&answer).contains("not proved consistent"), "{answer:?}");
     let shorter = trial.log.face(entries[..entries.len() - 1].to_vec(), size - 1, 0);
     assert_eq!(ask(&witness, &shorter, size - 1).await, Cosigned::Conflict { size });
     let answer = ask(&witness, &shorter, size).await;
-    assert!(no(&answer).starts_with(&format!("a checkpoint of {} entries after", size - 1)), "{answer:?}");
+    assert!(no(&answer).contains(&format!("a checkpoint of {} entries after", size - 1)), "{answer:?}");
 
     let grown = trial.log.grown();
     for origin in [trial.log.signer.origin().clone(), KeyName::new("elsewhere.invalid/directory").unwrap()] {
@@ -225,7 +233,8 @@ async fn a_witness_cosigns_nothing_but_growth_that_it_can_prove() {
         let signer = std::mem::replace(&mut trial.log.signer, stranger);
         let answer = ask(&witness, &trial.log.face(grown.clone(), size, 0), size).await;
         let own = origin == *signer.origin();
-        assert_eq!(no(&answer), if own { "not signed by the log" } else { "an unknown log" });
+        let why = if own { "not signed by the log" } else { "an unknown log" };
+        assert!(no(&answer).ends_with(why), "{answer:?}");
         trial.log.signer = signer;
     }
     // The honest twin.
