@@ -3,9 +3,9 @@
 use pouch_control::{Answer, Call, EventKind};
 use pouch_wire::Timestamp;
 
-use crate::node::{Running, network, told};
+use crate::node::{Running, Starting, network, told};
 use crate::relay::{FakeRelay, Served};
-use crate::world::{NOW, WITNESSES, World};
+use crate::world::{NOW, WITNESSES, World, mandate, office};
 
 async fn believed(node: &Running) -> (u64, bool) {
     match node.client.call(&Call::Directory).await.unwrap() {
@@ -224,5 +224,26 @@ async fn a_signing_key_of_ours_that_this_node_does_not_hold_raises_an_alarm() {
     let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
     assert_eq!(alarm.code, "POUCH-MON-02");
     assert!(alarm.words.contains("does not hold"), "{}", alarm.words);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_office_s_node_waits_through_an_earlier_network_until_it_is_named() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    // What is heard first is the end of an earlier network, which does not have the office.
+    let earlier = grown(&world);
+    relay.serve(&earlier);
+    let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let starting = Starting::of("MD/consular", &world, dir);
+    relay.asked_again().await;
+    let dir = starting.stop().await;
+    // It believes that now. Begun again with it, it goes on waiting.
+    let mut named = earlier.clone();
+    let entry = office("MD/consular", "MD/consular", pouch_wire::Environment::Live, mandate());
+    named.authorise(entry, NOW);
+    relay.serve(&named);
+    let node = Starting::of("MD/consular", &world, dir).serves().await;
+    assert_eq!(believed(&node).await.0, named.directory.size());
     node.stop().await;
 }

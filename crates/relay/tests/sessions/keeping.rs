@@ -25,7 +25,7 @@ async fn proof(session: &Session, log: LogName, index: u64) -> Proof {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_message_is_proved_to_be_logged() {
     let relay = Running::start().await;
-    relay.attach("BA/technical").await.witness();
+    relay.witnesses().await;
     let sender = relay.dial("NL/technical").await;
     let message = fresh(&relay.world);
     submit(&sender, &message).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_witness_that_never_says_the_same_twice_does_not_keep_the_log() {
     for _ in 0..2 {
         soon("the liar is asked", asked.recv()).await.unwrap();
     }
-    relay.attach("BA/technical").await.witness();
+    relay.witnesses().await;
     let reader = relay.dial("NL/technical").await;
     proof(&reader, LogName::Directory, 0).await;
     relay.stop().await;
@@ -67,13 +67,13 @@ async fn a_witness_that_never_says_the_same_twice_does_not_keep_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_relay_goes_on_with_its_logs() {
     let relay = Running::start().await;
-    relay.attach("BA/technical").await.witness();
+    relay.witnesses().await;
     let sender = relay.dial("NL/technical").await;
     submit(&sender, &fresh(&relay.world)).await.unwrap();
     proof(&sender, LogName::Messages, 0).await;
     let (dir, world) = relay.stop().await;
     let relay = Running::start_in(dir, world).await;
-    relay.attach("BA/technical").await.witness();
+    relay.witnesses().await;
     let sender = relay.dial("NL/technical").await;
     submit(&sender, &fresh(&relay.world)).await.unwrap();
     proof(&sender, LogName::Messages, 1).await;
