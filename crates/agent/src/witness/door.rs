@@ -25,7 +25,7 @@ pub(crate) async fn serve(
     info!(address = %listener.local_addr(), "witnessing over HTTP");
     let answer = move |body: Vec<u8>| {
         let witness = witness.clone();
-        async move { witness.cosigner.over_http(&body, &witness.logs(), clock()).await }
+        async move { witness.cosigner.over_http(&body, || witness.logs(), clock()).await }
     };
     let limits = HttpLimits::for_bodies(AddCheckpoint::BYTES_MAX);
     tokio::select! {
@@ -36,18 +36,18 @@ pub(crate) async fn serve(
 }
 
 impl Cosigner {
-    /// What a request's body is answered with.
+    /// What a request's body is answered with. Nothing is looked up for a body that is no request.
     pub(super) async fn over_http(
         &self,
         body: &[u8],
-        logs: &BTreeMap<KeyName, KnownLog>,
+        logs: impl FnOnce() -> Arc<BTreeMap<KeyName, KnownLog>>,
         now: Timestamp,
     ) -> HttpAnswer {
         let asked = match AddCheckpoint::parse(body) {
             Ok(asked) => asked,
             Err(error) => return HttpAnswer::words(400, &format!("{} {error}", error.code())),
         };
-        match self.cosign(&asked, logs, now).await {
+        match self.cosign(&asked, &logs(), now).await {
             Ok(lines) => HttpAnswer {
                 status: 200,
                 content_type: "text/plain; charset=utf-8".into(),

@@ -114,7 +114,7 @@ impl Starting {
     pub(crate) async fn stop(mut self) -> Arc<tempfile::TempDir> {
         self.ready.try_recv().unwrap_err();
         let dir = self.running.dir.clone();
-        self.running.stop().await;
+        self.running.kept().await.close().await.unwrap();
         dir
     }
 }
