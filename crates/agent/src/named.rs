@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pouch_crypto::SigningKey;
 use pouch_wire::{ContactPoint, Environment};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::config::AgentConfig;
@@ -34,22 +35,31 @@ fn not_named(point: &ContactPoint) -> AgentError {
 /// An office that came after the founding is not in the charter file: its node hears of itself from a relay,
 /// which knows its transport key then, and serves nobody before. What it hears first may be the end of an earlier
 /// network, in which it did not exist yet.
+/// Gives nothing when it is named; otherwise what the node ends with, which is no error when it was stopped.
 pub(crate) async fn until_named(
     config: &AgentConfig,
     key: &SigningKey,
     mut believed: watch::Receiver<Arc<Believed>>,
-) -> Result<(), AgentError> {
+    shutdown: &CancellationToken,
+) -> Option<Result<(), AgentError>> {
     info!(contact_point = %config.contact_point, "not in the directory; asking the relays for a newer one");
     let named = async {
         while believed.changed().await.is_ok() {
             let newest = believed.borrow_and_update().clone();
-            if is_named(config, key, &newest)? {
-                return Ok(());
+            match is_named(config, key, &newest) {
+                Ok(true) => return None,
+                Ok(false) => {}
+                Err(error) => return Some(Err(error)),
             }
         }
-        Err(not_named(&config.contact_point))
+        Some(Err(not_named(&config.contact_point)))
     };
-    tokio::time::timeout(NAMED_WITHIN, named).await.unwrap_or_else(|_| Err(not_named(&config.contact_point)))
+    tokio::select! {
+        () = shutdown.cancelled() => Some(Ok(())),
+        waited = tokio::time::timeout(NAMED_WITHIN, named) => {
+            waited.unwrap_or_else(|_| Some(Err(not_named(&config.contact_point))))
+        }
+    }
 }
 
 /// How long a new office's node waits for a relay to tell it of itself.

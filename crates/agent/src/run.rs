@@ -114,25 +114,29 @@ pub async fn run(
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
-    parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
-    parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
-    parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
-    parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
-    if !named {
-        let found = tokio::select! {
-            found = until_named(&config, &current, believed) => found,
-            () = shutdown.cancelled() => return until_over(parts, &shutdown, &dialer).await,
-        };
-        if let Err(error) = found {
-            shutdown.cancel();
-            return until_over(parts, &shutdown, &dialer).await.and(Err(error));
-        }
+    look_around(&mut parts, &desk, &believed, &shutdown);
+    if !named && let Some(ended) = until_named(&config, &current, believed, &shutdown).await {
+        shutdown.cancel();
+        return until_over(parts, &shutdown, &dialer).await.and(ended);
     }
     parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
     info!(contact_point = %desk.me, "serving");
     ready();
     until_over(parts, &shutdown, &dialer).await
+}
+
+/// What a node does by itself, whatever comes.
+fn look_around(
+    parts: &mut JoinSet<Result<(), AgentError>>,
+    desk: &Arc<Desk>,
+    believed: &watch::Receiver<Arc<Believed>>,
+    shutdown: &CancellationToken,
+) {
+    parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
+    parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
 }
 
 /// Runs until told to stop, or until a part fails.

@@ -39,7 +39,7 @@ pub(crate) struct Witness {
     /// Which logs it cosigns besides.
     others: BTreeMap<KeyName, KnownLog>,
     /// Both together, as of a size of the directory.
-    made: Mutex<Option<(u64, Arc<BTreeMap<KeyName, KnownLog>>)>>,
+    made: Mutex<Option<(u64, Logs)>>,
 }
 
 impl Witness {
@@ -106,7 +106,7 @@ impl Witness {
 
     /// The logs that are cosigned now. They are made of the directory once for each size that it has: whoever
     /// asks makes no work by that.
-    fn logs(&self) -> Arc<BTreeMap<KeyName, KnownLog>> {
+    fn logs(&self) -> Logs {
         let directory = self.believed.borrow().directory.clone();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((size, logs)) = &*made
@@ -122,6 +122,9 @@ impl Witness {
         logs
     }
 }
+
+/// The logs that a witness cosigns, by their origins.
+type Logs = Arc<BTreeMap<KeyName, KnownLog>>;
 
 fn no(reason: &str) -> Cosigned {
     Cosigned::No(Text::new(reason.chars().take(256).collect::<String>()).unwrap_or_default())

@@ -1,17 +1,16 @@
 //! C2SP tlog-witness over HTTP: `add-checkpoint`, with the statuses of the specification. The same witness
 //! and the same memory as on sessions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pouch_net::{HttpAnswer, HttpLimits, HttpListener};
-use pouch_tlog::{AddCheckpoint, KeyName, KnownLog, NoteSignature, WitnessRefusal};
+use pouch_tlog::{AddCheckpoint, NoteSignature, WitnessRefusal};
 use pouch_wire::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::cosigner::Cosigner;
-use super::{NotCosigned, Witness};
+use super::{Logs, NotCosigned, Witness};
 use crate::desk::Clock;
 use crate::error::AgentError;
 
@@ -40,7 +39,7 @@ impl Cosigner {
     pub(super) async fn over_http(
         &self,
         body: &[u8],
-        logs: impl FnOnce() -> Arc<BTreeMap<KeyName, KnownLog>>,
+        logs: impl FnOnce() -> Logs,
         now: Timestamp,
     ) -> HttpAnswer {
         let asked = match AddCheckpoint::parse(body) {

@@ -342,3 +342,12 @@ async fn another_s_log_with_one_ed25519_key_is_cosigned() {
     let asked = AddCheckpoint::new(0, Vec::new(), note.clone()).unwrap();
     cosigns(&cosigner.over_http(&asked.to_bytes(), || Arc::new(known), NOW).await, &note);
 }
+
+#[tokio::test]
+async fn a_body_that_is_no_request_makes_no_work() {
+    let (_dir, cosigner) = fresh().await;
+    let nothing = || -> Arc<BTreeMap<KeyName, KnownLog>> { panic!("nobody needs the logs") };
+    for body in ["", "old 0", "old 0\n\nnot a note\n"] {
+        assert_eq!(cosigner.over_http(body.as_bytes(), nothing, NOW).await.status, 400, "{body:?}");
+    }
+}
