@@ -306,7 +306,7 @@ fn says(node: &str, names: Option<&str>, size: u64, answer: Said, asked: u64) ->
 }
 
 fn after(seconds: u64) -> Timestamp {
-    Timestamp(NOW.0 + 1000 * seconds)
+    Timestamp(NOW.0.saturating_add(seconds.saturating_mul(1000)))
 }
 
 /// The lines of these witnesses, so many seconds later.
