@@ -23,6 +23,7 @@ mod link;
 mod made;
 mod mirror;
 mod monitor;
+mod named;
 mod office;
 mod outbox;
 mod prekeys;

@@ -12,7 +12,7 @@ mod taking;
 mod telling;
 mod watchdog;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub(crate) struct MirrorKeeper {
     believed: watch::Sender<Arc<Believed>>,
     /// What each relay's log was found to do, and is told of until it is seen to be sound again.
     told: BTreeSet<(String, &'static str)>,
+    /// How large the directory was that each relay showed, by name and key, since this node began.
+    shown: BTreeMap<(String, [u8; 32]), u64>,
     watchdog: Watchdog,
 }
 
@@ -133,7 +135,7 @@ impl MirrorKeeper {
     ) -> Result<(), AgentError> {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(RequestError::Refused(refused)) if self.has_lost(relay, &refused.code) => {
+            Err(RequestError::Refused(refused)) if self.has_lost(relay, session, &refused.code).await? => {
                 return self.went_back(relay, desk).await;
             }
             Err(error) => return Err(error.into()),
@@ -145,12 +147,14 @@ impl MirrorKeeper {
         let policy = self.directory.now_view().directory_policy();
         let (last, accepted) = match self.last.accept(&policy, note, &answer.proof) {
             Ok(accepted) => accepted,
-            Err(error) => return self.refuse(error, relay, desk).await,
+            Err(error) => return self.refuse(error, relay, session, desk).await,
         };
+        self.showed(relay, session, accepted.size()).await?;
         if desk.time_is_sure() && is_too_old(accepted.cosigned_at(), (desk.clock)()) {
-            let words = "a relay shows a directory that was not witnessed for more than a day; no new key is taken from \
-                         it";
-            return self.tell(relay, "POUCH-MIR-10", words, desk).await;
+            let words = format!(
+                "{relay} shows a directory that was not witnessed for more than a day; no new key is taken from it"
+            );
+            return self.tell(relay, "POUCH-MIR-10", &words, desk).await;
         }
         let known = self.believed.borrow().clone();
         if accepted.size() == known.size && accepted.cosigned_at() <= known.cosigned_at {
@@ -165,8 +169,10 @@ impl MirrorKeeper {
         };
         let entries = entries?;
         let Some(tree) = self.tree.grown(&entries, accepted.size(), accepted.root()) else {
-            let words = "a relay's entries of the directory do not belong to its own checkpoint";
-            return self.tell(relay, "POUCH-MIR-01", words, desk).await;
+            let words = format!(
+                "the entries of the directory that {relay} gives do not belong to its own checkpoint"
+            );
+            return self.tell(relay, "POUCH-MIR-01", &words, desk).await;
         };
         let from = self.tree.size();
         let mut directory = self.directory.clone();

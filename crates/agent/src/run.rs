@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
 use pouch_control::{EventKind, Server};
-use pouch_crypto::{SigningKey, VaultKey};
+use pouch_crypto::VaultKey;
 use pouch_directory::{CharterFile, Directory};
 use pouch_net::{Dialer, HttpListener, Limits, TransportIdentity};
 use pouch_store::AgentStore;
 use pouch_wire::session::{Cosign, Deliver};
-use pouch_wire::{ContactPoint, Environment, FrameKind};
+use pouch_wire::{ContactPoint, FrameKind};
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -26,6 +26,7 @@ use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
 use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
 use crate::made::Made;
 use crate::mirror::{Believed, MirrorKeeper};
+use crate::named::{is_named, until_named};
 use crate::watching::Watching;
 use crate::witness::{self, Witness, WitnessUnfit};
 use crate::{beacons, exercises, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching};
@@ -115,19 +116,29 @@ pub async fn run(
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
-    parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
-    parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
-    parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
-    parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
-    if !named && let Err(error) = until_named(&config, &current, believed).await {
+    look_around(&mut parts, &desk, &believed, &shutdown);
+    if !named && let Some(ended) = until_named(&config, &current, believed, &shutdown).await {
         shutdown.cancel();
-        return until_over(parts, &shutdown, &dialer).await.and(Err(error));
+        return until_over(parts, &shutdown, &dialer).await.and(ended);
     }
     parts.spawn(office::serve(server, desk.clone(), shutdown.clone()));
     info!(contact_point = %desk.me, "serving");
     ready();
     until_over(parts, &shutdown, &dialer).await
+}
+
+/// What a node does by itself, whatever comes.
+fn look_around(
+    parts: &mut JoinSet<Result<(), AgentError>>,
+    desk: &Arc<Desk>,
+    believed: &watch::Receiver<Arc<Believed>>,
+    shutdown: &CancellationToken,
+) {
+    parts.spawn(tend(desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
+    parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
 }
 
 /// Runs until told to stop, or until a part fails.
@@ -149,45 +160,6 @@ async fn until_over(
     dialer.shutdown(core::time::Duration::from_secs(3)).await.ok();
     outcome
 }
-
-/// Whether the directory names this office with this key; `false` while only the charter file is known, and
-/// it may have come after that.
-fn is_named(config: &AgentConfig, key: &SigningKey, believed: &Believed) -> Result<bool, AgentError> {
-    let view = believed.directory.now_view();
-    let point = &config.contact_point;
-    if view.contact_point(point, Environment::Live).is_none() {
-        return if believed.size == 0 { Ok(false) } else { Err(not_named(point)) };
-    }
-    let known = view.key_history(point, Environment::Live).iter().any(|period| period.key == key.public());
-    if known { Ok(true) } else { Err(AgentError::OtherKey) }
-}
-
-fn not_named(point: &ContactPoint) -> AgentError {
-    AgentError::Charter(format!("the directory has no contact point {point}"))
-}
-
-/// An office that came after the founding is not in the charter file: its node hears of itself from a relay,
-/// which knows its transport key then, and serves nobody before.
-async fn until_named(
-    config: &AgentConfig,
-    key: &SigningKey,
-    mut believed: watch::Receiver<Arc<Believed>>,
-) -> Result<(), AgentError> {
-    info!(contact_point = %config.contact_point, "not in the charter; asking the relays for the directory");
-    let named = async {
-        while believed.changed().await.is_ok() {
-            let newest = believed.borrow_and_update().clone();
-            if newest.size > 0 {
-                return is_named(config, key, &newest).map(drop);
-            }
-        }
-        Err(not_named(&config.contact_point))
-    };
-    tokio::time::timeout(NAMED_WITHIN, named).await.unwrap_or_else(|_| Err(not_named(&config.contact_point)))
-}
-
-/// How long a new office's node waits for a relay to tell it of itself.
-const NAMED_WITHIN: core::time::Duration = core::time::Duration::from_secs(15);
 
 fn relays_of(me: &ContactPoint, directory: &Directory) -> Vec<Relay> {
     let view = directory.now_view();

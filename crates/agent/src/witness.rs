@@ -9,7 +9,7 @@ mod life;
 mod standalone;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pouch_directory::{LogKeys, View};
 use pouch_net::{Stream, StreamError};
@@ -38,6 +38,8 @@ pub(crate) struct Witness {
     believed: watch::Receiver<Arc<Believed>>,
     /// Which logs it cosigns besides.
     others: BTreeMap<KeyName, KnownLog>,
+    /// Both together, as of a size of the directory.
+    made: Mutex<Option<(u64, Logs)>>,
 }
 
 impl Witness {
@@ -53,7 +55,7 @@ impl Witness {
     ) -> Result<Self, AgentError> {
         let cosigner = Cosigner::wake(keys, store.clone()).await?;
         let others = others.iter().map(|log| (log.origin().clone(), log.known())).collect();
-        Ok(Self { cosigner, store, believed, others })
+        Ok(Self { cosigner, store, believed, others, made: Mutex::default() })
     }
 
     /// Waits until this witness found that it must stop, and says why.
@@ -102,14 +104,27 @@ impl Witness {
         }
     }
 
-    fn logs(&self) -> BTreeMap<KeyName, KnownLog> {
+    /// The logs that are cosigned now. They are made of the directory once for each size that it has: whoever
+    /// asks makes no work by that.
+    fn logs(&self) -> Logs {
         let directory = self.believed.borrow().directory.clone();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((size, logs)) = &*made
+            && *size == directory.size()
+        {
+            return logs.clone();
+        }
         let mut logs = self.others.clone();
         // Of a log that the network has, the network's word counts.
         logs.extend(known_logs(&directory.now_view()));
+        let logs = Arc::new(logs);
+        *made = Some((directory.size(), logs.clone()));
         logs
     }
 }
+
+/// The logs that a witness cosigns, by their origins.
+type Logs = Arc<BTreeMap<KeyName, KnownLog>>;
 
 fn no(reason: &str) -> Cosigned {
     Cosigned::No(Text::new(reason.chars().take(256).collect::<String>()).unwrap_or_default())

@@ -6,26 +6,28 @@
 
 mod asking;
 mod board;
+mod judging;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pouch_net::{HttpClient, Session};
-use pouch_tlog::{Checkpoint, MemoryTree, Note, NoteSignature, Policy, SignatureKind};
+use pouch_tlog::{MemoryTree, Note, Policy};
 use pouch_wire::session::LogName;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
 
 use crate::config::{RelayConfig, WitnessAddress};
 use crate::error::RelayError;
 use crate::run::Clock;
+use crate::session::Peer;
 use crate::switchboard::WitnessSession;
 pub(crate) use asking::Target;
-use asking::{Reach, Said, question};
+use asking::{Reach, question};
 pub(crate) use board::Board;
+use judging::{Answered, Good, Memory, judge};
 
 /// Where witnesses are, shared by all logs of a relay.
 #[derive(Debug, Clone)]
@@ -64,31 +66,50 @@ impl Roster {
         third.clamp(Duration::from_secs(1), FRESH_FOR)
     }
 
-    /// Who can be asked now. A witness that has a session is asked there.
+    /// Who can be asked now. What nodes say never keeps a witness's own address or session from being asked.
     fn targets(&self) -> Vec<Target> {
+        let sessions = self.sessions.borrow().clone();
         // Of a peer's sessions the newest counts.
-        let newest: BTreeMap<String, Session> =
-            self.sessions.borrow().iter().map(|one| (one.id.clone(), one.session.clone())).collect();
-        let mut targets: Vec<Target> =
-            newest.into_iter().map(|(id, session)| Target { id, reach: Reach::Session(session) }).collect();
-        let attached: BTreeSet<String> =
-            targets.iter().filter_map(|target| self.board.name_of(&target.id)).collect();
-        let of_the_network = |name: &str| self.board.name_of(name).is_some();
-        let others = self.by_url.iter().filter(|(name, _)| of_the_network(name) && !attached.contains(*name));
+        let of_witnesses: BTreeMap<&str, &Session> = sessions
+            .iter()
+            .filter_map(|one| match &one.peer {
+                Peer::Witness(name) => Some((name.as_str(), &one.session)),
+                _ => None,
+            })
+            .collect();
+        let of_nodes: BTreeMap<String, &Session> = sessions
+            .iter()
+            .filter_map(|one| match &one.peer {
+                Peer::ContactPoint(point) => Some((format!("node of {point}"), &one.session)),
+                _ => None,
+            })
+            .collect();
+        let others = self
+            .by_url
+            .iter()
+            .filter(|(name, _)| self.board.has(name) && !of_witnesses.contains_key(name.as_str()));
+        let by_url = others.map(|(name, client)| Target::own(name, Reach::Http(client.clone())));
+        let by_session =
+            of_witnesses.iter().map(|(name, session)| Target::own(name, Reach::Session((*session).clone())));
+        let mut targets: Vec<Target> = by_session.chain(by_url).collect();
+        let own: BTreeSet<String> = targets.iter().filter_map(|target| target.own.clone()).collect();
         targets.extend(
-            others.map(|(name, client)| Target { id: name.clone(), reach: Reach::Http(client.clone()) }),
+            of_nodes.into_iter().map(|(id, session)| self.node(id, Reach::Session(session.clone()), &own)),
         );
         targets
     }
-}
 
-/// What is remembered of the witnesses of one log between rounds.
-#[derive(Debug, Default)]
-struct Memory {
-    /// What each cosigned last, as far as we know.
-    last: HashMap<String, u64>,
-    /// The newest note with each witness's own lines, by its name: what it must not have forgotten.
-    shown: HashMap<String, (u64, Note)>,
+    /// A node that says that it cosigns. For a witness that has an address or a session of its own it does not
+    /// speak.
+    fn node(&self, id: String, reach: Reach, own: &BTreeSet<String>) -> Target {
+        let mut target = Target { id, own: None, name: None, speaks: false, reach };
+        target.name = self.board.heard_from(&target.id, target.session());
+        target.speaks = target
+            .name
+            .as_ref()
+            .is_some_and(|name| !own.contains(name) && self.board.is_heard_there_alone(name));
+        target
+    }
 }
 
 /// Gathers the cosignatures of one log.
@@ -101,27 +122,6 @@ pub(crate) struct Cosigning {
     newest: Option<(u64, Note)>,
 }
 
-/// A question that was answered, or not.
-#[derive(Debug)]
-struct Answered {
-    target: Target,
-    /// The note that was asked for, and its size.
-    note: Note,
-    size: u64,
-    answer: Result<Said, &'static str>,
-}
-
-/// What an answer is good for.
-enum Good {
-    /// Cosignatures.
-    Lines(Vec<NoteSignature>),
-    /// To ask once more from this size on.
-    Again(u64),
-    /// To remind the witness of what it cosigned.
-    Remind(u64, u64, Note),
-    Nothing,
-}
-
 impl Cosigning {
     /// Begins with the newest note that was signed before, and with what is published of it.
     pub(crate) fn new(log: LogName, roster: Roster, newest: Option<(u64, Note)>) -> Self {
@@ -130,10 +130,7 @@ impl Cosigning {
 
     /// Takes what was published before: whoever cosigned it must remember it.
     pub(crate) fn published(&self, size: u64, note: &Note, policy: &Policy) {
-        if let Ok(checkpoint) = Checkpoint::parse(note.text()) {
-            let lines = good_lines(note, &checkpoint, note.signatures().to_vec(), policy);
-            self.lock().keep(size, note, &lines, policy);
-        }
+        self.lock().published(size, note, policy);
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -197,14 +194,14 @@ impl Cosigning {
         let fresh = self.roster.calls_every();
         let targets = self.roster.targets();
         let reached: BTreeSet<String> =
-            targets.iter().filter_map(|target| board.name_of(&target.id)).collect();
+            targets.iter().filter_map(|target| target.speaks_for().map(str::to_owned)).collect();
         for name in names.iter().filter(|name| !reached.contains(*name) && !board.is_fresh(name, fresh)) {
             board.missed(name, "none", "POUCH-RLY-44");
         }
         if let Some((size, note)) = &self.newest {
             let mut asked = JoinSet::new();
             for target in targets {
-                let name = board.name_of(&target.id);
+                let name = target.name.clone();
                 if !name.as_ref().is_some_and(|name| board.is_fresh(name, fresh)) {
                     // Its own lines go with it, so that a witness that forgot them finds out.
                     let shown = || self.lock().shown.get(&name?).filter(|(shown, _)| shown == size).cloned();
@@ -220,10 +217,10 @@ impl Cosigning {
 
     /// The note with a witness's own lines, when it said last that it remembers less.
     fn owed(&self, target: &Target) -> Option<(u64, Note)> {
-        let name = self.roster.board.name_of(&target.id)?;
+        let name = target.name.as_ref()?;
         let memory = self.lock();
         let last = memory.last.get(&target.id).copied().unwrap_or(u64::MAX);
-        memory.shown.get(&name).filter(|(shown, _)| *shown > last).cloned()
+        memory.shown.get(name).filter(|(shown, _)| *shown > last).cloned()
     }
 
     fn ask(
@@ -235,15 +232,15 @@ impl Cosigning {
         tree: &MemoryTree,
     ) {
         let known = || {
-            let (memory, name) = (self.lock(), self.roster.board.name_of(&target.id));
-            let last = memory.last.get(&target.id).or_else(|| memory.last.get(&name?));
+            let memory = self.lock();
+            let last = memory.last.get(&target.id).or_else(|| memory.last.get(target.name.as_ref()?));
             last.copied().unwrap_or(0).min(size)
         };
         let Some(question) = question(note, old.unwrap_or_else(known), size, tree) else { return };
-        let (log, note) = (self.log, note.clone());
+        let (log, note, at) = (self.log, note.clone(), self.roster.board.now());
         asked.spawn(async move {
             let answer = target.ask(log, &question).await;
-            Answered { target, note, size, answer }
+            Answered { target, note, size, at, answer }
         });
     }
 
@@ -258,120 +255,6 @@ impl Cosigning {
             }
         });
     }
-}
-
-/// Believes of an answer what can be verified, and remembers it.
-fn judge(board: &Board, memory: &Mutex<Memory>, log: LogName, policy: &Policy, answered: Answered) -> Good {
-    let Answered { target, note, size, answer } = answered;
-    let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-    let name = board.name_of(&target.id);
-    let missed = |why: &str| {
-        if let Some(name) = &name {
-            board.missed(name, target.by(), why);
-        }
-    };
-    match answer {
-        Ok(Said::Lines(bytes)) => {
-            let lines = lines_of(&note, &bytes, policy);
-            let names = whole(&lines, policy);
-            for name in &names {
-                board.cosigned(name, &target.id, target.by());
-            }
-            if names.is_empty() {
-                warn!(?log, witness = target.id, code = "POUCH-RLY-45", "no good cosignature in an answer");
-                missed("POUCH-RLY-45");
-                return Good::Nothing;
-            }
-            let last = memory.last.entry(target.id.clone()).or_default();
-            *last = size.max(*last);
-            memory.keep(size, &note, &lines, policy);
-            Good::Lines(lines)
-        }
-        Ok(Said::Conflict(theirs)) => {
-            memory.last.insert(target.id.clone(), theirs);
-            let shown = name.as_ref().and_then(|name| memory.shown.get(name));
-            if let (Some(name), Some((cosigned, reminder))) = (&name, shown)
-                && *cosigned > theirs
-                && whole(reminder.signatures(), policy).contains(name)
-            {
-                board.forgot(name, *cosigned, theirs);
-                board.missed(name, target.by(), "POUCH-RLY-43");
-                return Good::Remind(theirs, *cosigned, reminder.clone());
-            }
-            if theirs > size {
-                warn!(?log, size, theirs, code = "POUCH-RLY-46", "a witness cosigned a larger log than this");
-                missed("POUCH-RLY-46");
-                return Good::Nothing;
-            }
-            debug!(?log, size, theirs, "a witness is behind");
-            Good::Again(theirs)
-        }
-        Ok(Said::No(reason)) => {
-            warn!(?log, ?reason, code = "POUCH-RLY-47", "a witness will not cosign");
-            missed(&reason);
-            Good::Nothing
-        }
-        Err(code) => {
-            info!(?log, code, "a witness did not answer");
-            missed(code);
-            Good::Nothing
-        }
-    }
-}
-
-impl Memory {
-    /// Keeps a note with the lines of each witness that gave it both.
-    fn keep(&mut self, size: u64, note: &Note, lines: &[NoteSignature], policy: &Policy) {
-        let Ok(of_the_log) = bare(note, policy) else { return };
-        for name in whole(lines, policy) {
-            let own = lines.iter().filter(|line| line.name().as_str() == name).cloned();
-            let Ok(shown) = of_the_log.with(own) else { continue };
-            // Also after a restart it is asked from there on: one that forgot must not begin anew unnoticed.
-            let last = self.last.entry(name.clone()).or_default();
-            *last = size.max(*last);
-            let newer = self.shown.get(&name).is_none_or(|(known, _)| *known <= size);
-            if newer {
-                self.shown.insert(name, (size, shown));
-            }
-        }
-    }
-}
-
-/// The note with the log's own lines alone.
-fn bare(note: &Note, policy: &Policy) -> Result<Note, pouch_tlog::NoteError> {
-    let by_log = |line: &&NoteSignature| policy.log_keys().any(|key| key.is_named_by(line));
-    Note::new(note.text(), note.signatures().iter().filter(by_log).cloned().collect())
-}
-
-fn lines_of(note: &Note, bytes: &[u8], policy: &Policy) -> Vec<NoteSignature> {
-    let Ok(checkpoint) = Checkpoint::parse(note.text()) else { return Vec::new() };
-    let Ok(lines) = NoteSignature::parse_lines(bytes) else { return Vec::new() };
-    good_lines(note, &checkpoint, lines, policy)
-}
-
-/// Those lines that are good, and of a witness that the policy knows. Any other would be dead weight, or
-/// spoil the note for everyone.
-fn good_lines(
-    note: &Note,
-    checkpoint: &Checkpoint,
-    lines: Vec<NoteSignature>,
-    policy: &Policy,
-) -> Vec<NoteSignature> {
-    let good = |line: &NoteSignature| {
-        policy
-            .witness_keys()
-            .any(|key| key.is_named_by(line) && key.verify(note.text(), checkpoint, line).is_ok())
-    };
-    lines.into_iter().filter(good).collect()
-}
-
-/// The names of those witnesses whose keys of both kinds stand in these lines.
-fn whole(lines: &[NoteSignature], policy: &Policy) -> BTreeSet<String> {
-    let mut kinds: BTreeMap<&str, BTreeSet<SignatureKind>> = BTreeMap::new();
-    for key in policy.witness_keys().filter(|key| lines.iter().any(|line| key.is_named_by(line))) {
-        kinds.entry(key.name().as_str()).or_default().insert(key.kind());
-    }
-    kinds.into_iter().filter(|(_, kinds)| kinds.len() == 2).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// For how long a witness that cosigned is not asked by a roll call.

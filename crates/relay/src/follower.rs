@@ -227,9 +227,13 @@ impl Task {
     async fn refuse(&mut self, relay: &str, error: AcceptError) -> Result<(), RelayError> {
         match error {
             AcceptError::Forked { size, fork } => {
-                let Fork { accepted, other } = *fork;
-                self.parts.store.put_fork(accepted.to_bytes(), other.to_bytes()).await?;
                 if self.told.insert((relay.to_owned(), "POUCH-RLY-37")) {
+                    let kept = self.parts.store.forks().await?;
+                    let adds = fork.adds_to(kept.iter().map(|kept| &*kept.other));
+                    let Fork { accepted, other } = *fork;
+                    if adds {
+                        self.parts.store.put_fork(accepted.to_bytes(), other.to_bytes()).await?;
+                    }
                     let print = |note: &Note| String::from_utf8_lossy(&note.to_bytes()).into_owned();
                     error!(
                         relay,

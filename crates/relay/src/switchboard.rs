@@ -20,8 +20,8 @@ const SESSIONS_PER_PEER: usize = 3;
 /// A session that cosigns.
 #[derive(Debug, Clone)]
 pub(crate) struct WitnessSession {
-    /// Whose session it is: the witness's name, or the office that its node speaks for.
-    pub(crate) id: String,
+    /// Whose session it is. Only of a witness with a transport key of its own is it certain which one it is.
+    pub(crate) peer: Peer,
     pub(crate) session: Session,
 }
 
@@ -116,13 +116,9 @@ async fn serve(
             }
         };
         if changed {
-            let cosigning = lines.witnesses().map(|(peer, session)| {
-                let id = match peer {
-                    Peer::Witness(name) => name.clone(),
-                    other => format!("{other:?}"),
-                };
-                WitnessSession { id, session: session.clone() }
-            });
+            let cosigning = lines
+                .witnesses()
+                .map(|(peer, session)| WitnessSession { peer: peer.clone(), session: session.clone() });
             witnesses.send_replace(cosigning.collect());
         }
     }

@@ -119,6 +119,9 @@ CREATE TABLE exercise_sequence_out (exercise BLOB NOT NULL, recipient TEXT NOT N
     n INTEGER NOT NULL, previous BLOB NOT NULL, PRIMARY KEY (exercise, recipient)) STRICT, WITHOUT ROWID;
 CREATE TABLE exercise_sequence_in (exercise BLOB NOT NULL, sender TEXT NOT NULL, state BLOB NOT NULL,
     PRIMARY KEY (exercise, sender)) STRICT, WITHOUT ROWID;
+", "
+CREATE TABLE shown (relay TEXT NOT NULL, key BLOB NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (relay, key))
+    STRICT, WITHOUT ROWID;
 "],
 };
 

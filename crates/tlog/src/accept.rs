@@ -68,6 +68,21 @@ pub struct Fork {
     pub other: Note,
 }
 
+/// How many forks are kept as evidence: one is enough to prove that a log lied.
+pub const FORKS_KEPT: usize = 16;
+
+impl Fork {
+    /// Whether it is worth keeping beside those whose other notes are these: one for each tree that was claimed,
+    /// whoever signs it how often, and [`FORKS_KEPT`] in all.
+    #[must_use]
+    pub fn adds_to<'a>(&self, kept: impl IntoIterator<Item = &'a [u8]>) -> bool {
+        let claimed = |note: &Note| Checkpoint::parse(note.text()).ok().map(|c| (c.size(), c.root()));
+        let kept: Vec<_> =
+            kept.into_iter().map(|other| Note::parse(other).ok().and_then(|n| claimed(&n))).collect();
+        kept.len() < FORKS_KEPT && !kept.contains(&claimed(&self.other))
+    }
+}
+
 /// Why a new checkpoint was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

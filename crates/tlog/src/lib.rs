@@ -22,7 +22,7 @@ mod tree;
 mod vkey;
 mod witness;
 
-pub use accept::{AcceptError, AcceptedCheckpoint, Fork, LastAccepted};
+pub use accept::{AcceptError, AcceptedCheckpoint, FORKS_KEPT, Fork, LastAccepted};
 pub use checkpoint::{BothSigned, Checkpoint, CheckpointError, LogError, LogSigner, LogVerifier};
 pub use cosignature::{BadNoteSignature, SignError, WitnessSigner};
 pub use hashes::{

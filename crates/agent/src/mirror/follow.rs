@@ -70,8 +70,11 @@ impl MirrorKeeper {
         let (last, accepted) = match self.last.accept(&policy, note, &answer.proof) {
             Ok(accepted) => accepted,
             Err(AcceptError::Forked { size, fork }) => {
-                error!(relay, size, code = "POUCH-MIR-02", "the directory log shows two faces");
-                return Ok(self.store.put_fork(fork.accepted.to_bytes(), fork.other.to_bytes()).await?);
+                if self.told.insert((relay.to_owned(), "POUCH-MIR-02")) {
+                    error!(relay, size, code = "POUCH-MIR-02", "the directory log shows two faces");
+                    self.keep(&fork).await?;
+                }
+                return Ok(());
             }
             Err(error) => {
                 info!(relay, code = error.code(), "checkpoint not accepted");
@@ -105,6 +108,7 @@ impl MirrorKeeper {
         self.directory = directory;
         self.tree = tree;
         self.last = last;
+        self.told.retain(|(teller, _)| teller != relay);
         self.believed.send_replace(Arc::new(Believed {
             directory: Arc::new(self.directory.clone()),
             size: accepted.size(),

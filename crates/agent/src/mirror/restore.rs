@@ -1,6 +1,6 @@
 //! What the mirror begins with: what the store kept, or the charter file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pouch_directory::{CharterFile, Directory};
@@ -55,8 +55,8 @@ impl MirrorKeeper {
             cosigned_at,
         };
         let (believed, receiver) = watch::channel(Arc::new(believed));
-        let (told, watchdog) = (BTreeSet::new(), Watchdog::new(Instant::now()));
-        Ok((Self { store, last, tree, directory, believed, told, watchdog }, receiver))
+        let (told, shown, watchdog) = (BTreeSet::new(), BTreeMap::new(), Watchdog::new(Instant::now()));
+        Ok((Self { store, last, tree, directory, believed, told, shown, watchdog }, receiver))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is told of a relay's log that is not followed.
 
+use pouch_net::Session;
 use pouch_store::Mirror as _;
-use pouch_tlog::AcceptError;
+use pouch_tlog::{AcceptError, Fork};
 use tracing::info;
 
 use super::MirrorKeeper;
@@ -9,11 +10,51 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 
 impl MirrorKeeper {
-    /// Whether the relay that keeps the directory's log says that it does not have what it showed us.
-    pub(super) fn has_lost(&self, relay: &str, code: &str) -> bool {
-        let view = self.directory.now_view();
-        let keeps_it = view.relays().first().is_some_and(|first| *first.name == *relay);
-        keeps_it && self.last.size() > 0 && matches!(code, "POUCH-RLY-10" | "POUCH-RLY-11")
+    /// Whether the relay that keeps the directory's log says that it does not have what itself showed us. A new
+    /// one, which has not caught up yet, never showed it.
+    pub(super) async fn has_lost(
+        &self,
+        relay: &str,
+        session: &Session,
+        code: &str,
+    ) -> Result<bool, AgentError> {
+        let keeps_it = {
+            let view = self.directory.now_view();
+            view.relays().first().is_some_and(|first| *first.name == *relay)
+        };
+        if !keeps_it || self.last.size() == 0 || !matches!(code, "POUCH-RLY-10" | "POUCH-RLY-11") {
+            return Ok(false);
+        }
+        Ok(self.shown_by(relay, session).await? >= self.last.size())
+    }
+
+    /// The largest directory that a relay with this key showed.
+    async fn shown_by(&self, relay: &str, session: &Session) -> Result<u64, AgentError> {
+        Ok(self.store.shown(relay.to_owned(), *session.peer().as_bytes()).await?)
+    }
+
+    /// Remembers how large the directory was that a relay showed.
+    pub(super) async fn showed(
+        &mut self,
+        relay: &str,
+        session: &Session,
+        size: u64,
+    ) -> Result<(), AgentError> {
+        let who = (relay.to_owned(), *session.peer().as_bytes());
+        if self.shown.get(&who).is_none_or(|shown| *shown < size) {
+            self.store.put_shown(who.0.clone(), who.1, size).await?;
+            self.shown.insert(who, size);
+        }
+        Ok(())
+    }
+
+    /// Keeps what proves a fork, unless it proves no more than what is kept.
+    pub(super) async fn keep(&self, fork: &Fork) -> Result<(), AgentError> {
+        let kept = self.store.forks().await?;
+        if fork.adds_to(kept.iter().map(|kept| &*kept.other)) {
+            self.store.put_fork(fork.accepted.to_bytes(), fork.other.to_bytes()).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn went_back(&mut self, relay: &str, desk: &Desk) -> Result<(), AgentError> {
@@ -40,11 +81,14 @@ impl MirrorKeeper {
         &mut self,
         error: AcceptError,
         relay: &str,
+        session: &Session,
         desk: &Desk,
     ) -> Result<(), AgentError> {
         match &error {
             AcceptError::Forked { size, fork } => {
-                self.store.put_fork(fork.accepted.to_bytes(), fork.other.to_bytes()).await?;
+                if !self.told.contains(&(relay.to_owned(), "POUCH-MIR-02")) {
+                    self.keep(fork).await?;
+                }
                 let words = format!(
                     "the directory log shows two faces: two checkpoints of {size} entries contradict each other; \
                      both are kept as evidence"
@@ -52,10 +96,13 @@ impl MirrorKeeper {
                 self.tell(relay, "POUCH-MIR-02", &words, desk).await
             }
             AcceptError::Proof(_) => {
-                let words = "a relay's directory does not extend the one that this node believes";
-                self.tell(relay, "POUCH-MIR-03", words, desk).await
+                let words =
+                    format!("the directory of {relay} does not extend the one that this node believes");
+                self.tell(relay, "POUCH-MIR-03", &words, desk).await
             }
-            AcceptError::Back { .. } => self.went_back(relay, desk).await,
+            AcceptError::Back { found, .. } if self.shown_by(relay, session).await? > *found => {
+                self.went_back(relay, desk).await
+            }
             AcceptError::Policy(error) => {
                 // A relay publishes at a quorum: what it shows without one is shown to be believed.
                 let words = format!(

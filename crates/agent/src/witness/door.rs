@@ -1,17 +1,16 @@
 //! C2SP tlog-witness over HTTP: `add-checkpoint`, with the statuses of the specification. The same witness
 //! and the same memory as on sessions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pouch_net::{HttpAnswer, HttpLimits, HttpListener};
-use pouch_tlog::{AddCheckpoint, KeyName, KnownLog, NoteSignature, WitnessRefusal};
+use pouch_tlog::{AddCheckpoint, NoteSignature, WitnessRefusal};
 use pouch_wire::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::cosigner::Cosigner;
-use super::{NotCosigned, Witness};
+use super::{Logs, NotCosigned, Witness};
 use crate::desk::Clock;
 use crate::error::AgentError;
 
@@ -25,7 +24,7 @@ pub(crate) async fn serve(
     info!(address = %listener.local_addr(), "witnessing over HTTP");
     let answer = move |body: Vec<u8>| {
         let witness = witness.clone();
-        async move { witness.cosigner.over_http(&body, &witness.logs(), clock()).await }
+        async move { witness.cosigner.over_http(&body, || witness.logs(), clock()).await }
     };
     let limits = HttpLimits::for_bodies(AddCheckpoint::BYTES_MAX);
     tokio::select! {
@@ -36,18 +35,18 @@ pub(crate) async fn serve(
 }
 
 impl Cosigner {
-    /// What a request's body is answered with.
+    /// What a request's body is answered with. Nothing is looked up for a body that is no request.
     pub(super) async fn over_http(
         &self,
         body: &[u8],
-        logs: &BTreeMap<KeyName, KnownLog>,
+        logs: impl FnOnce() -> Logs,
         now: Timestamp,
     ) -> HttpAnswer {
         let asked = match AddCheckpoint::parse(body) {
             Ok(asked) => asked,
             Err(error) => return HttpAnswer::words(400, &format!("{} {error}", error.code())),
         };
-        match self.cosign(&asked, logs, now).await {
+        match self.cosign(&asked, &logs(), now).await {
             Ok(lines) => HttpAnswer {
                 status: 200,
                 content_type: "text/plain; charset=utf-8".into(),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use pouch_crypto::{MlDsaKey, NoteKey};
 use pouch_net::HttpAnswer;
@@ -85,7 +86,7 @@ async fn fresh() -> (tempfile::TempDir, Cosigner) {
 }
 
 async fn post(cosigner: &Cosigner, body: impl AsRef<[u8]>) -> HttpAnswer {
-    cosigner.over_http(body.as_ref(), &logs(), NOW).await
+    cosigner.over_http(body.as_ref(), || Arc::new(logs()), NOW).await
 }
 
 fn said(answer: &HttpAnswer) -> &str {
@@ -246,8 +247,10 @@ async fn of_two_pasts_that_are_shown_at_once_at_both_doors_one_is_cosigned() {
     let asked = grown(0, 3);
     let mut both = Vec::new();
     for _ in 0..8 {
-        let (session, http) =
-            tokio::join!(cosigner.cosign(&asked, &logs, NOW), cosigner.over_http(&body, &logs, NOW));
+        let (session, http) = tokio::join!(
+            cosigner.cosign(&asked, &logs, NOW),
+            cosigner.over_http(&body, || Arc::new(logs.clone()), NOW)
+        );
         both.push((session.is_ok(), http.status == 200));
     }
     assert!(both[0].0 ^ both[0].1, "{both:?}");
@@ -337,5 +340,14 @@ async fn another_s_log_with_one_ed25519_key_is_cosigned() {
         .unwrap();
     let known = BTreeMap::from([(name("sumdb.example"), KnownLog::any_of(vec![vkey]))]);
     let asked = AddCheckpoint::new(0, Vec::new(), note.clone()).unwrap();
-    cosigns(&cosigner.over_http(&asked.to_bytes(), &known, NOW).await, &note);
+    cosigns(&cosigner.over_http(&asked.to_bytes(), || Arc::new(known), NOW).await, &note);
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_request_makes_no_work() {
+    let (_dir, cosigner) = fresh().await;
+    let nothing = || -> Arc<BTreeMap<KeyName, KnownLog>> { panic!("nobody needs the logs") };
+    for body in ["", "old 0", "old 0\n\nnot a note\n"] {
+        assert_eq!(cosigner.over_http(body.as_bytes(), nothing, NOW).await.status, 400, "{body:?}");
+    }
 }

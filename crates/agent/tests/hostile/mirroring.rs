@@ -1,11 +1,12 @@
 //! What a node believes of the directory: what witnesses saw, and nothing beyond it.
 
 use pouch_control::{Answer, Call, EventKind};
+use pouch_store::Mirror as _;
 use pouch_wire::Timestamp;
 
-use crate::node::{Running, network, told};
+use crate::node::{Running, Starting, network, told};
 use crate::relay::{FakeRelay, Served};
-use crate::world::{NOW, WITNESSES, World};
+use crate::world::{NOW, WITNESSES, World, mandate, office};
 
 async fn believed(node: &Running) -> (u64, bool) {
     match node.client.call(&Call::Directory).await.unwrap() {
@@ -40,6 +41,7 @@ async fn an_entry_beyond_the_checkpoint_is_not_believed() {
     relay.say_it_grew().await;
     let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
     assert_eq!(alarm.code, "POUCH-MIR-01");
+    assert!(alarm.words.contains("relay-1"), "{}", alarm.words);
     assert_eq!(believed(&node).await, (world.directory.size(), false));
     // The same without the surplus is believed.
     relay.served.lock().unwrap().generous = false;
@@ -120,7 +122,15 @@ async fn two_faces_of_the_directory_are_kept_and_told_and_neither_is_followed() 
     let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
     assert_eq!(alarm.code, "POUCH-MIR-02");
     assert_eq!(believed(&node).await, (size, false));
-    node.stop().await;
+    // However many more it signs: one proves that the log lied, and the disk does not fill.
+    for officers in 3..6 {
+        let mut another = world.clone();
+        another.demand(officers, true, NOW);
+        relay.serve(&another);
+        relay.asked_again().await;
+    }
+    let kept = node.kept().await;
+    assert_eq!(kept.forks().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,6 +209,7 @@ async fn from_a_directory_of_yesterday_no_new_key_is_taken() {
     relay.say_it_grew().await;
     let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
     assert_eq!(alarm.code, "POUCH-MIR-10");
+    assert!(alarm.words.contains("relay-1"), "{}", alarm.words);
     assert_eq!(believed(&node).await, (size, false));
     // An hour less, and it is taken.
     relay.served.lock().unwrap().cosigned_at = Some(Timestamp(NOW.0 - crate::world::DAY + 3_600_000));
@@ -218,11 +229,65 @@ async fn a_signing_key_of_ours_that_this_node_does_not_hold_raises_an_alarm() {
     relay.asked_again().await;
     // Somebody has our root key.
     let live = pouch_wire::Environment::Live;
-    world.authorise(crate::world::office("MD/technical", "a thief", live, crate::world::mandate()), NOW);
+    world.authorise(office("MD/technical", "a thief", live, mandate()), NOW);
     relay.serve(&world);
     relay.say_it_grew().await;
     let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
     assert_eq!(alarm.code, "POUCH-MON-02");
     assert!(alarm.words.contains("does not hold"), "{}", alarm.words);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_office_s_node_waits_through_an_earlier_network_until_it_is_named() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    // What is heard first is the end of an earlier network, which does not have the office.
+    let earlier = grown(&world);
+    relay.serve(&earlier);
+    let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let starting = Starting::of("MD/consular", &world, dir);
+    relay.asked_again().await;
+    let dir = starting.stop().await;
+    // It believes that now. Begun again with it, it goes on waiting.
+    let mut named = earlier.clone();
+    let entry = office("MD/consular", "MD/consular", pouch_wire::Environment::Live, mandate());
+    named.authorise(entry, NOW);
+    relay.serve(&named);
+    let node = Starting::of("MD/consular", &world, dir).serves().await;
+    assert_eq!(believed(&node).await.0, named.directory.size());
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_relay_that_lacks_what_it_showed_itself_went_back() {
+    let (first, other) = (FakeRelay::start("relay-1"), FakeRelay::start("relay-2"));
+    let world = network(&[&first, &other]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    // The one that keeps the log from now on has not caught up with what another shows.
+    first.served.lock().unwrap().lacks_it = true;
+    let mut grown = world.clone();
+    for officers in [2, 3] {
+        grown.demand(officers, true, NOW);
+        other.serve(&grown);
+        other.say_it_grew().await;
+        let size = format!("{} entries", grown.directory.size());
+        let grew = told(&mut events, |event| {
+            event.kind == EventKind::Alarm
+                || event.kind == EventKind::Directory && event.words.contains(&size)
+        });
+        assert_eq!(grew.await.kind, EventKind::Directory);
+        first.asked_again().await;
+    }
+    // It shows as much itself, and then has it no more.
+    first.serve(&grown);
+    first.served.lock().unwrap().lacks_it = false;
+    first.asked_again().await;
+    first.served.lock().unwrap().lacks_it = true;
+    first.say_it_grew().await;
+    let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(alarm.code, "POUCH-MIR-04");
+    assert!(alarm.words.contains("relay-1"), "{}", alarm.words);
     node.stop().await;
 }

@@ -32,11 +32,11 @@ pub(crate) async fn soon<T>(what: &str, doing: impl Future<Output = T>) -> T {
     tokio::time::timeout(LONG, doing).await.unwrap_or_else(|_| panic!("not within a minute: {what}"))
 }
 
-struct Keys;
+struct Keys(&'static str);
 
 impl KeyKeeper for Keys {
     fn signing(&self) -> Result<SigningKey, KeyKeeperError> {
-        Ok(key("MD/technical"))
+        Ok(key(self.0))
     }
 
     fn next_signing(&self) -> Result<Option<SigningKey>, KeyKeeperError> {
@@ -81,6 +81,58 @@ pub(crate) fn network(fakes: &[&FakeRelay]) -> World {
     world
 }
 
+const VAULT: [u8; 32] = [7; 32];
+
+/// A node that starts, and serves when the directory names its office.
+pub(crate) struct Starting {
+    ready: oneshot::Receiver<()>,
+    running: Running,
+}
+
+impl Starting {
+    pub(crate) fn of(office: &'static str, world: &World, dir: Arc<tempfile::TempDir>) -> Self {
+        let socket = dir.path().join("agent.sock");
+        let node = Node {
+            config: AgentConfig {
+                contact_point: point(office),
+                charter: dir.path().join("charter"),
+                data: dir.path().into(),
+                keys: dir.path().into(),
+                socket: socket.clone(),
+                passphrase_file: None,
+                witness: None,
+                beacon_seconds: 60,
+            },
+            keys: NodeKeys {
+                transport: key(&format!("{office} transport")),
+                vault: VAULT.into(),
+                witness: None,
+            },
+            charter: charter_file(world),
+            clock: || NOW,
+            version: "test",
+        };
+        let (tell, ready) = oneshot::channel();
+        let shutdown = CancellationToken::new();
+        let until = shutdown.clone();
+        let task = tokio::spawn(run(node, Box::new(Keys(office)), || tell.send(()).unwrap(), until));
+        Self { ready, running: Running { client: Client::new(&socket), shutdown, task, dir } }
+    }
+
+    pub(crate) async fn serves(self) -> Running {
+        soon("the node serves", self.ready).await.unwrap();
+        self.running
+    }
+
+    /// Stops it before it served; its folder.
+    pub(crate) async fn stop(mut self) -> Arc<tempfile::TempDir> {
+        self.ready.try_recv().unwrap_err();
+        let dir = self.running.dir.clone();
+        self.running.kept().await.close().await.unwrap();
+        dir
+    }
+}
+
 /// MD's node.
 pub(crate) struct Running {
     pub(crate) client: Client,
@@ -92,31 +144,8 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) async fn start(world: &World) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let vault = [7; 32];
-        keep_prekey(dir.path(), &vault).await;
-        let socket = dir.path().join("agent.sock");
-        let node = Node {
-            config: AgentConfig {
-                contact_point: point("MD/technical"),
-                charter: dir.path().join("charter"),
-                data: dir.path().into(),
-                keys: dir.path().into(),
-                socket: socket.clone(),
-                passphrase_file: None,
-                witness: None,
-                beacon_seconds: 60,
-            },
-            keys: NodeKeys { transport: key("MD/technical transport"), vault: vault.into(), witness: None },
-            charter: charter_file(world),
-            clock: || NOW,
-            version: "test",
-        };
-        let (ready, is_ready) = oneshot::channel();
-        let shutdown = CancellationToken::new();
-        let until = shutdown.clone();
-        let task = tokio::spawn(run(node, Box::new(Keys), || ready.send(()).unwrap(), until));
-        soon("the node serves", is_ready).await.unwrap();
-        Self { client: Client::new(&socket), shutdown, task, dir }
+        keep_prekey(dir.path(), &VAULT).await;
+        Starting::of("MD/technical", world, dir).serves().await
     }
 
     pub(crate) async fn stop(self) {

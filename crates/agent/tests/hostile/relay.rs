@@ -43,6 +43,8 @@ pub(crate) struct Served {
     pub(crate) generous: bool,
     /// Whether it takes questions about the directory and never answers.
     pub(crate) mute: bool,
+    /// Whether it says that it does not have as much of the directory as it is asked about.
+    pub(crate) lacks_it: bool,
     /// The questions that it holds.
     pub(crate) held: Vec<Stream>,
     /// Who cosigns what it shows; the first two when nobody is named.
@@ -194,6 +196,10 @@ async fn serve(session: Session, parts: Parts) {
             }
             FrameKind::ReadConsistency if parts.served.lock().unwrap().mute => {
                 parts.served.lock().unwrap().held.push(stream);
+                parts.asked.send_modify(|asked| *asked += 1);
+            }
+            FrameKind::ReadConsistency if parts.served.lock().unwrap().lacks_it => {
+                stream.refuse(&refusal("POUCH-RLY-10", &"not yet", None)).await.ok();
                 parts.asked.send_modify(|asked| *asked += 1);
             }
             FrameKind::ReadConsistency => {

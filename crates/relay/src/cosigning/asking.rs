@@ -16,8 +16,14 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// A witness that can be asked now.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// Who it is, as far as we know: the witness's name, or the office that its node speaks for.
+    /// Whom it is asked of: the witness's name, or the node that says that it cosigns.
     pub(super) id: String,
+    /// The witness that it is by its own transport key, or by its address: nobody else answers there.
+    pub(super) own: Option<String>,
+    /// The witness that it is as far as we know: its own name, or whose cosignatures came from this session.
+    pub(super) name: Option<String>,
+    /// Whether what it says, or does not, is that witness's word.
+    pub(super) speaks: bool,
     pub(super) reach: Reach,
 }
 
@@ -46,6 +52,30 @@ pub(super) fn question(note: &Note, old: u64, size: u64, tree: &MemoryTree) -> O
 }
 
 impl Target {
+    /// One that is its own witness, whatever anybody says.
+    pub(super) fn own(name: &str, reach: Reach) -> Self {
+        let known = Some(name.to_owned());
+        Self { id: name.to_owned(), own: known.clone(), name: known, speaks: true, reach }
+    }
+
+    /// The witness whose word this is.
+    pub(super) fn speaks_for(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| self.speaks)
+    }
+
+    /// Whether a witness of this name can be the one that answers there.
+    pub(super) fn may_be(&self, name: &str) -> bool {
+        self.own.as_deref().is_none_or(|own| own == name)
+    }
+
+    /// The session that it is asked on; none by HTTP.
+    pub(super) fn session(&self) -> Option<u64> {
+        match &self.reach {
+            Reach::Session(session) => Some(session.id()),
+            Reach::Http(_) => None,
+        }
+    }
+
     pub(super) async fn ask(&self, log: LogName, question: &AddCheckpoint) -> Result<Said, &'static str> {
         match &self.reach {
             Reach::Session(session) => {

@@ -28,8 +28,9 @@ struct Known {
     quorum: u8,
     logs: BTreeMap<&'static str, Log>,
     witnesses: BTreeMap<String, Witness>,
-    /// Which witness's keys answered from where: a node's session does not say so by itself.
-    named: BTreeMap<String, String>,
+    /// Which witness's new cosignatures came from which node, on which of its sessions: a node's session does
+    /// not say so by itself.
+    named: BTreeMap<String, (String, Option<u64>)>,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +89,11 @@ impl Board {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
     /// For how long a witness is missed before it counts as away.
     pub(crate) const fn away_after(&self) -> Duration {
         self.away_after
@@ -113,22 +119,33 @@ impl Board {
         }
     }
 
-    /// The witness whose keys answered there before.
-    pub(crate) fn name_of(&self, id: &str) -> Option<String> {
+    /// Whether the network has a witness of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.known().witnesses.contains_key(name)
+    }
+
+    /// The witness whose new cosignatures came from a node on this session.
+    pub(crate) fn heard_from(&self, id: &str, session: Option<u64>) -> Option<String> {
         let known = self.known();
-        if known.witnesses.contains_key(id) {
-            return Some(id.to_owned());
-        }
-        known.named.get(id).filter(|name| known.witnesses.contains_key(*name)).cloned()
+        let (name, _) = known.named.get(id).filter(|(_, heard)| *heard == session)?;
+        known.witnesses.contains_key(name).then(|| name.clone())
+    }
+
+    /// Whether no other node showed this witness's cosignatures. Where two did, neither speaks for it: one of
+    /// them passes on what it did not make.
+    pub(crate) fn is_heard_there_alone(&self, name: &str) -> bool {
+        self.known().named.values().filter(|(heard, _)| heard == name).count() == 1
+    }
+
+    /// New cosignatures of a witness came from a node.
+    pub(crate) fn hears_from(&self, id: &str, session: Option<u64>, name: &str) {
+        self.known().named.insert(id.to_owned(), (name.to_owned(), session));
     }
 
     /// A witness cosigned.
-    pub(crate) fn cosigned(&self, name: &str, id: &str, by: &'static str) {
+    pub(crate) fn cosigned(&self, name: &str, by: &'static str) {
         let now = (self.clock)();
         let mut known = self.known();
-        if id != name {
-            known.named.insert(id.to_owned(), name.to_owned());
-        }
         let Some(witness) = known.witnesses.get_mut(name) else { return };
         witness.by = by;
         witness.cosigned = Some((now, Instant::now()));
@@ -283,7 +300,7 @@ mod tests {
     #[test]
     fn who_is_missing_for_too_long_is_away_once_and_back_once() {
         let board = board(Duration::from_secs(60));
-        board.cosigned("a", "a", "session");
+        board.cosigned("a", "session");
         board.missed("b", "http", "POUCH-NET-72");
         board.look(Instant::now());
         assert!(!board.status("r").is_somebody_away());
@@ -293,7 +310,7 @@ mod tests {
         board.look(later);
         assert_eq!(["a", "b", "c"].map(|name| of(&board, name).away), [false, true, true]);
         assert!(board.status("r").is_somebody_away() && board.status("r").is_under_quorum());
-        board.cosigned("b", "b", "http");
+        board.cosigned("b", "http");
         assert!(!of(&board, "b").away && !board.status("r").is_under_quorum());
         // It is missed anew: the time begins anew too.
         board.missed("b", "http", "POUCH-NET-75");
@@ -305,7 +322,7 @@ mod tests {
     fn a_log_without_a_quorum_is_told_when_it_lasts() {
         let board = board(Duration::from_secs(60));
         for name in ["a", "b", "c"] {
-            board.cosigned(name, name, "session");
+            board.cosigned(name, "session");
         }
         board.published(LogName::Messages, 3, Some(Timestamp(5)));
         board.no_quorum(LogName::Messages);
@@ -322,11 +339,15 @@ mod tests {
     #[test]
     fn a_node_s_witness_is_known_by_its_keys_and_others_are_forgotten_with_the_network() {
         let board = board(Duration::from_secs(60));
-        assert_eq!((board.name_of("NL/technical"), board.name_of("a")), (None, Some("a".into())));
-        board.cosigned("c", "NL/technical", "session");
-        assert_eq!(board.name_of("NL/technical").as_deref(), Some("c"));
+        assert_eq!(board.heard_from("node NL", Some(1)), None);
+        board.hears_from("node NL", Some(1), "c");
+        assert_eq!(board.heard_from("node NL", Some(1)).as_deref(), Some("c"));
+        assert_eq!(board.heard_from("node NL", Some(2)), None, "another session says so anew");
+        assert!(board.is_heard_there_alone("c"));
+        board.hears_from("node MD", Some(7), "c");
+        assert!(!board.is_heard_there_alone("c"), "one of the two passes it on");
         board.expect(&["a".into(), "b".into()], 1);
-        assert_eq!(board.name_of("NL/technical"), None);
+        assert_eq!(board.heard_from("node NL", Some(1)), None);
         assert_eq!(board.status("r").witnesses.len(), 2);
     }
 
@@ -334,7 +355,7 @@ mod tests {
     fn a_witness_that_forgot_stays_marked_and_what_it_says_moves_no_cursor() {
         let board = board(Duration::from_secs(60));
         board.forgot("a", 9, 4);
-        board.cosigned("a", "a", "session");
+        board.cosigned("a", "session");
         assert!(of(&board, "a").forgot && board.status("r").is_somebody_away());
         board.missed("a", "http", "HTTP 500 \u{1b}[2J\nforged\u{202e}");
         assert_eq!(of(&board, "a").last_code.as_deref(), Some("HTTP 500 ?[2J?forged?"));

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pouch_crypto::{MlDsaKey, NoteKey, sha256};
 use pouch_net::{HttpAnswer, HttpLimits, HttpListener};
 use pouch_tlog::{
-    AddCheckpoint, KeyName, KnownLog, LeafHash, LogSigner, NetworkWitness, WitnessRefusal, WitnessSigner,
-    WitnessState,
+    AddCheckpoint, Checkpoint, KeyName, KnownLog, LeafHash, LogSigner, NetworkWitness, NoteSignature,
+    WitnessRefusal, WitnessSigner, WitnessState,
 };
 use pouch_wire::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::asking::Said;
 use super::*;
 use crate::status::WitnessStatus;
 
@@ -289,4 +290,91 @@ async fn a_roll_call_finds_who_is_away_and_who_is_back_though_nothing_grows() {
     })
     .await;
     assert_eq!(asked.load(Ordering::SeqCst), before + 1, "who cosigned just now is not asked");
+}
+
+/// What a node of a member answers on its session; nobody is behind the address that stands in for it.
+fn says(node: &str, names: Option<&str>, size: u64, answer: Said, asked: u64) -> Answered {
+    let reach = Reach::Http(Arc::new(HttpClient::new("http://127.0.0.1:9/", None).unwrap()));
+    let target = Target {
+        id: format!("node of {node}"),
+        own: None,
+        name: names.map(str::to_owned),
+        speaks: names.is_some(),
+        reach,
+    };
+    Answered { target, note: note(size), size, at: after(asked), answer: Ok(answer) }
+}
+
+fn after(seconds: u64) -> Timestamp {
+    Timestamp(NOW.0.saturating_add(seconds.saturating_mul(1000)))
+}
+
+/// The lines of these witnesses, so many seconds later.
+fn lines(names: &[&str], size: u64, seconds: u64) -> Said {
+    let text = note(size);
+    let all: Vec<_> =
+        names.iter().flat_map(|name| signer(name).cosign(text.text(), after(seconds)).unwrap()).collect();
+    Said::Lines(NoteSignature::print_lines(&all).into())
+}
+
+fn is_taken(cosigning: &Cosigning, answered: Answered) -> bool {
+    let board = &cosigning.roster.board;
+    matches!(judge(board, &cosigning.memory, cosigning.log, &policy(), answered), Good::Lines(_))
+}
+
+#[tokio::test]
+async fn what_a_member_copies_is_no_cosignature_and_gives_it_no_witness_s_name() {
+    let (cosigning, board) = gatherer(&[]);
+    let published = {
+        let by = NAMES[..2].iter().flat_map(|name| signer(name).cosign(note(6).text(), NOW).unwrap());
+        note(6).with(by).unwrap()
+    };
+    cosigning.published(6, &published, &policy());
+    let refused = [
+        ("what was published", lines(&NAMES[..1], 6, 0), 10),
+        ("more than two minutes old", lines(&NAMES[2..], 6, 0), 121),
+        ("of two witnesses at once", lines(&NAMES[..2], 6, 500), 500),
+        ("nobody's", Said::Lines(Vec::new()), 500),
+    ];
+    for (what, answer, asked) in refused {
+        assert!(!is_taken(&cosigning, says("MD", None, 6, answer, asked)), "{what}");
+        assert_eq!(board.heard_from("node of MD", None), None, "{what}");
+    }
+    for name in NAMES {
+        assert_eq!(of(&board, name).cosigned_at, None, "{name} is not present by it");
+    }
+    // Its word that the size is nothing is nobody's.
+    assert!(!is_taken(&cosigning, says("MD", None, 6, Said::Conflict(0), 500)));
+    assert!(!of(&board, NAMES[0]).forgot);
+    // The witness's own node shows what it made now, for this witness and no other.
+    assert!(is_taken(&cosigning, says("NL", None, 6, lines(&NAMES[..1], 6, 500), 600)));
+    assert_eq!(board.heard_from("node of NL", None).as_deref(), Some(NAMES[0]));
+    assert!(!is_taken(&cosigning, says("NL", Some(NAMES[0]), 6, lines(&NAMES[1..2], 6, 700), 700)));
+    assert_eq!(of(&board, NAMES[1]).cosigned_at, None);
+    // Those are new no more.
+    assert!(!is_taken(&cosigning, says("MD", None, 6, lines(&NAMES[..1], 6, 500), 600)));
+    // Of the witness's own node it is believed that it forgot.
+    let no_lines = is_taken(&cosigning, says("NL", Some(NAMES[0]), 6, Said::Conflict(0), 600));
+    assert!(!no_lines && of(&board, NAMES[0]).forgot);
+}
+
+#[tokio::test]
+async fn a_witness_s_own_address_is_asked_whatever_nodes_say_and_only_it_answers_there() {
+    let (a, other) = (serve(NAMES[0], good().0).await, serve(NAMES[2], good().0).await);
+    let (mut cosigning, board) = gatherer(&[(NAMES[0], &a), (NAMES[1], &other)]);
+    board.hears_from("node of MD", None, NAMES[0]);
+    let own: BTreeSet<String> = cosigning.roster.targets().iter().filter_map(|t| t.own.clone()).collect();
+    assert_eq!(own, NAMES[..2].iter().map(|name| (*name).to_owned()).collect(), "none is left out");
+    let node = |own: &BTreeSet<String>| {
+        let reach = Reach::Http(Arc::new(HttpClient::new(&a.url, None).unwrap()));
+        cosigning.roster.node("node of MD".into(), reach, own)
+    };
+    assert_eq!(node(&own).speaks_for(), None, "the address speaks");
+    assert_eq!(node(&BTreeSet::new()).speaks_for(), Some(NAMES[0]));
+    board.hears_from("node of NL", None, NAMES[0]);
+    assert_eq!(node(&BTreeSet::new()).speaks_for(), None, "one of two passes on what it did not make");
+    // At the address of the second a third answers: good lines, of somebody else.
+    assert!(cosigning.gather(&note(3), 3, &tree(3), &policy()).await.is_none());
+    assert_eq!(of(&board, NAMES[1]).last_code.as_deref(), Some("POUCH-RLY-45"));
+    assert_eq!(of(&board, NAMES[2]).cosigned_at, None);
 }

@@ -85,6 +85,13 @@ impl Running {
     pub(crate) async fn attach(&self, name: &str) -> Agent {
         Agent::attach(self.dial(name).await, &self.world).await
     }
+
+    /// A quorum of witnesses, each in a node of its own.
+    pub(crate) async fn witnesses(&self) {
+        for (office, name) in [("BA/technical", WITNESSES[0]), ("NL/technical", WITNESSES[1])] {
+            self.attach(office).await.witness(name);
+        }
+    }
 }
 
 /// A relay of the test network as its operator would start it; the first has the directory's keys.
@@ -181,13 +188,13 @@ impl Agent {
         }
     }
 
-    /// Cosigns whatever it is asked to, as two of the network's witnesses.
-    pub(crate) fn witness(self) {
+    /// Cosigns whatever it is asked to, as the witness of this name.
+    fn witness(self, name: &'static str) {
         tokio::spawn(async move {
             let Self { session: _session, mut asked, attached: _attached } = self;
             while let Some((frame, stream)) = asked.recv().await {
                 if let Ok(request) = frame.read::<Cosign>() {
-                    stream.answer(&cosigned(&request)).await.ok();
+                    stream.answer(&cosigned(&request, name)).await.ok();
                 }
             }
         });
@@ -213,18 +220,13 @@ pub(crate) async fn try_attach(
     }
 }
 
-/// The lines of two witnesses under a checkpoint.
-pub(crate) fn cosigned(request: &Cosign) -> Cosigned {
+/// The lines of a witness under a checkpoint. Time goes on for it, so no two answers are the same.
+fn cosigned(request: &Cosign, name: &str) -> Cosigned {
+    static SECONDS: AtomicU64 = AtomicU64::new(0);
     let note = Note::parse(&request.checkpoint).unwrap();
-    let lines: Vec<NoteSignature> = WITNESSES
-        .iter()
-        .take(2)
-        .flat_map(|name| {
-            let signer =
-                WitnessSigner::new(&KeyName::new(*name).unwrap(), note_key(name), mldsa_key(name)).unwrap();
-            signer.cosign(note.text(), NOW).unwrap()
-        })
-        .collect();
+    let at = pouch_wire::Timestamp(NOW.0 + 1000 * SECONDS.fetch_add(1, Ordering::Relaxed));
+    let signer = WitnessSigner::new(&KeyName::new(name).unwrap(), note_key(name), mldsa_key(name)).unwrap();
+    let lines = signer.cosign(note.text(), at).unwrap();
     Cosigned::Lines(Blob::new(NoteSignature::print_lines(&lines).into_bytes()).unwrap())
 }
 

@@ -88,7 +88,7 @@ impl Conduct for Promises {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_receipt_and_an_index_are_given_for_what_is_not_kept() {
     let relay = Running::that(Arc::new(Promises)).await;
-    relay.attach("BA/technical").await.witness();
+    relay.witnesses().await;
     let session = relay.dial("MD/technical").await;
     let sender = relay.dial("NL/technical").await;
     let context = relay.world.directory.context(Environment::Live);
@@ -162,7 +162,7 @@ impl Conduct for TwoFaced {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_asker_is_shown_a_face_of_its_own() {
     let relay = Running::that(Arc::new(TwoFaced)).await;
-    relay.attach("BA/technical").await.witness();
+    relay.witnesses().await;
     let (nl, md, ba) = (
         relay.dial("NL/technical").await,
         relay.dial("MD/technical").await,

@@ -50,6 +50,27 @@ impl Mirror for AgentStore {
             .await
     }
 
+    async fn put_shown(&self, relay: String, key: [u8; 32], size: u64) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "INSERT INTO shown (relay, key, size) VALUES (?1, ?2, ?3)
+                    ON CONFLICT (relay, key) DO UPDATE SET size = max(size, ?3)";
+                db.prepare_cached(sql)?.execute(params![relay, key, int(size)])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn shown(&self, relay: String, key: [u8; 32]) -> Result<u64, StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "SELECT size FROM shown WHERE relay = ?1 AND key = ?2";
+                let size = |row: &Row<'_>| Ok(uint(row.get(0)?));
+                Ok(db.prepare_cached(sql)?.query_row(params![relay, key], size).optional()?.unwrap_or(0))
+            })
+            .await
+    }
+
     async fn forks(&self) -> Result<Vec<ForkRow>, StoreError> {
         self.0
             .call(|db| {

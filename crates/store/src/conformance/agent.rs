@@ -569,6 +569,18 @@ where
     store.put_fork(vec![1], vec![2]).await.unwrap();
     store.put_fork(vec![1], vec![2]).await.unwrap();
     assert_eq!(store.forks().await.unwrap().len(), 1);
+    for (size, largest) in [(5, 5), (3, 5), (8, 8)] {
+        store.put_shown("r".into(), [1; 32], size).await.unwrap();
+        assert_eq!(store.shown("r".into(), [1; 32]).await.unwrap(), largest);
+    }
+    let others = [("r", [2; 32]), ("s", [1; 32])];
+    for (relay, key) in others {
+        assert_eq!(
+            store.shown(relay.into(), key).await.unwrap(),
+            0,
+            "another relay, or the same with a new key"
+        );
+    }
 }
 
 /// Destroyed once and for all; never kept twice under one id.
@@ -646,6 +658,7 @@ where
     store.put_draft(Draft { notice: notice(4), bytes: vec![4], created: Timestamp(4) }).await.unwrap();
     store.seed_mirror(vec![vec![0]]).await.unwrap();
     store.put_fork(vec![1], vec![2]).await.unwrap();
+    store.put_shown("r".into(), [1; 32], 4).await.unwrap();
     store.raise_epoch(9).await.unwrap();
     store.put_witness_state("log", None, 7, digest(7)).await.unwrap();
     let store = engine.restart(store).await;
@@ -656,6 +669,7 @@ where
     assert_eq!(store.take_in(arrival(2, None)).await.unwrap(), Kept::Duplicate);
     assert_eq!(store.draft(notice(4)).await.unwrap().unwrap().bytes, [4]);
     assert_eq!((store.mirror_size().await.unwrap(), store.forks().await.unwrap().len()), (1, 1));
+    assert_eq!(store.shown("r".into(), [1; 32]).await.unwrap(), 4);
     assert_eq!(store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap()[0].epoch, 9);
     assert_eq!(store.witness_state("log").await.unwrap(), Some((7, digest(7))));
     assert_eq!(store.put_event(told("after")).await.unwrap(), 3, "numbers go on");

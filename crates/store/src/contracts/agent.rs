@@ -327,6 +327,18 @@ pub trait Mirror {
     /// When storage failed.
     fn put_fork(&self, one: Vec<u8>, other: Vec<u8>) -> impl Answer<()>;
 
+    /// Keeps the largest size of the directory that a relay with this transport key showed. It never gets less.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn put_shown(&self, relay: String, key: [u8; 32], size: u64) -> impl Answer<()>;
+
+    /// The largest size that a relay with this transport key showed; zero when it showed none.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn shown(&self, relay: String, key: [u8; 32]) -> impl Answer<u64>;
+
     /// Checkpoints that contradict each other, in the order that they were found.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! A client accepts what extends the last it accepted, and keeps the evidence when a log forks.
 
 use pouch_tlog::{
-    AcceptError, AcceptedCheckpoint, Checkpoint, Inclusion, LastAccepted, LeafHash, Note, PolicyError,
-    ProofError, empty_root,
+    AcceptError, AcceptedCheckpoint, Checkpoint, FORKS_KEPT, Fork, Inclusion, LastAccepted, LeafHash, Note,
+    PolicyError, ProofError, empty_root,
 };
-use pouch_wire::Digest;
+use pouch_wire::{Digest, Timestamp};
 
 use crate::naive;
 use crate::parties::{self, NOW, ORIGIN, cosigned, name, policy};
@@ -63,6 +63,31 @@ fn a_fork_is_refused_and_both_notes_are_kept() {
         panic!("a fork");
     };
     assert_eq!((&fork.accepted, &fork.other), (last.note().unwrap(), &other));
+}
+
+#[test]
+fn of_forks_one_for_each_tree_is_kept_and_not_more_than_enough() {
+    let last = accepted(7);
+    let fork = |history: &[u8], at: Timestamp| {
+        let other = parties::log().sign(&forged(7, history), at).unwrap();
+        match last.accept(&policy(), other, &[]) {
+            Err(AcceptError::Forked { fork, .. }) => *fork,
+            other => panic!("a fork: {other:?}"),
+        }
+    };
+    let one = fork(b"another history", NOW);
+    let mut kept = vec![one.other.to_bytes()];
+    let adds = |fork: &Fork, kept: &[Vec<u8>]| fork.adds_to(kept.iter().map(|note| &**note));
+    assert!(one.adds_to([]) && !adds(&one, &kept));
+    let signed_again = fork(b"another history", Timestamp(NOW.0 + 5000));
+    assert_ne!(signed_again.other, one.other);
+    assert!(!adds(&signed_again, &kept), "it proves nothing more");
+    for n in 1..FORKS_KEPT {
+        let another = fork(&n.to_be_bytes(), NOW);
+        assert!(adds(&another, &kept), "{n}");
+        kept.push(another.other.to_bytes());
+    }
+    assert!(!adds(&fork(b"one too many", NOW), &kept));
 }
 
 #[test]
