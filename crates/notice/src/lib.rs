@@ -32,6 +32,7 @@ mod spoken;
 mod standing;
 mod stanza;
 mod template;
+mod unheard;
 mod verdict;
 mod verify;
 
@@ -54,8 +55,9 @@ pub use receipt::{RecipientReceipt, Said};
 pub use release::{OutOfMandate, Release, within_mandate};
 pub use safe_text::visible;
 pub use seal::{Route, SealError, SealTo, SealedOut, seal, seal_with_secrets};
+pub use unheard::{SETTLED_AFTER, Unheard};
 pub use sender_watch::{
-    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, SILENT_AFTER, SenderWatch, Turn,
+    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, SILENT_AFTER, SenderWatch, TOOK_BACK_FOR, Turn,
 };
 pub use sequence::SequenceState;
 pub use spoken::{NotHeard, compare_spoken, spoken_check};
