@@ -107,6 +107,9 @@ CREATE TABLE rejudged_until (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEG
 ", "
 CREATE TABLE witness_life (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB, stopped TEXT) STRICT;
 INSERT INTO witness_life (one, mark) SELECT 1, NULL WHERE EXISTS (SELECT 1 FROM witness);
+", "
+CREATE TABLE refuted (office TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE beacon_out (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
 "],
 };
 
