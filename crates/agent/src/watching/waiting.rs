@@ -88,6 +88,6 @@ mod tests {
         let later = COUNTS_FOR.saturating_mul(2);
         assert!((0..REMEMBERED * 2).all(|n| !waiting.begin(id(n), later)));
         assert_eq!(waiting.counted(later).count(), 0);
-        assert!(waiting.begin(id(0), FORGOTTEN_AFTER));
+        assert!(waiting.begin(id(REMEMBERED), FORGOTTEN_AFTER), "a day later there is room");
     }
 }
