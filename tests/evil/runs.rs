@@ -155,7 +155,8 @@ async fn judged<L: Lie>(lie: L, town: &Town) -> Result<Run, StageError> {
     };
     let mut run = Run::default();
     // Any moment between two beacons: a lie does not wait for the one that suits its victim.
-    tokio::time::sleep(Duration::from_millis(rand::rng().random_range(0..BEACON_MS))).await;
+    let moment = Duration::from_millis(rand::rng().random_range(0..BEACON_MS));
+    tokio::time::sleep(moment).await;
     before(&mut run);
     let began = lie.begin(town).await?;
     let expects = lie.expects();

@@ -1,14 +1,16 @@
 //! Beacons: this node's own go to every relay, others' come from any.
 
+mod ears;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_envelope::{Beacon, BeaconFacts, HeardBeacon, Place};
+use pouch_envelope::{Beacon, BeaconFacts, Early, HeardBeacon, Place};
 use pouch_net::{RequestError, Session};
 use pouch_store::Watching as _;
 use pouch_wire::session::{Beacon as Frame, BeaconFor, BeaconKept};
-use pouch_wire::{Canonical as _, ContactPoint, Digest, Environment, limits};
+use pouch_wire::{Canonical as _, ContactPoint, Digest, Environment, Timestamp, limits};
 use rand::Rng as _;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -18,6 +20,8 @@ use tracing::{debug, warn};
 use crate::desk::{Desk, request_code};
 use crate::error::AgentError;
 use crate::inbox::wait_for_directory;
+
+pub(crate) use ears::{Ears, Slot};
 
 /// How long a relay may take to answer.
 const WITHIN: Duration = Duration::from_secs(15);
@@ -40,6 +44,8 @@ fn before(every: Duration) -> Duration {
 
 /// How much earlier than announced a beacon leaves, at least.
 const EARLY_MS: u64 = 2000;
+/// How much newer than the last a relay wants the next one.
+const APART_MS: u64 = 5000;
 
 /// The beacon that is current, and which sessions have it.
 #[derive(Default)]
@@ -138,6 +144,9 @@ async fn make(desk: &Desk) -> Result<Option<Frame>, AgentError> {
         leaves.sort_by_key(|(_, place)| *place == Place::NOTHING);
         leaves.truncate(limits::BEACON_PEERS);
     }
+    let at = next_at(desk.store.beacon_at().await?, at);
+    // Before it goes out: a restart must not begin before it.
+    desk.store.put_beacon_at(at).await?;
     let facts = BeaconFacts {
         network: desk.network,
         sender: desk.me.clone(),
@@ -156,16 +165,38 @@ fn random() -> Digest {
     Digest::new(bytes)
 }
 
-/// Takes another's beacon in, from whichever relay it comes first.
-pub(crate) async fn heard(frame: BeaconFor, relay: String, desk: Arc<Desk>) -> Result<(), AgentError> {
+/// The time of the next beacon: readers and relays take only what is newer than the last. After the clock
+/// was set back it goes on from the last, as far as others' clocks may differ; what was beyond that nobody took.
+fn next_at(last: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let ahead = Timestamp(now.0.saturating_add(limits::CLOCK_SKEW_MS_MAX));
+    match last {
+        Some(last) if last < ahead => now.max(Timestamp(last.0.saturating_add(APART_MS)).min(ahead)),
+        _ => now,
+    }
+}
+
+/// Takes another's beacon in, from whichever relay it comes first. What is forged is refused before anything
+/// is waited for.
+pub(crate) async fn heard(frame: BeaconFor, slot: Slot, desk: Arc<Desk>) -> Result<(), AgentError> {
+    let relay = slot.relay();
     let Ok(said) = Beacon::from_bytes(&frame.beacon) else {
         debug!(relay, "what a relay handed over is no beacon");
         return Ok(());
     };
-    if !desk.watching.is_news(&said.sender, said.at) {
+    if !desk.watching.is_news(&said) {
         return Ok(());
     }
-    wait_for_directory(said.directory_size, &desk).await;
+    match said.early(&frame, &desk.directory(), (desk.clock)()) {
+        Ok(Early::Now) => {}
+        Ok(Early::SignedAhead | Early::UnknownKey) => {
+            let Some(_waits) = slot.wait(&said.sender) else { return Ok(()) };
+            wait_for_directory(said.directory_size, &desk).await;
+        }
+        Err(error) => {
+            debug!(relay, sender = %said.sender, code = error.code(), "beacon not believed");
+            return Ok(());
+        }
+    }
     let (directory, now) = (desk.directory(), (desk.clock)());
     let cited = match HeardBeacon::verify(&frame, &desk.me, &directory, now) {
         Ok(beacon) => {
@@ -183,4 +214,28 @@ pub(crate) async fn heard(frame: BeaconFor, relay: String, desk: Arc<Desk>) -> R
         desk.heard_checkpoint(&said.sender, said.directory_size, said.directory_root, signed).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_clock_was_set_back_the_next_beacon_is_newer_all_the_same() {
+        let at = |second: u64| Timestamp(1_000_000 + second * 1000);
+        assert_eq!(next_at(None, at(0)), at(0));
+        assert_eq!(next_at(Some(at(0)), at(60)), at(60), "the clock runs on");
+        // Set back by 100 s: each is newer by as much as a relay asks for, until the clock has caught up.
+        let mut last = at(160);
+        for turn in 1..10 {
+            let now = at(turn * 60);
+            let next = next_at(Some(last), now);
+            assert!(next.0 >= last.0 + APART_MS && next.0 <= now.0 + limits::CLOCK_SKEW_MS_MAX);
+            last = next;
+        }
+        assert_eq!(last, at(540));
+        // So far ahead nobody believed it.
+        assert_eq!(next_at(Some(at(121)), at(0)), at(0));
+        assert_eq!(next_at(Some(at(119)), at(0)), at(120));
+    }
 }

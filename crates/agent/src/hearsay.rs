@@ -38,6 +38,8 @@ pub(crate) struct Heard {
     by_hand: u64,
     /// Offices of which it was told that they are ahead of what our relays show.
     told_ahead: BTreeSet<ContactPoint>,
+    /// Offices of which the store keeps that they cited what no quorum can have seen.
+    refuted: BTreeSet<ContactPoint>,
 }
 
 impl Heard {
@@ -49,10 +51,15 @@ impl Heard {
                 hearsay.restore_contradiction(row.cited.office, row.cited.size, row.agreed);
             }
         }
+        let mut refuted = BTreeSet::new();
+        for (office, size) in store.refuted().await? {
+            refuted.insert(office.clone());
+            hearsay.restore_refuted(office, size);
+        }
         for CitedRow { office, size, root, signed, at } in store.cited().await? {
             hearsay.hear(&office, Citation { size, root, signed }, None, Duration::ZERO, at);
         }
-        Ok(Self { hearsay, began: Instant::now(), by_hand, told_ahead: BTreeSet::new() })
+        Ok(Self { hearsay, began: Instant::now(), by_hand, told_ahead: BTreeSet::new(), refuted })
     }
 
     fn now(&self) -> Duration {
@@ -135,7 +142,7 @@ impl Desk {
                 self.wake_mirror();
             }
             Compared::Agrees | Compared::Contradicts(_) => {
-                self.compared(&heard, from, citation, came, at).await?;
+                self.compared(&mut heard, from, citation, came, at).await?;
             }
         }
         Ok(came.compared)
@@ -148,15 +155,16 @@ impl Desk {
         let at = (self.clock)();
         for (from, citation, came) in heard.hearsay.caught_up(|size| believed.directory.root_at(size)) {
             self.store.forget_cited(&from, citation.size).await?;
-            self.compared(&heard, &from, citation, came, at).await?;
+            self.compared(&mut heard, &from, citation, came, at).await?;
         }
         heard.forget_who_is_ahead_no_more();
         // A clock that is wrong would make liars of honest offices.
         let Some(cosigned_at) = cosigned_at.filter(|_| self.time_is_sure()) else { return Ok(()) };
         let skew = limits::CLOCK_SKEW_MS_MAX;
         for (from, size) in heard.hearsay.refute(believed.size, cosigned_at, skew) {
-            self.store.forget_cited(&from, size).await?;
+            self.store.put_refuted(&from, size).await?;
             heard.told_ahead.remove(&from);
+            heard.refuted.insert(from.clone());
             let words = format!(
                 "{from} cites a directory of {size} entries, and after that a quorum of witnesses saw one of {}: \
                  its node is broken, or it lies",
@@ -169,13 +177,17 @@ impl Desk {
 
     async fn compared(
         &self,
-        heard: &Heard,
+        heard: &mut Heard,
         from: &ContactPoint,
         citation: Citation,
         came: pouch_tlog::Heard,
         at: Timestamp,
     ) -> Result<(), AgentError> {
         let size = citation.size;
+        if heard.refuted.contains(from) && heard.hearsay.refuted(from).is_none() {
+            self.store.forget_refuted(from).await?;
+            heard.refuted.remove(from);
+        }
         if let (Compared::Contradicts(ours), true) = (came.compared, came.is_new) {
             let words = format!(
                 "the directory log shows {from} and us different pasts: of {size} entries it was shown the root {}, \

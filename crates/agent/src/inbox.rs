@@ -224,7 +224,11 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
 /// Tells once of a message that cannot be judged yet, however often it is brought.
 async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> {
     let (envelope, sender) = (refused.arrived.id(), &refused.arrived.header().sender);
-    came_in_vain(&refused.arrived, desk);
+    // What anybody could have written in its name explains nothing; and drills have places of their own.
+    let live = refused.arrived.header().environment == Environment::Live;
+    if live && receipts::is_by_its_sender(&refused.arrived, desk) {
+        desk.watching.waits(sender, envelope);
+    }
     if !desk.waiting.lock().await.is_new(envelope) {
         return Ok(());
     }

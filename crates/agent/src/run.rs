@@ -302,6 +302,7 @@ async fn hear(
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     let mut streams: JoinSet<Result<(), AgentError>> = JoinSet::new();
+    let ears = Arc::new(beacons::Ears::default());
     loop {
         let event = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
@@ -339,19 +340,17 @@ async fn hear(
                 }
             }
             // A relay that hands over more than can be looked at hands over in vain.
-            LinkEvent::Beacon { relay, beacon } if streams.len() < BEACONS_AT_ONCE => {
-                streams.spawn(beacons::heard(*beacon, relay, desk.clone()));
+            LinkEvent::Beacon { relay, beacon } => {
+                if let Some(slot) = ears.listen(&relay) {
+                    streams.spawn(beacons::heard(*beacon, slot, desk.clone()));
+                }
             }
-            LinkEvent::Beacon { .. } => {}
             LinkEvent::Stream { relay, stream } => {
                 streams.spawn(answer(*stream, relay, desk.clone(), witness.clone()));
             }
         }
     }
 }
-
-/// How many beacons and deliveries are looked at, at a time.
-const BEACONS_AT_ONCE: usize = 2048;
 
 async fn answer(
     mut stream: pouch_net::Stream,

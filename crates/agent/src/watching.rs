@@ -4,7 +4,9 @@
 //! is told. What is missing and what was told of it outlasts a restart, what was announced comes again
 //! with the next beacon.
 
+mod alone;
 mod state;
+mod waiting;
 mod words;
 
 use std::sync::Arc;

@@ -332,7 +332,14 @@ fn peer(peer: &PeerView) -> Vec<String> {
     let mut lines = Vec::new();
     if peer.withheld {
         lines.push(format!(
-            "  WITHHELD   {}: a relay accepted a message of it for us, and it does not come",
+            "  WITHHELD   {}: it says that a relay accepted a message for us, which does not come",
+            peer.contact_point
+        ));
+    }
+    if peer.took_back {
+        lines.push(format!(
+            "  TOOK BACK  {}: it announced a message within the last hour that never came, and announces it no \
+             more; for that hour the same raises no alarm",
             peer.contact_point
         ));
     }

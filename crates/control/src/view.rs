@@ -391,8 +391,11 @@ pub struct PeerView {
     pub heard_at: Option<Timestamp>,
     /// Whether nothing is heard of it any more.
     pub contact_lost: bool,
-    /// Whether a relay accepted a message of it for us that does not come.
+    /// Whether it says that a relay accepted a message of it for us, which does not come.
     pub withheld: bool,
+    /// Whether it announced such a message and took it back within the last hour: then the same is no alarm.
+    #[serde(default)]
+    pub took_back: bool,
     /// Messages of it that are missing: others came after them.
     pub gaps: Vec<GapView>,
 }

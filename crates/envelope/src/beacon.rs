@@ -6,15 +6,16 @@
 //! path tell nothing.
 
 mod admitted;
+mod early;
 mod heard;
 mod refused;
 
 use core::time::Duration;
 
 use pouch_crypto::{Context, Domain, SigningKey, sha256};
-use pouch_directory::{Authority, Directory, NotInRole};
+use pouch_directory::{Directory, NotInRole};
 use pouch_tlog::{LeafHash, MemoryTree};
-use pouch_wire::session::{Beacon as Frame, BeaconFor, PeerLeaf};
+use pouch_wire::session::{Beacon as Frame, PeerLeaf};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EncodeError, EnvelopeId, Environment, Fixed, KeyId,
     NetworkId, Set, Timestamp, canonical, limits,
@@ -22,6 +23,7 @@ use pouch_wire::{
 use serde::{Deserialize, Serialize};
 
 pub use admitted::AdmittedBeacon;
+pub use early::Early;
 pub use heard::HeardBeacon;
 pub use refused::BeaconRefused;
 
@@ -167,26 +169,8 @@ impl Beacon {
         Duration::from_secs(u64::from(self.every_s).saturating_mul(2).saturating_add(25))
     }
 
-    /// Whether it cites more of the directory's log than is here, and is signed by a key that speaks for
-    /// its sender as far as is known here: what it says of the log is its word, and nothing else counts.
-    #[must_use]
-    pub fn is_signed_ahead(&self, frame: &BeaconFor, directory: &Directory) -> bool {
-        let live = Environment::Live;
-        let known = directory.now_view().may_sign(&self.sender, live, self.sender_key);
-        let signature = pouch_crypto::Signature(frame.signature);
-        let verified = |authority: Authority| {
-            let context = directory.context(live);
-            authority.key.verify(Domain::Beacon, &context, &frame.beacon, &signature).is_ok()
-        };
-        self.directory_size > directory.size()
-            && self.network == directory.network()
-            && self.environment == live
-            && Self::from_bytes(&frame.beacon).is_ok_and(|beacon| beacon == *self)
-            && known.is_ok_and(verified)
-    }
-
     /// The beacon in signed bytes, if it is of this network, of now and by its sender: by the key that
-    /// the directory names now, or one that was replaced within the last day, and is not revoked.
+    /// the directory names now, or one that was replaced within the last ten minutes, and is not revoked.
     fn proved(
         bytes: &[u8],
         signature: Fixed<64>,
@@ -194,28 +178,38 @@ impl Beacon {
         now: Timestamp,
     ) -> Result<Self, BeaconRefused> {
         let beacon = Self::from_bytes(bytes)?;
-        if beacon.version != 1 {
-            return Err(BeaconRefused::Version(beacon.version));
-        }
-        if beacon.network != directory.network() {
-            return Err(BeaconRefused::OtherNetwork);
-        }
-        if beacon.environment != Environment::Live {
-            return Err(BeaconRefused::Drill);
-        }
-        if !limits::BEACON_EVERY_S.contains(&beacon.every_s) {
-            return Err(BeaconRefused::Interval(beacon.every_s));
-        }
+        beacon.check_kind(directory)?;
         let have = directory.size();
         if beacon.directory_size > have {
             return Err(BeaconRefused::DirectoryAhead { cited: beacon.directory_size, have });
         }
         beacon.check_signer(bytes, signature, directory, now)?;
-        let off = beacon.at.0.abs_diff(now.0);
+        beacon.check_time(now)?;
+        Ok(beacon)
+    }
+
+    fn check_kind(&self, directory: &Directory) -> Result<(), BeaconRefused> {
+        if self.version != 1 {
+            return Err(BeaconRefused::Version(self.version));
+        }
+        if self.network != directory.network() {
+            return Err(BeaconRefused::OtherNetwork);
+        }
+        if self.environment != Environment::Live {
+            return Err(BeaconRefused::Drill);
+        }
+        if !limits::BEACON_EVERY_S.contains(&self.every_s) {
+            return Err(BeaconRefused::Interval(self.every_s));
+        }
+        Ok(())
+    }
+
+    const fn check_time(&self, now: Timestamp) -> Result<(), BeaconRefused> {
+        let off = self.at.0.abs_diff(now.0);
         if off > limits::CLOCK_SKEW_MS_MAX {
             return Err(BeaconRefused::NotOfNow { off_s: off / 1000 });
         }
-        Ok(beacon)
+        Ok(())
     }
 
     fn check_signer(
@@ -232,7 +226,7 @@ impl Beacon {
             Err(error) => return Err(error.into()),
         }
         let replaced = authority.superseded.map_or(0, |at| now.0.saturating_sub(at.0));
-        if replaced > limits::SUPERSEDED_GRACE_MS {
+        if replaced > limits::BEACON_SUPERSEDED_GRACE_MS {
             return Err(BeaconRefused::LongReplaced { key: self.sender_key, ago_s: replaced / 1000 });
         }
         let context = directory.context(live);

@@ -15,7 +15,7 @@ mod sender;
 
 pub use admitted::{Admitted, AdmittedHead, Parts};
 pub use arrived::Arrived;
-pub use beacon::{AdmittedBeacon, Beacon, BeaconFacts, BeaconLeaf, BeaconRefused, HeardBeacon, Place};
+pub use beacon::{AdmittedBeacon, Beacon, BeaconFacts, BeaconLeaf, BeaconRefused, Early, HeardBeacon, Place};
 pub use header::{Addressee, Header, Stanza};
 pub use malformed::Malformed;
 pub use receipt::{AcceptedReceipt, MessageLeaf, ReceiptRefused, SignedReceipt};

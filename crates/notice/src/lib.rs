@@ -34,6 +34,7 @@ mod spoken;
 mod standing;
 mod stanza;
 mod template;
+mod unheard;
 mod verdict;
 mod verify;
 
@@ -59,12 +60,14 @@ pub use release::{OutOfMandate, Release, within_mandate};
 pub use safe_text::visible;
 pub use seal::{Route, SealError, SealTo, SealedOut, seal, seal_with_secrets};
 pub use sender_watch::{
-    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, SILENT_AFTER, SenderWatch, Turn,
+    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, SILENT_AFTER, SenderWatch,
+    TOOK_BACK_FOR, Turn,
 };
 pub use sequence::SequenceState;
 pub use spoken::{NotHeard, compare_spoken, spoken_check};
 pub use standing::{Effect, Misquote, Standing, effect, standing};
 pub use stanza::StanzaSecret;
 pub use template::{FieldsError, body_from_toml, body_to_toml, fields_from_text, template};
+pub use unheard::{SETTLED_AFTER, Unheard};
 pub use verdict::{ALL_HOLD, Clause, ClauseResult, Colour, State, Verdict};
 pub use verify::{Facts, Refused, Verified};

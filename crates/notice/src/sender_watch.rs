@@ -9,9 +9,10 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use pouch_envelope::{HeardBeacon, Place};
-use pouch_wire::{EnvelopeId, Timestamp};
+use pouch_wire::{EnvelopeId, KeyId, Timestamp};
 
 use crate::lines::{OpenGap, SenderLines};
+use crate::unheard::Unheard;
 
 /// How long an announced message may be on its way while nothing else is.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -23,6 +24,8 @@ pub const GAP_AFTER_BUSY: Duration = Duration::from_secs(9);
 pub const GAP_AFTER_POOR: Duration = Duration::from_secs(150);
 /// After how long nothing was heard of a sender whose beacons are not known yet.
 pub const SILENT_AFTER: Duration = Duration::from_secs(145);
+/// For how long a sender that announced something and took it back raises no alarm with the same again.
+pub const TOOK_BACK_FOR: Duration = Duration::from_secs(3600);
 /// How many numbers are tried for a refused message that could not be opened.
 const NUMBERS_TRIED: u64 = 256;
 
@@ -58,8 +61,11 @@ pub enum Turn {
     Withheld,
     /// What was withheld came, or was refused.
     Came,
-    /// The sender no longer announces what was withheld: it is over.
+    /// The sender no longer announces what was withheld and never came: it took it back, or it is over.
     Over,
+    /// Something does not come of a sender that took back what it announced within the last hour: it is
+    /// shown, and no alarm.
+    Doubtful,
     /// Messages that others overtook do not come.
     Missing(OpenGap),
     /// They have not come yet, and the way is poor.
@@ -70,9 +76,9 @@ pub enum Turn {
     Back,
 }
 
-/// A beacon that does not count because it is not newer than one that was heard.
+/// A beacon that does not count because it is not newer than one that was heard, or its key is older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not newer than a beacon that was heard before")]
+#[error("not newer than a beacon that was heard before, or by an older key")]
 pub struct NotNewer;
 
 /// A missing message.
@@ -88,13 +94,17 @@ struct Noted {
 #[derive(Debug, Clone, Default)]
 pub struct SenderWatch {
     newest: Option<HeardBeacon>,
-    /// For how long a relay was there and nothing was heard.
-    silent: Duration,
+    /// For how long nothing was heard.
+    silent: Unheard,
     counted: Duration,
     lost: bool,
     /// Since when something that was announced has not come.
     behind: Option<Duration>,
     withheld: bool,
+    /// Whether that was told as an alarm.
+    alarmed: bool,
+    /// When it last took back what it had announced, after an alarm.
+    took_back: Option<Duration>,
     gaps: Vec<OpenGap>,
     /// By epoch and number.
     missing: BTreeMap<(u64, u64), Noted>,
@@ -125,6 +135,20 @@ impl SenderWatch {
         self.withheld
     }
 
+    /// Whether it took back what it had announced, within the last hour.
+    #[must_use]
+    pub fn took_back(&self) -> bool {
+        self.took_back.is_some_and(|at| self.counted.saturating_sub(at) < TOOK_BACK_FOR)
+    }
+
+    /// Whether a beacon of this time, by this key, can be news. Only whoever checked it knows which of two
+    /// keys is the newer one.
+    #[must_use]
+    pub fn is_news(&self, at: Timestamp, by: KeyId) -> bool {
+        let newest = self.newest.as_ref().map(HeardBeacon::beacon);
+        newest.is_none_or(|newest| at > newest.at || by != newest.sender_key)
+    }
+
     /// What is missing now.
     #[must_use]
     pub fn gaps(&self) -> &[OpenGap] {
@@ -149,13 +173,15 @@ impl SenderWatch {
     /// A beacon of the sender was heard. What it announces is judged by [`SenderWatch::compare`].
     ///
     /// # Errors
-    /// When it is not newer than the last.
+    /// When it is not newer than the last by its key, or a beacon by a newer key was heard: whoever has a key
+    /// that was replaced speaks for the office no more, and hides nothing with a time that is ahead.
     pub fn hear(&mut self, beacon: HeardBeacon) -> Result<Option<Turn>, NotNewer> {
-        if self.heard_at().is_some_and(|before| beacon.beacon().at <= before) {
+        let place = |beacon: &HeardBeacon| (beacon.bound(), beacon.beacon().at);
+        if self.newest.as_ref().is_some_and(|before| place(&beacon) <= place(before)) {
             return Err(NotNewer);
         }
         self.newest = Some(beacon);
-        self.silent = Duration::ZERO;
+        self.silent.heard();
         let back = core::mem::take(&mut self.lost);
         Ok(back.then_some(Turn::Back))
     }
@@ -172,6 +198,11 @@ impl SenderWatch {
         if nothing || has_come(beacon, came) {
             self.behind = None;
             let withheld = core::mem::take(&mut self.withheld);
+            let alarmed = core::mem::take(&mut self.alarmed);
+            // What raised no alarm does not lengthen the hour: each hour may have its alarm.
+            if nothing && alarmed {
+                self.took_back = Some(now);
+            }
             return withheld.then_some(if nothing { Turn::Over } else { Turn::Came });
         }
         self.behind.get_or_insert(now);
@@ -186,10 +217,13 @@ impl SenderWatch {
         if self.is_silent(passed, around.up) && !core::mem::replace(&mut self.lost, true) {
             turns.push(Turn::Lost);
         }
-        if self.behind.is_some_and(|since| now.saturating_sub(since) >= around.grace)
-            && !core::mem::replace(&mut self.withheld, true)
-        {
-            turns.push(Turn::Withheld);
+        if self.behind.is_some_and(|since| now.saturating_sub(since) >= around.grace) {
+            let shown = core::mem::replace(&mut self.withheld, true);
+            if !self.took_back() && !core::mem::replace(&mut self.alarmed, true) {
+                turns.push(Turn::Withheld);
+            } else if !shown {
+                turns.push(Turn::Doubtful);
+            }
         }
         let after = if around.busy { GAP_AFTER_BUSY } else { GAP_AFTER };
         let (mut due, mut mentioned) = (Vec::new(), Vec::new());
@@ -213,11 +247,9 @@ impl SenderWatch {
     /// Whether the sender was silent for too long while a relay was there. A node that is away itself
     /// knows nothing of others; what it had counted before stays.
     fn is_silent(&mut self, passed: Duration, up: bool) -> bool {
-        if up {
-            self.silent = self.silent.saturating_add(passed);
-        }
+        self.silent.pass(passed, up);
         let after = self.newest.as_ref().map_or(SILENT_AFTER, |beacon| beacon.beacon().silent_after());
-        self.silent >= after
+        self.silent.total() >= after
     }
 }
 

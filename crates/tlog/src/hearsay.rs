@@ -64,8 +64,9 @@ struct Party {
     newest: Option<Waiting>,
     /// The size at which it contradicts us, until it agrees on as many.
     contradicts: Option<u64>,
-    /// It cited what no quorum can have seen: what it says of more than we have tells nothing.
-    refuted: bool,
+    /// It cited so many entries, which no quorum can have seen: until it agrees on as many, what it says of
+    /// more than we have tells nothing.
+    refuted: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -109,6 +110,13 @@ impl<W: Ord + Clone> Hearsay<W> {
         }
     }
 
+    /// What a party cited before and no quorum can have seen: it stands until the party agrees on as many.
+    pub fn restore_refuted(&mut self, who: W, size: u64) {
+        if let Some(party) = self.party(&who) {
+            party.refuted = Some(party.refuted.map_or(size, |before| before.max(size)));
+        }
+    }
+
     /// Takes what a party says. `ours` is the root of our first `citation.size` entries, when we have so
     /// many.
     pub fn hear(
@@ -149,7 +157,8 @@ impl<W: Ord + Clone> Hearsay<W> {
     }
 
     /// A quorum cosigned our newest checkpoint at that time, and not a larger one before: whoever cited
-    /// more entries well before that cited what no quorum had seen. Gives those who did, once.
+    /// more entries well before that cited what no quorum had seen. Gives those who did, with the most that
+    /// they cited, once until they agree on as many.
     pub fn refute(&mut self, size: u64, cosigned_at: Timestamp, skew_ms: u64) -> Vec<(W, u64)> {
         let mut liars = Vec::new();
         for (who, party) in &mut self.parties {
@@ -157,9 +166,14 @@ impl<W: Ord + Clone> Hearsay<W> {
                 waiting.citation.size > size && waiting.heard.0.saturating_add(skew_ms) < cosigned_at.0
             };
             // The first that waits: who cites more and more all the time is found out all the same.
-            if let Some(refuted) = party.next.as_ref().filter(|waiting| before(waiting)) {
-                liars.push((who.clone(), refuted.citation.size));
-                (party.next, party.newest, party.refuted) = (None, None, true);
+            if !party.next.as_ref().is_some_and(before) {
+                continue;
+            }
+            let cited = [party.next.take(), party.newest.take()].into_iter().flatten();
+            let size = cited.map(|waiting| waiting.citation.size).max().unwrap_or(size);
+            // Told once, until it agrees on as many.
+            if party.refuted.replace(party.refuted.map_or(size, |before| before.max(size))).is_none() {
+                liars.push((who.clone(), size));
             }
         }
         liars
@@ -167,7 +181,7 @@ impl<W: Ord + Clone> Hearsay<W> {
 
     /// Who has cited more entries than we have for at least so long.
     pub fn overdue(&self, now: Duration, after: Duration) -> impl Iterator<Item = Overdue<'_, W>> {
-        self.parties.iter().filter(|(_, party)| !party.refuted).filter_map(move |(who, party)| {
+        self.parties.iter().filter(|(_, party)| party.refuted.is_none()).filter_map(move |(who, party)| {
             let waiting = party.next.as_ref()?;
             let size = party.newest.as_ref().unwrap_or(waiting).citation.size;
             let since = waiting.since;
@@ -189,6 +203,11 @@ impl<W: Ord + Clone> Hearsay<W> {
             undisputed = undisputed.min(party.agreed.max(by_hand));
         }
         Some(undisputed)
+    }
+
+    /// The most entries that a party cited and no quorum can have seen.
+    pub fn refuted(&self, who: &W) -> Option<u64> {
+        self.parties.get(who).and_then(|party| party.refuted)
     }
 
     /// How many entries a party agreed on.
@@ -228,7 +247,7 @@ impl Party {
         match compared {
             Compared::Agrees => {
                 self.agreed = self.agreed.max(size);
-                self.refuted = false;
+                self.refuted = self.refuted.filter(|refuted| *refuted > size);
                 let settles = self.contradicts.is_some_and(|disputed| disputed <= size);
                 if settles {
                     self.contradicts = None;

@@ -65,6 +65,9 @@ pub const POLICY_ENTRIES: usize = 65;
 pub const POLICY_BYTES: usize = 1024 * 1024;
 /// How long messages under way may carry a signature of a key that was rotated out (not revoked).
 pub const SUPERSEDED_GRACE_MS: u64 = 24 * 3600 * 1000;
+/// The same for beacons: a node that has not heard in ten minutes that its key was replaced has no relay, and
+/// whoever has the old key must not speak for the office meanwhile.
+pub const BEACON_SUPERSEDED_GRACE_MS: u64 = 10 * 60 * 1000;
 /// Largest beacon, without its leaves and signature.
 pub const BEACON_BYTES: usize = 512;
 /// Most contact points that one beacon speaks to.

@@ -128,7 +128,7 @@ impl World {
     pub(crate) fn beacon_heard(&mut self, node: usize, frame: BeaconFor, until: u64) {
         let Ok(said) = Beacon::from_bytes(&frame.beacon) else { return };
         let (sender, now) = (self.node_of(&said.sender), self.queue.now());
-        let news = self.nodes[node].peers[&sender].watch.heard_at().is_none_or(|before| said.at > before);
+        let news = self.nodes[node].peers[&sender].watch.is_news(said.at, said.sender_key);
         if !news {
             return;
         }
@@ -141,7 +141,7 @@ impl World {
         let cited = match HeardBeacon::verify(&frame, &me, directory, clock) {
             Ok(beacon) => {
                 let peer = self.nodes[node].peers.get_mut(&sender).unwrap();
-                let turn = peer.watch.hear(beacon).unwrap();
+                let Ok(turn) = peer.watch.hear(beacon) else { return };
                 peer.turns.extend(turn);
                 peer.heard = now;
                 peer.compare(Duration::from_millis(now));
@@ -225,6 +225,10 @@ impl World {
                 self.oracle.withheld.insert((node, sender));
                 self.oracle.count("withheld shown");
                 self.alarm(node, "withheld", "POUCH-BCN");
+            }
+            // It is shown, and no alarm.
+            Turn::Doubtful => {
+                self.oracle.withheld.insert((node, sender));
             }
             Turn::Came | Turn::Over => {
                 self.oracle.withheld.remove(&(node, sender));

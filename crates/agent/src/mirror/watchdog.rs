@@ -3,9 +3,10 @@
 //!
 //! Pure: it is told what happened and when, by a clock that nobody sets.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use pouch_notice::Unheard;
 use tokio::time::Instant;
 
 /// A log that does not grow is cosigned again every ten minutes; twice that is no accident.
@@ -22,19 +23,17 @@ pub(super) enum Stall {
     StandsStill { relays: Vec<String>, since: Duration },
 }
 
-/// A relay while its session is up.
-#[derive(Debug, Clone, Copy)]
-struct Line {
-    since: Instant,
-    /// When it last answered; nothing yet since its session began.
-    answered: Option<Instant>,
-}
-
-/// What was seen of the relays' answers.
+/// What was seen of the relays' answers. A session that ends makes nothing undone: what is counted goes on
+/// with the next one.
 #[derive(Debug)]
 pub(super) struct Watchdog {
-    lines: BTreeMap<String, Line>,
-    progressed: Instant,
+    relays: BTreeSet<String>,
+    /// Until when time is counted.
+    counted: Instant,
+    /// For how long nothing newer was believed.
+    still: Unheard,
+    /// For how long no relay answered.
+    silent: Unheard,
     told: Option<Told>,
 }
 
@@ -55,33 +54,42 @@ pub(super) enum Change {
 
 impl Watchdog {
     pub(super) fn new(now: Instant) -> Self {
-        Self { lines: BTreeMap::new(), progressed: now, told: None }
+        let (still, silent) = (Unheard::default(), Unheard::default());
+        Self { relays: BTreeSet::new(), counted: now, still, silent, told: None }
     }
 
     /// These relays are connected now, and no others.
     pub(super) fn connected<'a>(&mut self, relays: impl IntoIterator<Item = &'a str>, now: Instant) {
-        let mut before = std::mem::take(&mut self.lines);
-        for relay in relays {
-            let line = before.remove(relay).unwrap_or(Line { since: now, answered: None });
-            self.lines.insert(relay.to_owned(), line);
-        }
+        self.pass(now);
+        self.relays = relays.into_iter().map(str::to_owned).collect();
     }
 
     /// A relay answered a question about the directory, whatever it said.
     pub(super) fn answered(&mut self, relay: &str, now: Instant) {
-        if let Some(line) = self.lines.get_mut(relay) {
-            line.answered = Some(now);
+        self.pass(now);
+        if self.relays.contains(relay) {
+            self.silent.heard();
         }
     }
 
     /// Something newer was believed.
     pub(super) fn progressed(&mut self, now: Instant) {
-        self.progressed = now;
+        self.pass(now);
+        self.still.heard();
+    }
+
+    fn pass(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.counted);
+        self.counted = self.counted.max(now);
+        let up = !self.relays.is_empty();
+        self.still.pass(passed, up);
+        self.silent.pass(passed, up);
     }
 
     /// What changed since it was asked last. Each stall is told once until it is over.
     pub(super) fn look(&mut self, now: Instant) -> Option<Change> {
-        let stall = self.stall(now);
+        self.pass(now);
+        let stall = self.stall();
         let is = stall.as_ref().map(|stall| match stall {
             Stall::Silent { .. } => Told::Silent,
             Stall::StandsStill { .. } => Told::StandsStill,
@@ -92,7 +100,7 @@ impl Watchdog {
                 Some(Change::Stalls(stall))
             }
             // While no relay is connected nothing is known, and nothing is over.
-            (None, Some(_)) if !self.lines.is_empty() => {
+            (None, Some(_)) if !self.relays.is_empty() => {
                 self.told = None;
                 Some(Change::GoesOn)
             }
@@ -100,15 +108,15 @@ impl Watchdog {
         }
     }
 
-    fn stall(&self, now: Instant) -> Option<Stall> {
-        let connected = self.lines.values().map(|line| line.since).min()?;
-        let relays = || self.lines.keys().cloned().collect();
-        let heard = self.lines.values().map(|line| line.answered.unwrap_or(line.since)).max()?;
-        let silent = now.saturating_duration_since(heard);
+    fn stall(&self) -> Option<Stall> {
+        if self.relays.is_empty() {
+            return None;
+        }
+        let relays = || self.relays.iter().cloned().collect();
+        let (silent, still) = (self.silent.total(), self.still.total());
         if silent > SILENT_AFTER {
             return Some(Stall::Silent { relays: relays(), since: silent });
         }
-        let still = now.saturating_duration_since(self.progressed.max(connected));
         (still > STANDS_STILL_AFTER).then(|| Stall::StandsStill { relays: relays(), since: still })
     }
 }
@@ -191,5 +199,25 @@ mod tests {
         assert_eq!(watch.look(100_181), Some("silent"));
         watch.dog.connected([], watch.at(100_200));
         assert_eq!(watch.look(100_200), None, "it is not over because nobody is there");
+    }
+
+    #[test]
+    fn sessions_that_flap_hide_no_directory_that_stands_still() {
+        let mut watch = Watch::with(&[]);
+        let mut told = Vec::new();
+        for second in 0..3000 {
+            // One second with a relay after each 140 without; it answers, and shows nothing newer.
+            let up = second % 141 == 140;
+            watch.dog.connected(up.then_some("a"), watch.at(second));
+            if up {
+                watch.dog.answered("a", watch.at(second));
+            }
+            told.extend(watch.look(second).map(|what| (second, what)));
+        }
+        assert_eq!(told, [(1409, "stands still")]);
+        // What is newer ends it.
+        watch.dog.progressed(watch.at(3000));
+        watch.dog.connected(["a"], watch.at(3000));
+        assert_eq!(watch.look(3000), Some("goes on"));
     }
 }

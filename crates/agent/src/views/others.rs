@@ -21,6 +21,7 @@ pub(super) fn peer(peer: PeerNow) -> PeerView {
         heard_at: peer.heard_at,
         contact_lost: peer.lost,
         withheld: peer.withheld,
+        took_back: peer.took_back,
         gaps: peer.gaps.into_iter().map(gap).collect(),
     }
 }

@@ -5,14 +5,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pouch_directory::Directory;
-use pouch_envelope::HeardBeacon;
+use pouch_envelope::{Beacon, HeardBeacon};
 use pouch_notice::{Around, Came, NotNewer, OpenGap, SenderLines, SenderWatch, Turn};
 use pouch_store::{AgentStore, Watching as _};
 use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::words;
+use super::alone::Alone;
+use super::waiting::Waiting;
 use crate::error::AgentError;
 use crate::events::Happening;
 
@@ -41,19 +42,14 @@ struct Peer {
     named: bool,
     watch: SenderWatch,
     lines: SenderLines,
-    /// Came, and were refused or cannot be judged yet.
+    /// Came, and were refused.
     refused: VecDeque<EnvelopeId>,
+    /// Came, and cannot be judged yet.
+    waiting: Waiting,
     /// When it was last heard, by our clock.
     heard_here: Option<Timestamp>,
     /// What changed and is not told yet.
     turns: Vec<Turn>,
-}
-
-/// Whether no relay at all is there.
-#[derive(Debug, Default)]
-struct Alone {
-    since: Option<(Duration, Timestamp)>,
-    told: bool,
 }
 
 /// How one peer is now.
@@ -63,6 +59,7 @@ pub(crate) struct PeerNow {
     pub(crate) heard_at: Option<Timestamp>,
     pub(crate) lost: bool,
     pub(crate) withheld: bool,
+    pub(crate) took_back: bool,
     pub(crate) gaps: Vec<OpenGap>,
 }
 
@@ -126,7 +123,18 @@ impl Watching {
         self.wake.notify_one();
     }
 
-    /// A message came, and is refused or cannot be judged yet; whoever its sender is, it is not held back.
+    /// A message came and cannot be judged yet: for a while it is not held back.
+    pub(crate) fn waits(&self, sender: &ContactPoint, envelope: EnvelopeId) {
+        let now = self.now();
+        let mut state = self.state();
+        let Some(peer) = state.peers.get_mut(sender) else { return };
+        if peer.waiting.begin(envelope, now) {
+            peer.compare(now);
+            self.wake.notify_one();
+        }
+    }
+
+    /// A message came and is refused, and its sender made it: it is not held back.
     pub(crate) fn came_in_vain(&self, sender: &ContactPoint, envelope: EnvelopeId) {
         let now = self.now();
         let mut state = self.state();
@@ -142,11 +150,11 @@ impl Watching {
         self.wake.notify_one();
     }
 
-    /// Whether a beacon of this sender and time would be news.
-    pub(crate) fn is_news(&self, sender: &ContactPoint, at: Timestamp) -> bool {
+    /// Whether a beacon that says this would be news.
+    pub(crate) fn is_news(&self, said: &Beacon) -> bool {
         let state = self.state();
-        let peer = state.peers.get(sender).filter(|peer| peer.named);
-        peer.is_some_and(|peer| peer.watch.heard_at().is_none_or(|before| at > before))
+        let peer = state.peers.get(&said.sender).filter(|peer| peer.named);
+        peer.is_some_and(|peer| peer.watch.is_news(said.at, said.sender_key))
     }
 
     /// A beacon was heard.
@@ -158,6 +166,7 @@ impl Watching {
         peer.turns.extend(turn);
         peer.heard_here = Some(here);
         peer.compare(now);
+        state.alone.heard();
         self.wake.notify_one();
         Ok(())
     }
@@ -173,6 +182,9 @@ impl Watching {
         let mut changed = Vec::new();
         for (name, peer) in &mut state.peers {
             let up = around.up && peer.named;
+            if peer.waiting.changed(around.now) {
+                peer.compare(around.now);
+            }
             peer.turns.extend(peer.watch.pass(Around { up, ..around }));
             let turns = core::mem::take(&mut peer.turns);
             if !turns.is_empty() {
@@ -185,20 +197,12 @@ impl Watching {
     /// Time passes for this node itself: whether any relay is there.
     pub(super) fn pass_alone(&self, up: bool, every: &Duration, wall: Timestamp) -> Option<Happening> {
         let now = self.now();
-        let alone = &mut self.state().alone;
-        if up {
-            alone.since = None;
-            return core::mem::take(&mut alone.told).then(words::no_longer_alone);
-        }
-        let (since, at) = *alone.since.get_or_insert((now, wall));
-        let after = every.saturating_mul(2).saturating_add(Duration::from_secs(30));
-        let long = now.saturating_sub(since) >= after;
-        (long && !core::mem::replace(&mut alone.told, long)).then(|| words::alone(at))
+        self.state().alone.pass(now, up, *every, wall)
     }
 
     /// Since when no relay has been there, if none is.
     pub(crate) fn alone_since(&self) -> Option<Timestamp> {
-        self.state().alone.since.map(|(_, at)| at)
+        self.state().alone.shown()
     }
 
     /// How everybody is whom the directory names, and of whom something is missing.
@@ -211,6 +215,7 @@ impl Watching {
                 heard_at: peer.heard_here,
                 lost: peer.named && peer.watch.is_lost(),
                 withheld: peer.watch.is_withheld(),
+                took_back: peer.watch.took_back(),
                 gaps: peer.watch.gaps().to_vec(),
             })
             .collect()
@@ -219,9 +224,9 @@ impl Watching {
 
 impl Peer {
     fn compare(&mut self, now: Duration) {
-        let refused = self.refused.make_contiguous();
-        let came = Came { lines: &self.lines, refused };
-        let turn = self.watch.compare(came, now);
+        let refused: Vec<EnvelopeId> =
+            self.refused.iter().copied().chain(self.waiting.counted(now)).collect();
+        let turn = self.watch.compare(Came { lines: &self.lines, refused: &refused }, now);
         self.turns.extend(turn);
     }
 }

@@ -15,7 +15,8 @@ pub(super) fn of(sender: &ContactPoint, turn: &Turn, since: Option<Timestamp>) -
             EventKind::Alarm,
             "POUCH-BCN-20",
             format!(
-                "A message from {sender} was withheld: a relay accepted it for us, and it does not come. {ASK}"
+                "Withheld: {sender} says that a relay accepted a message for us, and it does not come, or only \
+                 in a state that cannot be judged. {ASK}"
             ),
         ),
         Turn::Came => {
@@ -25,7 +26,16 @@ pub(super) fn of(sender: &ContactPoint, turn: &Turn, since: Option<Timestamp>) -
             EventKind::Contact,
             "POUCH-BCN-22",
             format!(
-                "{sender} has nothing under way to us any more: what was withheld is over and never came"
+                "{sender} announced and took back: what it said a relay had accepted for us never came, and is \
+                 announced no more"
+            ),
+        ),
+        Turn::Doubtful => (
+            EventKind::Contact,
+            "POUCH-BCN-24",
+            format!(
+                "{sender} says that a relay accepted a message for us, and it does not come; within the last hour \
+                 it announced and took back another, so that this is no alarm yet. {ASK}"
             ),
         ),
         Turn::Missing(gap) => (EventKind::Alarm, "POUCH-ORD-01", missing(sender, gap)),

@@ -1,13 +1,13 @@
 //! Beacons: who may send one, what a peer gets of it, and what nobody else can read.
 
 use pouch_crypto::sha256;
-use pouch_envelope::{AdmittedBeacon, BeaconFacts, BeaconRefused, HeardBeacon, Place};
+use pouch_envelope::{AdmittedBeacon, BeaconFacts, BeaconRefused, Early, HeardBeacon, Place};
 use pouch_wire::session::{Beacon as Frame, BeaconFor, PeerLeaf};
 use pouch_wire::{
     Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, Fixed, List, Set, Timestamp, limits,
 };
 
-use crate::world::{DAY, HOUR, NOW, SECOND, World, drill_key, earlier, key, later, mandate, office, point};
+use crate::world::{HOUR, NOW, SECOND, World, drill_key, earlier, key, later, mandate, office, point};
 
 pub(crate) fn place(n: u64) -> Place {
     Place { epoch: 1, n, last: EnvelopeId(sha256(&n.to_be_bytes())) }
@@ -158,17 +158,18 @@ fn the_key_is_one_that_speaks_for_the_office_now() {
     broken.signature = Fixed([7; 64]);
     assert!(matches!(admitted(&world, broken), Err(BeaconRefused::BadSignature)));
 
-    // Rotated: what cites the directory of the old key counts for a day more.
+    // Rotated: what cites the directory of the old key counts for ten minutes more.
     let old = facts(&world);
-    world.authorise(office("NL/technical", "NL new", Environment::Live, mandate()), earlier(HOUR));
+    let grace = limits::BEACON_SUPERSEDED_GRACE_MS;
+    world.authorise(office("NL/technical", "NL new", Environment::Live, mandate()), earlier(grace));
     let frame = || old.clone().sign(peers(), &key("NL/technical")).unwrap();
     assert!(admitted(&world, frame()).is_ok());
     assert_eq!(by(&world, "NL new"), Ok(()));
     assert!(matches!(by(&world, "NL/technical"), Err(BeaconRefused::NotInRole(_))));
     let mut facts_later = old.clone();
-    facts_later.at = later(DAY);
+    facts_later.at = later(SECOND);
     let late = facts_later.sign(peers(), &key("NL/technical")).unwrap();
-    let judged = AdmittedBeacon::admit(late, &point("NL/technical"), &world.directory, later(DAY));
+    let judged = AdmittedBeacon::admit(late, &point("NL/technical"), &world.directory, later(SECOND));
     assert!(matches!(judged, Err(BeaconRefused::LongReplaced { .. })));
 
     // Revoked: at once, whatever it cites.
@@ -176,6 +177,63 @@ fn the_key_is_one_that_speaks_for_the_office_now() {
     assert!(matches!(admitted(&world, frame()), Err(BeaconRefused::NotInRole(_))));
     world.suspend("NL", NOW);
     assert!(matches!(by(&world, "NL new"), Err(BeaconRefused::NotInRole(_))));
+}
+
+#[test]
+fn what_cites_more_than_there_is_waits_only_when_it_may_count_one_day() {
+    let world = World::new();
+    let mut ahead = world.clone();
+    ahead.authorise(office("NL/technical", "NL new", Environment::Live, mandate()), NOW);
+    let early = |signer: &str, change: &dyn Fn(&mut BeaconFacts)| {
+        let mut facts = facts(&ahead);
+        change(&mut facts);
+        let frame = facts.sign(peers(), &key(signer)).unwrap();
+        let entry = frame.peers.iter().next().unwrap().clone();
+        let said = pouch_envelope::Beacon::from_bytes(&frame.beacon).unwrap();
+        let Frame { beacon, signature, .. } = frame;
+        let handed = BeaconFor {
+            beacon,
+            signature,
+            position: 0,
+            salt: entry.salt,
+            leaf: entry.leaf,
+            path: List::default(),
+        };
+        let broken = BeaconFor { signature: Fixed([7; 64]), ..handed.clone() };
+        (said.early(&handed, &world.directory, NOW), said.early(&broken, &world.directory, NOW))
+    };
+    let forged = Err(BeaconRefused::BadSignature);
+    assert_eq!(early("NL/technical", &|_| ()), (Ok(Early::SignedAhead), forged));
+    // Its key may be in what is missing.
+    assert_eq!(early("NL new", &|_| ()), (Ok(Early::UnknownKey), Ok(Early::UnknownKey)));
+    let (of_no_time, _) = early("NL new", &|facts| facts.at = Timestamp(u64::MAX));
+    assert!(matches!(of_no_time, Err(BeaconRefused::NotOfNow { .. })));
+    let have = world.directory.size();
+    assert_eq!(early("NL new", &|facts| facts.directory_size = have).0, Ok(Early::Now));
+    let mut world = world;
+    world.revoke("NL/technical", earlier(HOUR), NOW);
+    let mut of_revoked = facts(&world);
+    of_revoked.directory_size += 1;
+    let Frame { beacon, signature, .. } = of_revoked.sign(peers(), &key("NL/technical")).unwrap();
+    let said = pouch_envelope::Beacon::from_bytes(&beacon).unwrap();
+    let handed = BeaconFor { beacon, signature, ..for_peer(&World::new(), "MD/technical") };
+    let revoked = said.early(&handed, &world.directory, NOW);
+    assert!(matches!(revoked, Err(BeaconRefused::NotInRole(_))));
+}
+
+#[test]
+fn a_key_that_was_bound_later_is_the_newer_one() {
+    let mut world = World::new();
+    let bound = |world: &World, name: &str, size: u64| {
+        let mut facts = facts(world);
+        facts.directory_size = size;
+        let beacon = admitted(world, facts.sign(peers(), &key(name)).unwrap()).unwrap();
+        heard(world, "MD/technical", &beacon.for_peer(&point("MD/technical")).unwrap()).unwrap().bound()
+    };
+    let before = world.directory.size();
+    world.authorise(office("NL/technical", "NL new", Environment::Live, mandate()), NOW);
+    let now = world.directory.size();
+    assert!(bound(&world, "NL new", now) > bound(&world, "NL/technical", before));
 }
 
 #[test]

@@ -7,14 +7,14 @@ use std::sync::OnceLock;
 use pouch_crypto::sha256;
 use pouch_envelope::{AdmittedBeacon, BeaconFacts, HeardBeacon, Place};
 use pouch_notice::{
-    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, OpenGap, Order, SILENT_AFTER,
-    SenderLines, SenderWatch, Turn,
+    Around, Came, GAP_AFTER, GAP_AFTER_BUSY, GAP_AFTER_POOR, GRACE, NotNewer, OpenGap, Order, SETTLED_AFTER,
+    SILENT_AFTER, SenderLines, SenderWatch, TOOK_BACK_FOR, Turn, Unheard,
 };
-use pouch_wire::{Canonical as _, Digest, EnvelopeId, KeyId};
+use pouch_wire::{Canonical as _, Digest, EnvelopeId, Environment, KeyId};
 use proptest::prelude::*;
 
 use crate::post::{MD, NL, NOTHING_BEFORE};
-use crate::world::{NOW, World, key, later, point};
+use crate::world::{NOW, World, key, later, mandate, office, point};
 
 const KEY: KeyId = KeyId(Digest::new([1; 32]));
 
@@ -260,6 +260,104 @@ fn time_without_a_relay_counts_for_nobody_and_cutting_the_line_hides_no_silence(
     assert_eq!(cut.at(seconds(120)), []);
     assert_eq!(cut.when(seconds(125), GRACE, false, false), []);
     assert_eq!(cut.at(seconds(155)), [Turn::Lost]);
+}
+
+#[test]
+fn sessions_that_flap_hide_no_silence() {
+    let mut node = Node::default();
+    node.hears(beacon(0, 0));
+    // One second with a relay after each 140 without; nothing of the sender comes in any.
+    let mut lost = None;
+    for second in 1..600 {
+        let up = second % 141 == 0;
+        if node.when(seconds(second), GRACE, false, up).contains(&Turn::Lost) {
+            lost = lost.or(Some(second));
+        }
+    }
+    assert_eq!(lost, Some(283), "the second break is counted with the first");
+    // What comes in such a second says that the sender is there.
+    let mut honest = Node::default();
+    for second in 0..600 {
+        let up = second % 141 == 0;
+        assert_eq!(honest.when(seconds(second), GRACE, false, up), []);
+        if up {
+            honest.hears(beacon(second, 0));
+        }
+    }
+}
+
+#[test]
+fn a_short_break_counts_when_a_relay_has_been_there_for_half_a_minute() {
+    let mut unheard = Unheard::default();
+    unheard.pass(seconds(100), true);
+    unheard.pass(seconds(40), false);
+    unheard.pass(SETTLED_AFTER - Duration::from_millis(1), true);
+    assert_eq!(unheard.total(), seconds(130) - Duration::from_millis(1));
+    unheard.pass(Duration::from_millis(1), true);
+    assert_eq!(unheard.total(), seconds(170));
+    // A long one is told, and counts against nobody.
+    unheard.pass(seconds(145), false);
+    unheard.pass(SETTLED_AFTER, true);
+    assert_eq!(unheard.total(), seconds(200));
+    unheard.heard();
+    assert_eq!(unheard.total(), Duration::ZERO);
+}
+
+#[test]
+fn whoever_announces_and_takes_back_raises_one_alarm_an_hour() {
+    let mut node = Node::default();
+    node.hears(beacon(0, 1));
+    assert_eq!(node.at(GRACE), [Turn::Withheld]);
+    assert_eq!(node.hears(beacon(60, 0)), [Turn::Over]);
+    node.at(seconds(11));
+    assert!(node.watch.took_back());
+    let taken_back = GRACE;
+    // Again and again: it is shown, and no alarm.
+    for turn in 2..60 {
+        node.hears(beacon(turn * 120, turn));
+        assert_eq!(node.at(taken_back + seconds(turn * 60)), [Turn::Doubtful], "{turn}");
+        assert!(node.watch.is_withheld(), "it is shown");
+        assert_eq!(node.hears(beacon(turn * 120 + 60, 0)), [Turn::Over]);
+    }
+    // What does not come for longer than the hour is an alarm all the same.
+    node.hears(beacon(9000, 99));
+    assert_eq!(node.at(taken_back + TOOK_BACK_FOR - Duration::from_millis(1)), [Turn::Doubtful]);
+    assert_eq!(node.at(taken_back + TOOK_BACK_FOR), [Turn::Withheld]);
+    assert_eq!(node.at(taken_back + TOOK_BACK_FOR + seconds(60)), []);
+}
+
+#[test]
+fn a_key_that_was_replaced_hides_no_beacon_of_the_new_one() {
+    let mut world = World::new();
+    let by = |world: &World, name: &str, size: u64, second: u64, n: u64| {
+        let facts = BeaconFacts {
+            network: world.directory.network(),
+            sender: point(NL),
+            at: later(second * 1000),
+            every_s: 60,
+            directory_size: size,
+            directory_root: Digest::new([7; 32]),
+            nonce: sha256(&second.to_be_bytes()),
+        };
+        let leaves = [(point(MD), place(n), sha256(b"salt"))];
+        let frame = facts.sign(leaves, &key(name)).unwrap();
+        let admitted = AdmittedBeacon::admit(frame, &point(NL), &world.directory, NOW).unwrap();
+        HeardBeacon::verify(&admitted.for_peer(&point(MD)).unwrap(), &point(MD), &world.directory, NOW)
+            .unwrap()
+    };
+    let before = world.directory.size();
+    world.authorise(office(NL, "NL, the next", Environment::Live, mandate()), NOW);
+    let now = world.directory.size();
+    let mut node = Node::default();
+    node.takes(1);
+    // Whoever has the old key, as far ahead of the time as it may.
+    node.hears(by(&world, NL, before, 120, 1));
+    let new = by(&world, "NL, the next", now, 5, 2);
+    assert!(node.watch.is_news(new.beacon().at, new.beacon().sender_key));
+    node.hears(new);
+    assert_eq!(node.at(GRACE), [Turn::Withheld], "the new key's beacon counts");
+    assert_eq!(node.watch.hear(by(&world, NL, before, 119, 0)), Err(NotNewer), "and the old one's no more");
+    assert!(node.watch.is_withheld());
 }
 
 #[test]

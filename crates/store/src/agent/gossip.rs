@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::agent::{AgentStore, events};
 use crate::contracts::{Gossip, Promises};
-use crate::db::{int, uint};
+use crate::db::{int, kept, point, uint};
 use crate::error::StoreError;
 use crate::rows::{CitedRow, ContradictionRow, NewContradiction, NewEvent, PromiseRow};
 
@@ -47,6 +47,45 @@ impl Gossip for AgentStore {
             .call(move |db| {
                 let sql = "DELETE FROM cited WHERE office = ?1 AND size <= ?2";
                 db.prepare_cached(sql)?.execute(params![office, int(size)])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn put_refuted(&self, office: &ContactPoint, size: u64) -> Result<(), StoreError> {
+        let office = office.to_string();
+        self.0
+            .call(move |db| {
+                let sql = "INSERT INTO refuted (office, size) VALUES (?1, ?2)
+                    ON CONFLICT (office) DO UPDATE SET size = max(size, ?2)";
+                db.prepare_cached(sql)?.execute(params![office, int(size)])?;
+                db.prepare_cached("DELETE FROM cited WHERE office = ?1")?.execute([&office])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn refuted(&self) -> Result<Vec<(ContactPoint, u64)>, StoreError> {
+        self.0
+            .call(|db| {
+                let mut statement = db.prepare_cached("SELECT office, size FROM refuted ORDER BY office")?;
+                let mut rows = statement.query([])?;
+                let mut found = Vec::new();
+                while let Some(row) = rows.next()? {
+                    let size = uint(row.get(1)?);
+                    let office = point(&row.get::<_, String>(0)?).map(|office| (office, size));
+                    found.extend(kept(office, "refuted")?);
+                }
+                Ok(found)
+            })
+            .await
+    }
+
+    async fn forget_refuted(&self, office: &ContactPoint) -> Result<(), StoreError> {
+        let office = office.to_string();
+        self.0
+            .call(move |db| {
+                db.prepare_cached("DELETE FROM refuted WHERE office = ?1")?.execute([&office])?;
                 Ok(())
             })
             .await

@@ -1,7 +1,7 @@
 //! What is announced to others, and what is remembered of watching them.
 
 use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::agent::{AgentStore, events};
 use crate::contracts::Watching;
@@ -25,6 +25,27 @@ impl Watching for AgentStore {
                     Ok(Announced { recipient: recipient.clone(), newest })
                 };
                 recipients.iter().map(one).collect()
+            })
+            .await
+    }
+
+    async fn beacon_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.0
+            .call(|db| {
+                let mut statement = db.prepare_cached("SELECT at FROM beacon_out")?;
+                let at = statement.query_row([], |row| row.get::<_, i64>(0)).optional()?;
+                Ok(at.map(|at| Timestamp(uint(at))))
+            })
+            .await
+    }
+
+    async fn put_beacon_at(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "INSERT INTO beacon_out (one, at) VALUES (1, ?1)
+                    ON CONFLICT (one) DO UPDATE SET at = ?1";
+                db.prepare_cached(sql)?.execute([int(at.0)])?;
+                Ok(())
             })
             .await
     }

@@ -370,6 +370,11 @@ where
     store.tell_gaps(&md, "three".to_owned(), Vec::new()).await.unwrap();
     assert_eq!(store.gaps_told().await.unwrap(), [(md.clone(), "three".to_owned())]);
     assert_eq!(store.sequences_in().await.unwrap(), [(md.clone(), vec![1])]);
+    assert_eq!(store.beacon_at().await.unwrap(), None);
+    for at in [9, 7] {
+        store.put_beacon_at(Timestamp(at)).await.unwrap();
+        assert_eq!(store.beacon_at().await.unwrap(), Some(Timestamp(at)));
+    }
     for n in [7, 8, 9] {
         store.refuse_in(refusal(n)).await.unwrap();
     }

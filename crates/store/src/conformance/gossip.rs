@@ -51,6 +51,15 @@ where
     store.forget_cited(&point("MD/policy"), 11).await.unwrap();
     store.forget_cited(&point("BA/technical"), 7).await.unwrap();
     assert_eq!(store.cited().await.unwrap(), [cited("MD/policy", 12)]);
+    // No quorum can have seen it: it waits no more, and the most that was cited so is known after a restart.
+    for size in [12, 9] {
+        store.put_refuted(&point("MD/policy"), size).await.unwrap();
+    }
+    let store = engine.restart(store).await;
+    assert_eq!(store.cited().await.unwrap(), []);
+    assert_eq!(store.refuted().await.unwrap(), [(point("MD/policy"), 12)]);
+    store.forget_refuted(&point("MD/policy")).await.unwrap();
+    assert_eq!(store.refuted().await.unwrap(), []);
 }
 
 /// With its alarm, for ever; settled or standing; and no office fills the disk.

@@ -425,6 +425,18 @@ pub trait Watching {
     /// When storage failed.
     fn announced(&self, recipients: Vec<ContactPoint>, now: Timestamp) -> impl Answer<Vec<Announced>>;
 
+    /// The time of the last beacon that this node signed, if it did.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn beacon_at(&self) -> impl Answer<Option<Timestamp>>;
+
+    /// Remembers the time of a beacon, before it goes out.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn put_beacon_at(&self, at: Timestamp) -> impl Answer<()>;
+
     /// What is known of the order of every sender's messages.
     ///
     /// # Errors

@@ -26,6 +26,25 @@ pub trait Gossip {
     /// When storage failed.
     fn forget_cited(&self, office: &ContactPoint, size: u64) -> impl Answer<()>;
 
+    /// Keeps that an office cited so many entries, which no quorum can have seen; what waits of it is forgotten
+    /// in the same step.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn put_refuted(&self, office: &ContactPoint, size: u64) -> impl Answer<()>;
+
+    /// What offices cited that no quorum can have seen.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn refuted(&self) -> impl Answer<Vec<(ContactPoint, u64)>>;
+
+    /// An office agrees on as many entries.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn forget_refuted(&self, office: &ContactPoint) -> impl Answer<()>;
+
     /// Keeps, for good, that an office contradicts this node's log, with what proves it, and what is told
     /// of it, all or nothing; the events' numbers. Of one office a few are kept; then the newest stands
     /// again.

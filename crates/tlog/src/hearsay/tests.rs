@@ -123,11 +123,29 @@ fn whoever_cites_what_no_quorum_had_seen_is_found_out() {
     assert!(listener.hearsay.refute(4, Timestamp(220_000), 120_000).is_empty());
     assert!(listener.hearsay.refute(9, Timestamp(999_000), 120_000).is_empty(), "we have as many");
     assert_eq!(listener.hearsay.refute(4, Timestamp(220_001), 120_000), [("a1", 9)]);
-    // From then on its word that it is ahead disturbs nobody, until it agrees on something.
+    // From then on its word that it is ahead disturbs nobody, until it agrees on as many.
     listener.hears("a1", said(&tree(0..9), 8), 300);
     assert!(listener.overdue(10_000).is_empty());
     listener.hears("a1", said(&tree(0..9), 4), 301);
-    assert_eq!(listener.overdue(10_000), [("a1", 8)]);
+    assert!(listener.overdue(10_000).is_empty(), "that it agrees on few clears nothing");
+    assert!(listener.hearsay.refute(4, Timestamp(999_000), 120_000).is_empty(), "it is told once");
+    assert_eq!(listener.hearsay.refuted(&"a1"), Some(9));
+    listener.grows_to(9);
+    listener.hears("a1", said(&tree(0..20), 9), 1000);
+    assert_eq!(listener.hearsay.refuted(&"a1"), None);
+    listener.hears("a1", said(&tree(0..20), 12), 1001);
+    assert_eq!(listener.overdue(10_000), [("a1", 12)], "its word counts again");
+}
+
+#[test]
+fn who_was_found_out_before_a_restart_disturbs_nobody_after_it() {
+    let mut listener = Listener::with(4);
+    listener.hearsay.restore_refuted("a1", 9);
+    listener.hears("a1", said(&tree(0..9), 9), 100);
+    listener.hears("b1", said(&tree(0..9), 9), 100);
+    assert_eq!(listener.overdue(1000), [("b1", 9)]);
+    listener.grows_to(9);
+    assert_eq!(listener.hearsay.refuted(&"a1"), None);
 }
 
 #[test]
