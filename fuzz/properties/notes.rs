@@ -7,7 +7,8 @@ use arbitrary::{Result, Unstructured};
 use pouch_crypto::{MlDsaKey, NoteKey};
 use pouch_tlog::{
     AddCheckpoint, BundleCoord, Checkpoint, EntryBundle, KeyName, KnownLog, LeafHash, Note, NoteSignature,
-    Policy, ProofFile, TileCoord, VerifierKey, WitnessSigner, WitnessState, parse_tile, print_tile,
+    Policy, ProofFile, TileCoord, VerifierKey, WitnessRefusal, WitnessSigner, WitnessState, parse_tile,
+    print_tile,
 };
 use pouch_wire::Timestamp;
 
@@ -185,7 +186,9 @@ pub fn witness_request(data: &[u8]) {
             assert_eq!(state, before);
             assert!(matches!(refused.http_status(), 400 | 403 | 404 | 409 | 422 | 500), "{refused}");
             // The smallest size of all is known to be none: nobody has cosigned anything for us.
-            assert!(refused.http_status() != 500 && state.remembers(request.note(), signer).is_ok());
+            let forgotten =
+                matches!(state.remembers(request.note(), signer), Err(WitnessRefusal::Forgotten { .. }));
+            assert!(refused.http_status() != 500 && !forgotten, "{refused}");
         }
     }
     // Our own cosignature under the same text is more than an empty memory knows.

@@ -1,8 +1,8 @@
 //! The inside of a message: notices, content, receipts, evidence, and the form that people fill in.
 
 use pouch_notice::{
-    Content, Draft, EvidenceFile, Notice, RecipientReceipt, SealedOut, SequenceState, SignedNotice,
-    StanzaSecret, body_from_toml, body_to_toml, check_form, preview,
+    Content, Draft, EvidenceFile, JointFile, Notice, RecipientReceipt, SealedOut, SequenceState,
+    SignedNotice, StanzaSecret, body_from_toml, body_to_toml, check_form, preview,
 };
 use pouch_wire::{Canonical as _, Digest, EnvelopeId, NoticeType};
 
@@ -32,6 +32,11 @@ pub fn notice_decode(data: &[u8]) {
         if let Ok(proven) = evidence.verify(charter) {
             words::fits(&proven.words());
         }
+    }
+    if let Some(joint) = canonical::<JointFile>(data)
+        && let Ok(proven) = joint.verify(&directory::world().charter)
+    {
+        words::fits(&proven.words());
     }
     if let Some(mut state) = canonical::<SequenceState>(data) {
         sequence(&mut state);

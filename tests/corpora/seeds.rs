@@ -143,7 +143,7 @@ fn claims() -> Seeds {
         [vec![1], vec![7; 32], vec![0], vec![7; 32], hex::decode("fcfffffe00").unwrap()].concat(),
     ];
     let mut seeds = numbered(claims);
-    for kind in ["content", "sealed", "sequence", "evidence"] {
+    for kind in ["content", "sealed", "sequence", "evidence", "joint"] {
         seeds.insert(kind.into(), notices()[kind].clone());
     }
     seeds
@@ -212,6 +212,8 @@ fn notices() -> Seeds {
     seeds.insert("sequence".into(), bytes(&state));
     seeds.insert("receipt".into(), bytes(&receipt()));
     // Version 1, no entries, nothing that arrived: the outline of an evidence file.
+    // And of a joint statement's file without parts.
+    seeds.insert("joint".into(), vec![1, 0, 0, 0]);
     seeds.insert("evidence".into(), [&[1, 0, 0, 0], [0; 32].as_slice(), &[1, 1], &[0; 32], &[0, 0]].concat());
     seeds
 }

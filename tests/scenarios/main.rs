@@ -13,8 +13,10 @@
     reason = "tests"
 )]
 
+mod drills;
 mod handbook;
 mod hostile;
+mod joint;
 mod life;
 mod life_away;
 mod life_keys;

@@ -12,13 +12,14 @@ use pouch_notice::{
 };
 use pouch_store::{Draft as DraftRow, Drafts as _, Numbers as _, Outbox as _, StoreError};
 use pouch_wire::{
-    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Fixed, KeyId, List, OutOfBounds, Set, Text,
-    Timestamp, canonical, limits,
+    Blob, Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, Fixed, KeyId, List, OutOfBounds,
+    Set, Text, Timestamp, canonical, limits,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::concerned::{Concerned, Inherited, inherit, referred};
 use crate::desk::Desk;
+use crate::exercises;
 use crate::receipts;
 use crate::reconfirm;
 use crate::refusals::{Failed, ambiguous, draft, fields, refusal};
@@ -98,7 +99,7 @@ pub(crate) async fn compose_body(
     let sentences = List::new(sentences).map_err(bounds)?;
     let attachments = List::new(files).map_err(bounds)?;
     // From here on whatever fails gives the number back.
-    let number = number(&to, &info, now, desk).await?;
+    let number = number(environment, (&to, &info), now, desk).await?;
     let notice = Notice {
         network: desk.network,
         environment,
@@ -136,29 +137,37 @@ fn checked(notice: Notice, desk: &Desk) -> Result<Draft, Failed> {
 /// Gives a notice's number back when it is not sent after all: the recipients would miss one.
 pub(crate) async fn give_back_number(notice: &Notice, desk: &Desk) -> Result<(), Failed> {
     let NoticeNumber { year, n } = notice.number;
-    Ok(desk.store.give_back_number(year, list(&notice.to, &notice.info), n).await?)
+    let list = list(notice.environment, &notice.to, &notice.info);
+    Ok(desk.store.give_back_number(year, list, n).await?)
 }
 
 const NO_DRAFT: &str = "POUCH-AGT-34";
 
 type Addressees = Set<ContactPoint, { limits::RECIPIENTS }>;
 
-/// Which list of addressees it is.
-fn list(to: &Addressees, info: &Addressees) -> Digest {
-    let words: Vec<String> =
-        to.iter().map(|p| format!("to {p}\n")).chain(info.iter().map(|p| format!("info {p}\n"))).collect();
+/// Which list of addressees it is. Each exercise has its own: a drill leaves no gap in what is live.
+fn list(environment: Environment, to: &Addressees, info: &Addressees) -> Digest {
+    let drill = match environment {
+        Environment::Live => None,
+        Environment::Exercise(id) => Some(format!("exercise {id}\n")),
+    };
+    let words: Vec<String> = drill
+        .into_iter()
+        .chain(to.iter().map(|p| format!("to {p}\n")))
+        .chain(info.iter().map(|p| format!("info {p}\n")))
+        .collect();
     sha256_parts(&words.iter().map(String::as_bytes).collect::<Vec<_>>())
 }
 
 /// Counts per sender and addressee list, so that a number tells nobody of other correspondence.
 async fn number(
-    to: &Addressees,
-    info: &Addressees,
+    environment: Environment,
+    (to, info): (&Addressees, &Addressees),
     now: Timestamp,
     desk: &Desk,
 ) -> Result<NoticeNumber, Failed> {
     let year = year_of(now);
-    Ok(NoticeNumber { year, n: desk.store.next_number(year, list(to, info)).await? })
+    Ok(NoticeNumber { year, n: desk.store.next_number(year, list(environment, to, info)).await? })
 }
 
 fn everyone_known(drafted: &Draft, desk: &Desk) -> Result<(), Failed> {
@@ -169,6 +178,17 @@ fn everyone_known(drafted: &Draft, desk: &Desk) -> Result<(), Failed> {
         drafted.notice().addressees().find(|point| view.contact_point(point, environment).is_none());
     match unknown {
         None => Ok(()),
+        Some(point) if environment != Environment::Live => {
+            let name = exercises::name_of(environment, desk).unwrap_or_default();
+            Err(refusal(
+                "POUCH-EXR-06",
+                4,
+                format!("{point} has not joined EXERCISE {name}"),
+                "in an exercise it has no key that could be sealed to",
+                "who has joined: pouch exercise list",
+            )
+            .into())
+        }
         Some(point) => Err(refusal(
             "POUCH-AGT-33",
             4,
@@ -196,7 +216,10 @@ fn judged(
 }
 
 fn problems(notice: &Notice, view: &View<'_>, desk: &Desk) -> Vec<String> {
-    let key = desk.signing_key().public().id();
+    let key = match exercises::may_speak(notice.environment, desk) {
+        Ok(key) => key.public().id(),
+        Err(refusal) => return vec![format!("{} ({})", refusal.what, refusal.code)],
+    };
     match view.may_sign(&notice.sender, notice.environment, key) {
         Err(error) => vec![format!("{error} ({})", error.code())],
         Ok(authority) => within_mandate(notice, &authority.mandate)
@@ -296,7 +319,8 @@ pub(crate) async fn approve(
 pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(EnvelopeId, Signed), Failed> {
     let notice = waiting.draft.notice();
     let id = waiting.draft.id();
-    let key = desk.signing_key().public().id();
+    let speaks = exercises::may_speak(notice.environment, desk)?;
+    let key = speaks.public().id();
     if let Err(why) = desk.directory().now_view().may_sign(&notice.sender, notice.environment, key) {
         return Err(key_does_not_speak(&why.to_string()).into());
     }
@@ -331,15 +355,12 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
         )
         .into());
     }
-    let recipients: Vec<ContactPoint> = {
-        let mut all: Vec<ContactPoint> = notice.addressees().cloned().collect();
-        all.sort();
-        all
-    };
+    let recipients = sorted(notice);
     let (environment, precedence) = (notice.environment, notice.precedence);
     let (created, not_after) = (notice.created, notice.not_after);
+    let concerns = notice.concerns.as_ref().map(|named| named.id);
     let approved = waiting.draft.approve(waiting.approvals.to_vec()).map_err(|error| draft(&error))?;
-    let signed = approved.sign(&desk.signing_key()).map_err(|error| draft(&error))?;
+    let signed = approved.sign(&speaks).map_err(|error| draft(&error))?;
     let content = Content::Notice { signed: signed.signed().clone(), attachments: waiting.attachments };
     let _turn = desk.outgoing.lock().await;
     let route = receipts::route(desk, environment, precedence, created, Some(not_after))
@@ -353,7 +374,7 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
             "its node may have been down for days: use the telephone, and try again later",
         )
     })?;
-    let outgoing = receipts::outgoing(&content, &route, &to, Some(id), desk)?;
+    let outgoing = receipts::outgoing(&content, &route, &to, (Some(id), concerns), desk)?;
     let envelope = outgoing.envelope;
     let outgoing = reconfirm::accounted_for(outgoing, &signed, &waiting.release, desk);
     // The draft goes in the same step; a second release of it finds it sent.
@@ -363,6 +384,12 @@ pub(crate) async fn release(waiting: Waiting, desk: &Arc<Desk>) -> Result<(Envel
     }
     desk.wake_outbox();
     Ok((envelope, signed))
+}
+
+fn sorted(notice: &Notice) -> Vec<ContactPoint> {
+    let mut all: Vec<ContactPoint> = notice.addressees().cloned().collect();
+    all.sort();
+    all
 }
 
 /// How a notice is written that cannot leave without its officers.

@@ -6,6 +6,7 @@ use pouch_notice::{Notice, Reference};
 use pouch_wire::{ContactPoint, Environment, Precedence, Tlp};
 
 use crate::desk::Desk;
+use crate::exercises;
 use crate::inbox::{self, Reading};
 use crate::refusals::{Failed, not_found, refusal};
 
@@ -43,10 +44,7 @@ pub(crate) fn inherit(
     desk: &Desk,
 ) -> Result<Inherited, Failed> {
     let about = concerned.and_then(|concerned| concerned.notice.as_ref());
-    let environment = match (&asked.exercise, about) {
-        (Some(name), _) => exercise(name, desk)?,
-        (None, about) => about.map_or(Environment::Live, |notice| notice.environment),
-    };
+    let environment = environment(asked, about, desk)?;
     let (mut to, mut info) = (asked.to.clone(), asked.info.clone());
     let ours = about.filter(|notice| notice.sender == desk.me);
     if to.is_empty() {
@@ -89,12 +87,32 @@ fn label(asked: &Compose, about: Option<&Notice>) -> Result<Tlp, Refusal> {
     }
 }
 
-fn exercise(name: &str, desk: &Desk) -> Result<Environment, Refusal> {
-    let directory = desk.directory();
-    let found = directory.now_view().exercises().find(|e| *e.name == *name).map(|e| e.id);
-    found.map(Environment::Exercise).ok_or_else(|| {
-        refusal("POUCH-AGT-32", 15, format!("no exercise is called {name:?}"), "", "pouch directory show")
-    })
+/// Where it belongs: where the notice belongs that it is about, or else where its writer says. What is said
+/// in an exercise is about nothing live, and the reverse.
+fn environment(asked: &Compose, about: Option<&Notice>, desk: &Desk) -> Result<Environment, Refusal> {
+    let named = match &asked.exercise {
+        Some(name) => Some(Environment::Exercise(exercises::called(name, desk)?)),
+        None => None,
+    };
+    let environment = match (named, about.map(|notice| notice.environment)) {
+        (Some(named), Some(theirs)) if named != theirs => return Err(of_another_place(theirs, desk)),
+        (named, theirs) => named.or(theirs).unwrap_or(Environment::Live),
+    };
+    // Before anything is drafted, so that nobody writes in vain.
+    exercises::may_speak(environment, desk)?;
+    Ok(environment)
+}
+
+fn of_another_place(theirs: Environment, desk: &Desk) -> Refusal {
+    let place =
+        exercises::name_of(theirs, desk).map_or_else(|| "live".to_owned(), |n| format!("of EXERCISE {n}"));
+    refusal(
+        "POUCH-EXR-05",
+        15,
+        format!("the notice that this one concerns is {place}"),
+        "what is said in an exercise is about nothing live, nor the reverse; recipients give it no effect",
+        "leave --exercise away to answer where the notice belongs, or write a notice of its own",
+    )
 }
 
 /// The notice that somebody answers, corrects or cancels.

@@ -1,17 +1,17 @@
 //! What every part of a node shares: handles to the store, the directory as believed now, the keys in
 //! use, the sessions. It holds no state of its own that two parts could disagree about.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use pouch_control::EventKind;
-use pouch_crypto::{Context, Domain, PrekeySecret, PublicKey, SigningKey, VaultKey};
+use pouch_crypto::{Context, PrekeySecret, PublicKey, SigningKey, VaultKey};
 use pouch_directory::{Act, Directory, Statement};
 use pouch_net::RequestError;
 use pouch_store::{AgentStore, Prekeys as _};
 use pouch_wire::{
-    Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, KeyId, NetworkId, Timestamp,
+    Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, ExerciseId, KeyId, NetworkId, Timestamp,
 };
 use rand::Rng as _;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
@@ -72,6 +72,8 @@ pub(crate) struct Desk {
     pub(crate) events: Events,
     pub(crate) signing: RwLock<Signing>,
     pub(crate) keeper: Box<dyn KeyKeeper>,
+    /// The keys that sign in exercises; gone when an exercise is over.
+    pub(crate) exercise_keys: RwLock<BTreeMap<ExerciseId, Arc<SigningKey>>>,
     /// Held while a message gets its number, its place in the sequence and its row.
     pub(crate) outgoing: Mutex<()>,
     /// Held while an arrival is judged: a sender's order is read, moved on and written in one go.
@@ -117,6 +119,16 @@ impl Desk {
         self.signing.read().unwrap_or_else(PoisonError::into_inner).current.clone()
     }
 
+    /// The key that signs in an environment; `None` when there is none for that exercise.
+    pub(crate) fn key_in(&self, environment: Environment) -> Option<Arc<SigningKey>> {
+        match environment {
+            Environment::Live => Some(self.signing_key()),
+            Environment::Exercise(id) => {
+                self.exercise_keys.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+            }
+        }
+    }
+
     /// The public halves of the key in use and of the one that waits.
     pub(crate) fn signing_publics(&self) -> (PublicKey, Option<PublicKey>) {
         let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
@@ -142,14 +154,13 @@ impl Desk {
         Ok(PrekeySecret::from_seed(seed))
     }
 
-    /// Signs a statement with the key in use and puts it into the directory; its index.
-    pub(crate) async fn publish(&self, act: Act) -> Result<u64, AgentError> {
+    /// Signs a statement with a key of ours and puts it into the directory; its index.
+    pub(crate) async fn publish(&self, act: Act, key: &SigningKey) -> Result<u64, AgentError> {
         let mut nonce = [0; 32];
         rand::rng().fill_bytes(&mut nonce);
         let statement =
             Statement { network: self.network, created: (self.clock)(), nonce: Digest::new(nonce), act };
-        let key = self.signing_key();
-        self.publish_signed(statement.sign(&[key.as_ref()])?.to_bytes()?).await
+        self.publish_signed(statement.sign(&[key])?.to_bytes()?).await
     }
 
     /// Whether this node put an entry into the directory.
@@ -234,16 +245,6 @@ impl Desk {
     /// Notes what happens on the sessions.
     pub(crate) fn note(&self, change: impl FnOnce(&mut CaughtUp)) {
         change(&mut self.caught_up.write().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Signs bytes with the key in use.
-    pub(crate) fn sign(
-        &self,
-        domain: Domain,
-        environment: Environment,
-        bytes: &[u8],
-    ) -> pouch_crypto::Signature {
-        self.signing_key().sign(domain, &self.context(environment), bytes)
     }
 }
 

@@ -41,6 +41,9 @@ pub enum AgentError {
     /// No such sealing key, or no longer.
     #[error("sealing key {} is unknown or destroyed", .0.short())]
     NoPrekey(KeyId),
+    /// This office has no key for that exercise, or no longer.
+    #[error("this office has no key for that exercise, or no longer")]
+    NotJoined,
     /// No relay's session is up.
     #[error("no relay is reachable")]
     NoRelay,
@@ -82,6 +85,7 @@ impl AgentError {
             Self::Identity(error) => error.code(),
             Self::Vault(error) => error.code(),
             Self::NoPrekey(_) => "POUCH-AGT-05",
+            Self::NotJoined => "POUCH-EXR-04",
             Self::NoRelay => "POUCH-AGT-06",
             Self::Request(error) => error.code(),
             Self::Session(error) => error.code(),

@@ -3,8 +3,11 @@
 use pouch_control::{Event, EventKind};
 use pouch_notice::visible;
 use pouch_store::{AgentStore, EventLog as _, NewEvent, StoreError};
-use pouch_wire::{EnvelopeId, Precedence, Timestamp};
+use pouch_wire::{EnvelopeId, Environment, Precedence, Timestamp};
 use tokio::sync::watch;
+
+use crate::desk::Desk;
+use crate::exercises;
 
 /// Something that happened, before it has a number.
 #[derive(Debug, Clone)]
@@ -15,6 +18,7 @@ pub(crate) struct Happening {
     pub(crate) envelope: Option<EnvelopeId>,
     pub(crate) number: Option<String>,
     pub(crate) precedence: Option<Precedence>,
+    pub(crate) exercise: Option<String>,
 }
 
 impl Happening {
@@ -26,7 +30,17 @@ impl Happening {
             envelope: None,
             number: None,
             precedence: None,
+            exercise: None,
         }
+    }
+
+    /// Marks what happened in an exercise, in its words too: nobody reads of a drill as of the real thing.
+    pub(crate) fn within(mut self, environment: Environment, desk: &Desk) -> Self {
+        if let Some(name) = exercises::name_of(environment, desk) {
+            self.words = format!("EXERCISE {name}: {}", self.words);
+            self.exercise = Some(name);
+        }
+        self
     }
 
     pub(crate) fn of(mut self, envelope: EnvelopeId) -> Self {
@@ -41,6 +55,7 @@ impl Happening {
             envelope: self.envelope,
             number: self.number.clone(),
             precedence: self.precedence,
+            exercise: self.exercise.clone(),
         })
         .unwrap_or_default();
         NewEvent {
@@ -121,6 +136,8 @@ struct Detail {
     envelope: Option<EnvelopeId>,
     number: Option<String>,
     precedence: Option<Precedence>,
+    #[serde(default)]
+    exercise: Option<String>,
 }
 
 fn view(row: pouch_store::EventRow) -> Option<Event> {
@@ -134,5 +151,6 @@ fn view(row: pouch_store::EventRow) -> Option<Event> {
         envelope: detail.envelope,
         number_of_notice: detail.number,
         precedence: detail.precedence,
+        exercise: detail.exercise,
     })
 }

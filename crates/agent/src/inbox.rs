@@ -18,9 +18,9 @@ use pouch_notice::{
     Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RED_AFTER_MS, RecipientReceipt, Refused,
     Said, SenderLines, StanzaSecret, State, Verdict, Verified, open,
 };
-use pouch_store::{Arrival, Inbox as _, Kept, NewRefusal, Outgoing, Rung, RungRow, Standing};
+use pouch_store::{Arrival, Inbox as _, Kept, NewEvent, NewRefusal, Outgoing, Rung, RungRow, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, EnvelopeId, limits};
+use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, Timestamp, limits};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -28,12 +28,13 @@ use crate::answers;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
+use crate::joint;
 use crate::mirror::Believed;
 use crate::receipts;
 use crate::reconfirm;
 use told::{amends, came, confirms, emergency};
 
-pub(crate) use reading::{Reading, check_proof, confirmed_by, read};
+pub(crate) use reading::{Reading, check_proof, confirmed_by, inclusion, read, read_alone};
 use remarks::{equivocation_of, late, outside_of, restored, two_in_one_place};
 
 /// How long a message waits for the directory that its sender used.
@@ -223,7 +224,7 @@ async fn judge(opened: Opened, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
 /// Tells once of a message that cannot be judged yet, however often it is brought.
 async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> {
     let (envelope, sender) = (refused.arrived.id(), &refused.arrived.header().sender);
-    desk.watching.came_in_vain(sender, envelope);
+    came_in_vain(&refused.arrived, desk);
     if !desk.waiting.lock().await.is_new(envelope) {
         return Ok(());
     }
@@ -238,7 +239,7 @@ async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> 
 /// Moves the sender's sequence on by one message.
 async fn order_of<T>(verified: &Verified<T>, desk: &Desk) -> Result<(Order, SenderLines), AgentError> {
     let header = verified.arrived().header();
-    let mut lines = match desk.store.sequence_in(&header.sender).await? {
+    let mut lines = match desk.store.sequence_in(&header.sender, header.environment).await? {
         Some(bytes) => SenderLines::from_bytes(&bytes)?,
         None => SenderLines::default(),
     };
@@ -259,6 +260,7 @@ fn arrival<T>(
     let receipt = verified.receipt();
     Ok(Arrival {
         envelope: arrived.id(),
+        environment: header.environment,
         notice: None,
         concerns: None,
         amends: false,
@@ -298,6 +300,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let answered = answers::answered(&verified, desk).await?;
     let row = arrival(&verified, &lines, &order, desk)?;
     let mut happenings = vec![came(&number, notice, again).of(row.envelope)];
+    let environment = notice.environment;
     if let Some((ours, rung)) = &answered {
         let words = format!("message {} answered by {}", ours.short(), rung.recipient);
         happenings.push(Happening::new(EventKind::Progress, "", words).of(*ours));
@@ -315,12 +318,37 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
         keys: verified.signed().map(reconfirm::keys_of).unwrap_or_default(),
         number: (!again).then(|| number.clone()),
         receipt,
-        events: happenings.iter().map(|happening| happening.row(row.arrived_at)).collect(),
+        events: rows_of(happenings, environment, row.arrived_at, desk),
         ..row
     };
+    let new = !again;
     keep(row, desk).await?;
-    desk.watching.came(&sender, lines);
-    Ok(())
+    has_its_place(&sender, environment, lines, desk);
+    if new { joint::tell(verified.value(), desk).await } else { Ok(()) }
+}
+
+/// It is not missing: it came, whatever it is.
+fn came_in_vain(arrived: &Arrived, desk: &Desk) {
+    if arrived.header().environment == Environment::Live {
+        desk.watching.came_in_vain(&arrived.header().sender, arrived.id());
+    }
+}
+
+/// Beacons speak of live messages only, and so does what is missing by them.
+fn has_its_place(sender: &ContactPoint, environment: Environment, lines: SenderLines, desk: &Desk) {
+    if environment == Environment::Live {
+        desk.watching.came(sender, lines);
+    }
+}
+
+/// What is told of a message, with the mark of its exercise.
+fn rows_of(
+    happenings: impl IntoIterator<Item = Happening>,
+    environment: Environment,
+    at: Timestamp,
+    desk: &Desk,
+) -> Vec<NewEvent> {
+    happenings.into_iter().map(|happening| happening.within(environment, desk).row(at)).collect()
 }
 
 /// Stores an arrival with what is told of it, and tells it when it is new.
@@ -366,9 +394,10 @@ async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> R
     happenings.extend(restored(&order, &from));
     happenings.extend(late(&verified, desk).await);
     let kept = arrival(&verified, &lines, &order, desk)?;
-    let events = happenings.iter().map(|happening| happening.row(kept.arrived_at)).collect();
+    let environment = verified.arrived().header().environment;
+    let events = rows_of(happenings, environment, kept.arrived_at, desk);
     keep(Arrival { progress, events, ..kept }, desk).await?;
-    desk.watching.came(&from, lines);
+    has_its_place(&from, environment, lines, desk);
     Ok(())
 }
 
@@ -396,7 +425,7 @@ async fn refuse(
     desk: &Arc<Desk>,
 ) -> Result<(), AgentError> {
     if receipts::is_by_its_sender(arrived, desk) {
-        desk.watching.came_in_vain(&arrived.header().sender, arrived.id());
+        came_in_vain(arrived, desk);
     }
     let _outgoing = desk.outgoing.lock().await;
     let receipt = match answer {
@@ -414,6 +443,8 @@ async fn refuse(
     let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(arrived.id());
     happening.code = verdict.code().to_owned();
     happening.precedence = Some(header.precedence);
+    // What is refused is only claimed to be of an exercise; two messages in one place are proved to be.
+    let proved = equivocation.as_ref().map(|found| two_in_one_place(found).within(header.environment, desk));
     let kept = NewRefusal {
         envelope: arrived.id(),
         sender: header.sender.clone(),
@@ -423,11 +454,7 @@ async fn refuse(
         verdict: serde_json::to_string(verdict).unwrap_or_default(),
         stored: evidence_of(arrived, desk)?,
         receipt,
-        events: [Some(happening), equivocation.as_ref().map(two_in_one_place)]
-            .into_iter()
-            .flatten()
-            .map(|happening| happening.row(now))
-            .collect(),
+        events: [Some(happening), proved].into_iter().flatten().map(|happening| happening.row(now)).collect(),
         equivocation,
     };
     if let Kept::New { events } = desk.store.refuse_in(kept).await? {

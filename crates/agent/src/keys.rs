@@ -4,6 +4,7 @@
 use core::fmt;
 
 use pouch_crypto::{MlDsaKey, NoteKey, SigningKey};
+use pouch_wire::ExerciseId;
 use zeroize::Zeroizing;
 
 /// A witness's two keys.
@@ -41,7 +42,7 @@ impl fmt::Debug for NodeKeys {
 #[error("{0}")]
 pub struct KeyKeeperError(pub String);
 
-/// Where the signing key is kept.
+/// Where the signing keys are kept.
 pub trait KeyKeeper: Send + Sync {
     /// The signing key in use.
     ///
@@ -60,4 +61,23 @@ pub trait KeyKeeper: Send + Sync {
     /// # Errors
     /// When the files cannot be moved; both keys are still there.
     fn promote(&self) -> Result<(), KeyKeeperError>;
+
+    /// The exercises for which a signing key is kept.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    fn exercises(&self) -> Result<Vec<ExerciseId>, KeyKeeperError>;
+
+    /// The key that signs in an exercise.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    fn exercise_signing(&self, exercise: ExerciseId) -> Result<SigningKey, KeyKeeperError>;
+
+    /// Destroys the key that signs in an exercise: it is overwritten, and gone from the disk before this
+    /// returns. Once more is fine.
+    ///
+    /// # Errors
+    /// When it may still be there.
+    fn destroy_exercise_signing(&self, exercise: ExerciseId) -> Result<(), KeyKeeperError>;
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pouch_control::EventKind;
 use pouch_directory::{Act, Outcome, Prekey, SignedStatement, Statement, View};
-use pouch_notice::Moment;
+use pouch_notice::{Moment, visible};
 use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, Timestamp};
 
 use crate::events::Happening;
@@ -36,11 +36,14 @@ impl Own<'_> {
 /// Signing, transport, officers' and root keys of a member, by a directory.
 pub(crate) fn keys_of(me: &ContactPoint, view: &View<'_>) -> BTreeSet<KeyId> {
     let mut keys = BTreeSet::new();
-    for entry in view.contact_points(Environment::Live).filter(|e| e.contact_point.member == me.member) {
-        keys.extend([entry.signing.id(), entry.transport.id()]);
-        let point = &entry.contact_point;
-        keys.extend(view.key_history(point, Environment::Live).iter().map(|period| period.key.id()));
-        keys.extend(view.officers(point, Environment::Live).iter().map(|officer| officer.key.id()));
+    let drills = view.exercises().map(|exercise| Environment::Exercise(exercise.id));
+    for environment in std::iter::once(Environment::Live).chain(drills) {
+        for entry in view.contact_points(environment).filter(|e| e.contact_point.member == me.member) {
+            keys.extend([entry.signing.id(), entry.transport.id()]);
+            let point = &entry.contact_point;
+            keys.extend(view.key_history(point, environment).iter().map(|period| period.key.id()));
+            keys.extend(view.officers(point, environment).iter().map(|officer| officer.key.id()));
+        }
     }
     keys.extend(view.member(&me.member).map(|record| record.root.id()));
     keys
@@ -113,9 +116,15 @@ fn judged(
         }
         Act::AuthoriseContactPoint(entry) if entry.contact_point.member == *member => {
             let (point, signing) = (&entry.contact_point, entry.signing.id());
-            let moved = own.transport.get(point).is_some_and(|before| *before != entry.transport.id());
+            let live = entry.environment == Environment::Live;
+            let place = if live { "signs" } else { "signs in an EXERCISE" };
+            let before = own.transport.get(point).filter(|_| live);
+            let moved = before.is_some_and(|before| *before != entry.transport.id());
             let transport = if moved { ", and attaches with another transport key" } else { "" };
-            key(format!("{point} signs with key {}{transport}", signing.short()))
+            key(format!("{point} {place} with key {}{transport}", signing.short()))
+        }
+        Act::OpenExercise { name, participants, .. } if participants.has(member) => {
+            key(format!("EXERCISE {} was opened, and {member} takes part", visible(name, true)))
         }
         Act::AuthoriseOfficer(entry) if entry.contact_point.member == *member => {
             key("an officer was authorised".to_owned())
@@ -138,7 +147,7 @@ fn judged(
             ))
         }
         Act::SuspendMember { member: whose, .. } if whose == member => alarm("we were suspended"),
-        Act::PublishPrekeys { contact_point, environment: Environment::Live, prekeys }
+        Act::PublishPrekeys { contact_point, prekeys, .. }
             if contact_point == own.me && prekeys.iter().any(|prekey| own.lacks(prekey)) =>
         {
             alarm(

@@ -19,7 +19,9 @@ use crate::compose;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
+use crate::exercises;
 use crate::inbox::{self, Reading};
+use crate::joint::{self, Proofs};
 use crate::receipts;
 use crate::reconfirm;
 use crate::refusals::{Failed, not_found, refusal};
@@ -77,13 +79,17 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         Call::Draft(asked) => {
             let waiting = compose::compose(*asked, desk).await?;
             compose::keep(&waiting, desk).await?;
-            Answer::Draft(Box::new(views::draft(&waiting)))
+            Answer::Draft(Box::new(views::draft(&waiting, desk)))
         }
-        Call::Drafts => Answer::Drafts(compose::waiting(desk).await?.iter().map(views::draft).collect()),
-        Call::ShowDraft { id } => Answer::Draft(Box::new(views::draft(&compose::one(&id, desk).await?))),
+        Call::Drafts => {
+            Answer::Drafts(compose::waiting(desk).await?.iter().map(|w| views::draft(w, desk)).collect())
+        }
+        Call::ShowDraft { id } => {
+            Answer::Draft(Box::new(views::draft(&compose::one(&id, desk).await?, desk)))
+        }
         Call::Approve { id, officer, signature } => {
             let waiting = compose::approve(&id, officer, &signature.0, desk).await?;
-            Answer::Draft(Box::new(views::draft(&waiting)))
+            Answer::Draft(Box::new(views::draft(&waiting, desk)))
         }
         Call::Release { id } => send(compose::to_release(&id, desk).await?, desk).await?,
         Call::Inbox(selection) => Answer::Inbox(views::inbox(&selection, desk).await?),
@@ -113,6 +119,12 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
             signing::reload(desk)?;
             Answer::Keys(views::keys(desk).await?)
         }
+        Call::Joint { id } => {
+            Answer::Joint(Box::new(joint::gather(&id, Proofs::Asked, desk).await?.view(desk)))
+        }
+        Call::JointSign { id } => joint::sign(&id, desk).await?,
+        Call::JointDecline { id, text } => joint::decline(&id, &text, desk).await?,
+        Call::JointExport { id } => joint::export(&id, desk).await?,
         Call::Evidence { id } => evidence(&id, desk).await?,
         Call::Contradictions => Answer::Contradictions(views::contradictions(desk).await?),
         Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
@@ -121,7 +133,11 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
 
 /// Without a draft that is kept: what cannot be sent leaves no trace, and its number goes to the next.
 async fn send_at_once(asked: Compose, desk: &Arc<Desk>) -> Result<Answer, Failed> {
-    let waiting = compose::compose(asked, desk).await?;
+    send_or_give_back(compose::compose(asked, desk).await?, desk).await
+}
+
+/// Sends what was composed; what cannot be sent leaves no gap in the numbers.
+pub(crate) async fn send_or_give_back(waiting: compose::Waiting, desk: &Arc<Desk>) -> Result<Answer, Failed> {
     let notice = waiting.draft.notice().clone();
     match send(waiting, desk).await {
         // Refusals come before anything is queued.
@@ -181,6 +197,7 @@ async fn acknowledge(
     let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
     let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
     let notice = verified.notice_id();
+    exercises::may_speak(verified.value().environment, desk)?;
     let said = receipts::acknowledged(notice, officer, answer_by, note)?;
     let _turn = desk.outgoing.lock().await;
     let receipt = receipts::seal_receipt(verified.arrived(), said, desk).await?.ok_or_else(|| {
@@ -264,12 +281,23 @@ pub(crate) async fn fetch_proof(
     desk: &Arc<Desk>,
 ) -> Result<(), AgentError> {
     let Some((relay, index)) = log else { return Ok(()) };
+    let proof = ask_proof(relay, *index, desk).await?;
+    let Some(row) = desk.store.arrival(envelope).await? else { return Ok(()) };
+    if inbox::check_proof(&row, &proof, desk)? {
+        desk.store.put_proof(envelope, proof).await?;
+        return Ok(());
+    }
+    desk.alarm("POUCH-AGT-21", format!("{relay} gave a proof that does not prove what it promised")).await
+}
+
+/// What a relay gives as the proof of a place in its log; not yet checked.
+pub(crate) async fn ask_proof(relay: &str, index: u64, desk: &Desk) -> Result<Vec<u8>, AgentError> {
     let session = desk.links.session(relay).ok_or(AgentError::NoRelay)?;
-    let question = ReadProof { log: LogName::Messages, index: *index };
+    let question = ReadProof { log: LogName::Messages, index };
     let mut attempts = 0_u8;
-    let proof: Proof = loop {
-        match session.request(&question, ASK_WITHIN).await {
-            Ok(proof) => break proof,
+    loop {
+        match session.request::<_, Proof>(&question, ASK_WITHIN).await {
+            Ok(proof) => return Ok(proof.tlog_proof.into_vec()),
             // A checkpoint comes every second.
             Err(RequestError::Refused(refused)) if refused.retry_after_ms.is_some() && attempts < 5 => {
                 attempts = attempts.saturating_add(1);
@@ -277,13 +305,7 @@ pub(crate) async fn fetch_proof(
             }
             Err(error) => return Err(error.into()),
         }
-    };
-    let Some(row) = desk.store.arrival(envelope).await? else { return Ok(()) };
-    if inbox::check_proof(&row, &proof.tlog_proof, desk)? {
-        desk.store.put_proof(envelope, proof.tlog_proof.into_vec()).await?;
-        return Ok(());
     }
-    desk.alarm("POUCH-AGT-21", format!("{relay} gave a proof that does not prove what it promised")).await
 }
 
 /// Tells what happened after a number, and what happens from then on: every event once, in order. They

@@ -22,6 +22,7 @@ use tracing::{error, info, warn};
 use crate::desk::{Desk, request_code};
 use crate::error::AgentError;
 use crate::events::Happening;
+use crate::exercises;
 use crate::sends::Sends;
 
 /// How often waiting messages are tried without being told.
@@ -32,6 +33,7 @@ const TRY_EVERY: Duration = Duration::from_secs(5);
 struct Submission {
     relay: String,
     envelope: EnvelopeId,
+    environment: Environment,
     /// Those of its recipients who collect at this relay.
     homed: Vec<ContactPoint>,
 }
@@ -104,8 +106,10 @@ async fn send_through(
     let directory = desk.directory();
     for row in desk.store.uncarried(relay, (desk.clock)()).await? {
         let homed = homed_at(relay, row.waiting, &directory.now_view());
+        let environment = row.environment;
         if !homed.is_empty() && sends.begin(relay, row.envelope, row.precedence, &homed, Instant::now()) {
-            let submission = Submission { relay: relay.to_owned(), envelope: row.envelope, homed };
+            let submission =
+                Submission { relay: relay.to_owned(), envelope: row.envelope, environment, homed };
             under_way.spawn(submit(submission, session.clone(), desk.clone()));
         }
     }
@@ -201,7 +205,7 @@ async fn keep(
 
 /// Keeps a relay's receipt; `false` when it is none.
 async fn carried(submission: &Submission, signed: &SignedReceipt, desk: &Desk) -> Result<bool, AgentError> {
-    let Submission { relay, envelope, homed } = submission;
+    let Submission { relay, envelope, environment, homed } = submission;
     let directory = desk.directory();
     let view = directory.now_view();
     let context = directory.context(Environment::Live);
@@ -213,7 +217,8 @@ async fn carried(submission: &Submission, signed: &SignedReceipt, desk: &Desk) -
     let bytes = Some(signed.to_bytes()?);
     desk.store.carried(*envelope, relay, homed.clone(), bytes, receipt.at).await?;
     let words = format!("message {} accepted by {relay}", envelope.short());
-    desk.tell(Happening::new(EventKind::Progress, "", words).of(*envelope)).await?;
+    let happening = Happening::new(EventKind::Progress, "", words).of(*envelope);
+    desk.tell(happening.within(*environment, desk)).await?;
     Ok(true)
 }
 
@@ -225,7 +230,7 @@ async fn refused_for_good(
     reason: &str,
     desk: &Desk,
 ) -> Result<(), AgentError> {
-    let Submission { relay, envelope, homed } = submission;
+    let Submission { relay, envelope, environment, homed } = submission;
     desk.store.carried(*envelope, relay, homed.clone(), None, (desk.clock)()).await?;
     let said = desk.store.carriages(*envelope).await?;
     let directory = desk.directory();
@@ -249,7 +254,7 @@ async fn refused_for_good(
     );
     let mut happening = Happening::new(EventKind::Progress, "", words).of(*envelope);
     happening.code = code.to_owned();
-    desk.tell(happening).await
+    desk.tell(happening.within(*environment, desk)).await
 }
 
 fn all_refused(home: &[&str], said: &[Carriage]) -> bool {
@@ -259,7 +264,9 @@ fn all_refused(home: &[&str], said: &[Carriage]) -> bool {
 
 /// Tells once of every recipient whose confirmation is late for its precedence.
 async fn overdue(desk: &Desk, told: &mut BTreeSet<(EnvelopeId, ContactPoint)>) -> Result<(), AgentError> {
-    let late = desk.store.overdue((desk.clock)()).await?;
+    let mut late = desk.store.overdue((desk.clock)()).await?;
+    // In an exercise that is over nobody can confirm any more.
+    late.retain(|row| exercises::may_speak(row.environment, desk).is_ok());
     let still: BTreeSet<_> = late.iter().map(|row| (row.envelope, row.recipient.clone())).collect();
     told.retain(|one| still.contains(one));
     for row in late {
@@ -267,7 +274,7 @@ async fn overdue(desk: &Desk, told: &mut BTreeSet<(EnvelopeId, ContactPoint)>) -
             let words = format!("no confirmation from {}: use the telephone", row.recipient);
             let mut happening = Happening::new(EventKind::Overdue, "POUCH-AGT-20", words).of(row.envelope);
             happening.precedence = Some(row.precedence);
-            desk.tell(happening).await?;
+            desk.tell(happening.within(row.environment, desk)).await?;
         }
     }
     Ok(())

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::caught_up::QUIET;
 use crate::desk::Desk;
 use crate::error::AgentError;
+use crate::exercises::{Place, places};
 
 /// For how long senders use one key.
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -39,15 +40,17 @@ pub(crate) async fn tend(desk: &Arc<Desk>, tended: &mut Tended) -> Result<(), Ag
         return Ok(());
     }
     drop_strays(desk).await?;
-    make_ahead(desk).await?;
-    publish(desk, &mut tended.handed_in).await?;
+    for place in places(desk) {
+        make_ahead(desk, &place).await?;
+        publish(desk, &place, tended.handed_in.entry(place.environment).or_default()).await?;
+    }
     destroy(desk, tended).await
 }
 
 /// What is remembered from one time to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Tended {
-    handed_in: HandedIn,
+    handed_in: BTreeMap<Environment, HandedIn>,
     /// Keys that are past their limit, and since when this was seen: a node that was off for days gets
     /// the time to fetch what waits for it.
     past_limit: BTreeMap<KeyId, Instant>,
@@ -113,14 +116,17 @@ async fn drop_strays(desk: &Arc<Desk>) -> Result<(), AgentError> {
 }
 
 /// Makes keys until the next [`AHEAD_DAYS`] days are covered.
-async fn make_ahead(desk: &Arc<Desk>) -> Result<(), AgentError> {
+async fn make_ahead(desk: &Arc<Desk>, place: &Place) -> Result<(), AgentError> {
     let directory = desk.directory();
     let view = directory.now_view();
     let mut rows = desk.store.prekeys().await?;
     // One that was published and does not stand any more covers no day: its publisher's key was revoked.
+    rows.retain(|key| key.environment == place.environment);
     rows.retain(|key| view.prekey(key.id).is_none() || view.prekey_stands(key.id));
     for (from, until) in uncovered(&rows, (desk.clock)()) {
-        make(desk, from, until).await?;
+        if place.until.is_none_or(|end| from < end) {
+            make(desk, place.environment, from, until).await?;
+        }
     }
     Ok(())
 }
@@ -140,23 +146,29 @@ fn uncovered(rows: &[PrekeyRow], now: Timestamp) -> Vec<(Timestamp, Timestamp)> 
     days
 }
 
-async fn make(desk: &Arc<Desk>, from: Timestamp, until: Timestamp) -> Result<(), AgentError> {
+async fn make(
+    desk: &Arc<Desk>,
+    environment: Environment,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<(), AgentError> {
     let secret = PrekeySecret::generate(&mut rand::rng());
     let id = secret.public().id();
     let wrapped = desk.vault.wrap(id.as_bytes(), secret.seed().as_ref(), &mut rand::rng())?;
-    desk.store.put_prekey(PrekeyRow { id, wrapped, usable_from: from, usable_until: until }).await?;
+    let row = PrekeyRow { id, environment, wrapped, usable_from: from, usable_until: until };
+    desk.store.put_prekey(row).await?;
     Ok(())
 }
 
 /// Publishes the keys that the directory does not have yet.
-async fn publish(desk: &Arc<Desk>, handed_in: &mut HandedIn) -> Result<(), AgentError> {
+async fn publish(desk: &Arc<Desk>, place: &Place, handed_in: &mut HandedIn) -> Result<(), AgentError> {
     let directory = desk.directory();
     let view = directory.now_view();
     let now = (desk.clock)();
     let mut missing = Vec::new();
     for key in desk.store.prekeys().await? {
         let wanted = key.usable_until > now && key.usable_from <= last_day(now);
-        if wanted && view.prekey(key.id).is_none() {
+        if wanted && key.environment == place.environment && view.prekey(key.id).is_none() {
             let secret = desk.prekey(key.id).await?;
             let public = secret.public().clone();
             missing.push(Prekey { public, usable_from: key.usable_from, usable_until: key.usable_until });
@@ -169,10 +181,10 @@ async fn publish(desk: &Arc<Desk>, handed_in: &mut HandedIn) -> Result<(), Agent
     let count = missing.len();
     let act = Act::PublishPrekeys {
         contact_point: desk.me.clone(),
-        environment: Environment::Live,
+        environment: place.environment,
         prekeys: List::new(missing)?,
     };
-    match desk.publish(act).await {
+    match desk.publish(act, &place.key).await {
         Ok(index) => {
             info!(count, index, "prekeys published");
             *handed_in = HandedIn { keys, at: now };
@@ -237,6 +249,7 @@ mod tests {
         let until = from.after(DAY);
         PrekeyRow {
             id: KeyId(Digest::new([n; 32])),
+            environment: Environment::Live,
             wrapped: vec![n],
             usable_from: from,
             usable_until: until,

@@ -11,7 +11,9 @@ use tracing::info;
 
 use crate::desk::Desk;
 use crate::error::AgentError;
+use crate::exercises::may_speak;
 use crate::inbox::{self, Reading};
+use crate::joint;
 
 /// The second rung.
 pub(crate) fn verified(notice: NoticeId, code: &str, desk: &Desk) -> Said {
@@ -72,8 +74,9 @@ pub(crate) async fn seal_receipt(
     let now = (desk.clock)();
     let receipt = RecipientReceipt { network: desk.network, envelope: arrived.id(), at: now, said };
     let bytes = receipt.to_bytes()?;
-    let key = desk.signing_key();
-    let signature = desk.sign(Domain::Receipt, header.environment, &bytes);
+    // Where this office cannot speak any more, it says nothing.
+    let Ok(key) = may_speak(header.environment, desk) else { return Ok(None) };
+    let signature = key.sign(Domain::Receipt, &desk.context(header.environment), &bytes);
     let signed = SignedReceipt { receipt: Blob::new(bytes)?, key: key.public().id(), signature };
     let Some(route) = route(desk, header.environment, header.precedence, now, None) else { return Ok(None) };
     let Some(recipients) = seal_to(desk, std::slice::from_ref(&header.sender), header.environment).await?
@@ -81,7 +84,7 @@ pub(crate) async fn seal_receipt(
         info!("the sender of a message cannot be sealed to; no receipt");
         return Ok(None);
     };
-    outgoing(&Content::Receipt(signed), &route, &recipients, None, desk).map(Some)
+    outgoing(&Content::Receipt(signed), &route, &recipients, (None, None), desk).map(Some)
 }
 
 /// Sends the receipts that could not be sent before, to those who can be sealed to now.
@@ -89,7 +92,7 @@ pub(crate) async fn pay_owed(desk: &Arc<Desk>) -> Result<(), AgentError> {
     let now = (desk.clock)();
     for owed in desk.store.owed(OWED_AT_ONCE).await? {
         let directory = desk.directory();
-        if directory.now_view().prekeys(&owed.sender, Environment::Live, now).is_empty() {
+        if directory.now_view().prekeys(&owed.sender, owed.environment, now).is_empty() {
             continue;
         }
         let Some(row) = desk.store.arrival(owed.envelope).await? else { continue };
@@ -116,7 +119,7 @@ pub(crate) fn route(
     not_after: Option<Timestamp>,
 ) -> Option<Route> {
     let believed = desk.believed.borrow().clone();
-    let key = desk.signing_key().public().id();
+    let key = desk.key_in(environment)?.public().id();
     let newest = believed.directory.size();
     let view = believed.directory.now_view();
     // While a new key waits to be taken into use, the directory in which ours was current is cited.
@@ -143,7 +146,7 @@ fn last_current(
     desk: &Desk,
     environment: Environment,
 ) -> Option<u64> {
-    let key = desk.signing_key().public();
+    let key = desk.key_in(environment)?.public();
     let view = directory.now_view();
     let history = view.key_history(&desk.me, environment);
     history.into_iter().rev().find(|period| period.key == key)?.until_index
@@ -157,7 +160,7 @@ pub(crate) async fn seal_to(
 ) -> Result<Option<Vec<SealTo>>, AgentError> {
     let directory = desk.directory();
     let now = (desk.clock)();
-    let places = desk.store.reserve(recipients.to_vec()).await?;
+    let places = desk.store.reserve(recipients.to_vec(), environment).await?;
     let mut found = Vec::new();
     for place in places {
         let view = directory.now_view();
@@ -181,11 +184,21 @@ pub(crate) fn outgoing(
     content: &Content,
     route: &Route,
     recipients: &[SealTo],
-    notice: Option<NoticeId>,
+    (notice, concerns): (Option<NoticeId>, Option<NoticeId>),
     desk: &Desk,
 ) -> Result<Outgoing, AgentError> {
-    let sealed = pouch_notice::seal(content, route, recipients, &desk.signing_key(), &mut rand::rng())?;
+    let key = desk.key_in(route.environment).ok_or(AgentError::NotJoined)?;
+    let (sealed, secrets) =
+        pouch_notice::seal_with_secrets(content, route, recipients, &key, &mut rand::rng())?;
     let envelope = sealed.id();
+    // Who can open its own notice again proves what it sent, as every recipient does.
+    let secret = match (content, secrets.first()) {
+        (Content::Notice { .. }, Some(secret)) => {
+            let bytes = zeroize::Zeroizing::new(secret.to_bytes()?);
+            desk.vault.wrap(&joint::secret_of(envelope), &bytes, &mut rand::rng())?
+        }
+        _ => Vec::new(),
+    };
     let kept = match content {
         Content::Notice { .. } => zeroize::Zeroizing::new(content.to_bytes()?),
         Content::Receipt(_) => zeroize::Zeroizing::default(),
@@ -201,14 +214,16 @@ pub(crate) fn outgoing(
         .collect();
     Ok(Outgoing {
         envelope,
+        environment: route.environment,
         notice,
         sealed: sealed.to_bytes()?,
         sequence,
+        concerns,
+        secret,
         precedence: route.precedence,
         created: route.created,
         not_after: route.not_after,
         wrapped: desk.vault.wrap(envelope.as_bytes(), &kept, &mut rand::rng())?,
-        concerns: None,
         keys: Vec::new(),
         events: Vec::new(),
     })

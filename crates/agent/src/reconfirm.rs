@@ -33,7 +33,10 @@ pub(crate) fn keys_of(signed: &SignedNotice) -> Vec<KeyId> {
 pub(crate) fn accounted_for(outgoing: Outgoing, signed: &Signed, release: &Release, desk: &Desk) -> Outgoing {
     let notice = signed.notice();
     let alone = release.is_break_glass(notice.break_glass);
-    let told = alone.then(|| released_alone(notice, release).of(outgoing.envelope).row((desk.clock)()));
+    let told = alone.then(|| {
+        let happening = released_alone(notice, release).of(outgoing.envelope);
+        happening.within(notice.environment, desk).row((desk.clock)())
+    });
     Outgoing {
         concerns: notice.concerns.as_ref().map(|named| named.id),
         keys: keys_of(signed.signed()),
@@ -253,7 +256,7 @@ fn one(wanted: &str, all: &[DoubtedView]) -> Result<DoubtedView, Failed> {
 async fn confirm(view: &DoubtedView, desk: &Arc<Desk>) -> Result<DraftView, Failed> {
     let waiting = compose::waiting(desk).await?;
     if let Some(known) = draft_of(view.notice, NoticeType::Update, &waiting) {
-        return Ok(views::draft(known));
+        return Ok(views::draft(known, desk));
     }
     let text = format!(
         "{} was {}. It is ours and holds word for word. Its id is {}, its spoken check {}.",
@@ -280,7 +283,7 @@ pub(crate) async fn inquire(view: &RejudgedView, desk: &Arc<Desk>) -> Result<Opt
     }
     let waiting = compose::waiting(desk).await?;
     if let Some(known) = draft_of(id, NoticeType::Inquiry, &waiting) {
-        return Ok(Some(views::draft(known)));
+        return Ok(Some(views::draft(known, desk)));
     }
     let concerned = match referred(&id.to_string(), desk).await {
         Ok(concerned) => concerned,
@@ -303,7 +306,7 @@ fn named(view: &RejudgedView, id: NoticeId) -> Result<Reference, Failed> {
 
 async fn keep(waiting: Waiting, desk: &Desk) -> Result<DraftView, Failed> {
     compose::keep(&waiting, desk).await?;
-    Ok(views::draft(&waiting))
+    Ok(views::draft(&waiting, desk))
 }
 
 /// What is asked of the drafting; the rest is taken over from the notice that it concerns.

@@ -28,7 +28,7 @@ use crate::made::Made;
 use crate::mirror::{Believed, MirrorKeeper};
 use crate::watching::Watching;
 use crate::witness::{self, Witness, WitnessUnfit};
-use crate::{beacons, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching};
+use crate::{beacons, exercises, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ pub async fn run(
         events: Events::new(store.clone()).await?,
         signing: RwLock::new(Signing { current: current.clone(), next }),
         keeper,
+        exercise_keys: RwLock::default(),
         store,
         outgoing: Mutex::new(()),
         incoming: Mutex::new(()),
@@ -108,6 +109,7 @@ pub async fn run(
         heard,
         made: RwLock::new(made),
     });
+    exercises::load(&desk)?;
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     let witness = part.begin(&desk, &mut parts, &shutdown).await?;
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
@@ -238,6 +240,7 @@ async fn tend(
         }
         for done in [
             signing::follow_directory(&desk).await,
+            exercises::end_what_is_over(&desk).await,
             prekeys::tend(&desk, &mut tended).await,
             receipts::pay_owed(&desk).await,
             office::fetch_proofs(&desk, &mut broken).await,

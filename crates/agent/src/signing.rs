@@ -8,13 +8,14 @@ use pouch_wire::Environment;
 use crate::desk::{Desk, Signing};
 use crate::error::AgentError;
 use crate::events::Happening;
+use crate::exercises;
 
 /// Reads the key files again.
 pub(crate) fn reload(desk: &Desk) -> Result<(), AgentError> {
     let current = Arc::new(desk.keeper.signing()?);
     let next = desk.keeper.next_signing()?.map(Arc::new);
     *desk.signing.write().unwrap_or_else(PoisonError::into_inner) = Signing { current, next };
-    Ok(())
+    exercises::load(desk)
 }
 
 /// Takes the waiting key into use when the directory names it.

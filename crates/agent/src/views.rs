@@ -2,6 +2,7 @@
 
 mod directory;
 mod disputes;
+mod exercises;
 mod keys;
 mod member;
 mod others;
@@ -24,6 +25,7 @@ use tracing::error;
 use crate::compose::Waiting;
 use crate::desk::Desk;
 use crate::error::AgentError;
+use crate::exercises::name_of;
 use crate::inbox::{self, Reading};
 use crate::refusals::{Failed, ambiguous, not_found};
 
@@ -60,15 +62,9 @@ pub(crate) async fn inbox(selection: &Selection, desk: &Desk) -> Result<Vec<Inbo
     Ok(views)
 }
 
-fn environment(environment: Environment, desk: &Desk) -> String {
-    match environment {
-        Environment::Live => "live".to_owned(),
-        Environment::Exercise(id) => {
-            let directory = desk.directory();
-            let name = directory.now_view().exercise(id).map(|e| visible(&e.name, true));
-            name.unwrap_or_else(|| "unknown exercise".to_owned())
-        }
-    }
+/// No exercise is called `live`, whatever name it has.
+fn environment(exercise: Option<&String>) -> String {
+    exercise.map_or_else(|| "live".to_owned(), |name| format!("EXERCISE {name}"))
 }
 
 pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> InboxRow {
@@ -84,6 +80,7 @@ pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> InboxRow {
             tlp: None,
             subject: None,
             environment: "live".to_owned(),
+            exercise: None,
             signed_at: row.created,
             received_at: row.arrived_at,
             acknowledged_at: None,
@@ -105,6 +102,7 @@ fn refused_sentence(row: &ArrivalRow, verdict: &Verdict) -> String {
 
 fn verified_row(row: &ArrivalRow, verified: &Verified<Notice>, desk: &Desk) -> InboxRow {
     let notice = verified.value();
+    let exercise = name_of(notice.environment, desk);
     InboxRow {
         envelope: row.envelope,
         notice: row.notice,
@@ -114,7 +112,8 @@ fn verified_row(row: &ArrivalRow, verified: &Verified<Notice>, desk: &Desk) -> I
         precedence: notice.precedence,
         tlp: Some(notice.tlp),
         subject: Some(visible(&notice.subject, true)),
-        environment: environment(notice.environment, desk),
+        environment: environment(exercise.as_ref()),
+        exercise,
         signed_at: notice.created,
         received_at: row.arrived_at,
         acknowledged_at: row.acknowledged_at,
@@ -200,22 +199,17 @@ pub(crate) async fn show(wanted: &str, desk: &Desk) -> Result<NoticeView, Failed
     }
     let (row, own) = own(wanted, desk).await?.ok_or_else(|| not_found(wanted))?;
     let id = Notice::id_of(&own.signed().notice);
+    let exercise = name_of(own.notice().environment, desk);
     Ok(NoticeView {
         direction: "sent".to_owned(),
         row: None,
-        printed: printed_own(&own, exercise(own.notice(), desk).as_deref(), (desk.clock)()),
+        printed: printed_own(&own, exercise.as_deref(), (desk.clock)()),
         spoken_check: spoken_check(id),
         attachments: attachments(own.notice()),
         ladder: ladder(row.envelope, own.notice(), desk).await?,
         log_index: None,
+        exercise,
     })
-}
-
-fn exercise(notice: &Notice, desk: &Desk) -> Option<String> {
-    match notice.environment {
-        Environment::Live => None,
-        Environment::Exercise(_) => Some(environment(notice.environment, desk)),
-    }
 }
 
 async fn received(row: &ArrivalRow, desk: &Desk) -> NoticeView {
@@ -223,14 +217,14 @@ async fn received(row: &ArrivalRow, desk: &Desk) -> NoticeView {
     let (text, check, files) = match inbox::read(row, desk).await {
         Reading::Verified(verified) => {
             let id = verified.notice_id();
-            let exercise = exercise(verified.value(), desk);
-            let text = printed(&verified, exercise.as_deref(), (desk.clock)());
+            let text = printed(&verified, view.exercise.as_deref(), (desk.clock)());
             (text, spoken_check(id), attachments(verified.value()))
         }
         Reading::Refused(_) => (String::new(), String::new(), Vec::new()),
     };
     NoticeView {
         direction: "received".to_owned(),
+        exercise: view.exercise.clone(),
         row: Some(view),
         printed: text,
         spoken_check: check,
@@ -270,7 +264,7 @@ pub(crate) fn readable(row: &OutgoingRow, desk: &Desk) -> Option<Signed> {
         .ok()
 }
 
-async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>, Failed> {
+pub(crate) async fn own(wanted: &str, desk: &Desk) -> Result<Option<(OutgoingRow, Signed)>, Failed> {
     let mut rows = desk.store.find_outgoing(wanted).await?;
     if rows.len() > 1 {
         return Err(ambiguous(wanted, rows.iter().map(|row| row.envelope.short())).into());
@@ -322,6 +316,7 @@ pub(crate) async fn outbox_row(
         signed_at: notice.created,
         break_glass: notice.break_glass,
         ladder: ladder(envelope, notice, desk).await?,
+        exercise: name_of(notice.environment, desk),
     })
 }
 
@@ -366,7 +361,7 @@ const fn rung(rung: pouch_store::Rung) -> Rung {
     }
 }
 
-pub(crate) fn draft(waiting: &Waiting) -> DraftView {
+pub(crate) fn draft(waiting: &Waiting, desk: &Desk) -> DraftView {
     let drafted: &Draft = &waiting.draft;
     let notice = drafted.notice();
     let context = pouch_crypto::Context::of(notice.network, notice.environment);
@@ -379,6 +374,7 @@ pub(crate) fn draft(waiting: &Waiting) -> DraftView {
         notice_bytes: encode_hex(drafted.bytes()),
         context: encode_hex(context.as_bytes()),
         problems: waiting.problems.clone(),
+        exercise: name_of(notice.environment, desk),
     }
 }
 
@@ -409,6 +405,7 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         freshness: disputes::freshness(desk),
         clock,
         unacknowledged: desk.store.unacknowledged_count().await?,
+        unacknowledged_in_exercises: desk.store.unacknowledged_in_exercises().await?,
         queued: desk.store.queued_count().await?,
         alarms,
         no_relay_since: desk.watching.alone_since(),

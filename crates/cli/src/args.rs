@@ -1,7 +1,9 @@
 //! The command line. What each command does stands in the module of its name under `commands/`.
 
 mod ceremonies;
+mod exercises;
 mod founding;
+mod joint;
 mod member;
 mod messages;
 mod services;
@@ -14,7 +16,9 @@ pub(crate) use ceremonies::{
     AuthoriseOffice, Endorse, Join, Place, Proposal, Propose, ProposeChange, Recover, RootRotation,
     ThresholdArgs, Veto,
 };
+pub(crate) use exercises::{Exercise, Root, SignExercise};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
+pub(crate) use joint::{Joint, JointDraft};
 pub(crate) use member::{Bounds, ByRoot, Delegate, MemberCommand, Office, Officer, Reconfirm, Rules};
 pub(crate) use messages::{
     Ack, Approve, Compose, DraftArgs, Id, Inbox, List, Reply, Send, Show, Wait, WaitFor, Watch,
@@ -92,6 +96,12 @@ pub(crate) enum Command {
     /// Who is who, and the log that says so
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Exercises: drills that the directory names, with keys of their own
+    #[command(subcommand)]
+    Exercise(Exercise),
+    /// Statements that several members sign
+    #[command(subcommand)]
+    Joint(Joint),
     /// Write a notice and send it
     Send(Box<Send>),
     /// Write a notice and leave it for officers to approve

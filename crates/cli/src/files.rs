@@ -51,6 +51,19 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     attempt().map_err(|error| Problem::file(path, &error))
 }
 
+/// Overwrites a file and takes it away; gone from the disk when this returns, as far as the disk tells.
+pub(crate) fn destroy(path: &Path) -> Result<(), Problem> {
+    let attempt = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        let len = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+        file.write_all(&vec![0; len])?;
+        file.sync_all()?;
+        fs::remove_file(path)?;
+        sync_folder_of(path)
+    };
+    attempt().map_err(|error| Problem::file(path, &error))
+}
+
 fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()

@@ -28,6 +28,17 @@ pub(crate) mod name {
     pub(crate) const MESSAGE_LOG_MLDSA: &str = "message-log-mldsa44.pem";
     pub(crate) const DIRECTORY_LOG: &str = "directory-log-ed25519.pem";
     pub(crate) const DIRECTORY_LOG_MLDSA: &str = "directory-log-mldsa44.pem";
+
+    /// The key that signs in an exercise.
+    pub(crate) fn exercise(id: pouch_wire::ExerciseId) -> String {
+        format!("exercise-{id}.pem")
+    }
+
+    /// The exercise of such a file.
+    pub(crate) fn exercise_of(file: &str) -> Option<pouch_wire::ExerciseId> {
+        let id = file.strip_prefix("exercise-")?.strip_suffix(".pem")?;
+        id.parse().ok().map(pouch_wire::ExerciseId)
+    }
 }
 
 /// A folder of key files and the passphrase that opens them.
@@ -128,6 +139,22 @@ impl KeyRing {
             .map_err(|e| self.locked(name, &e))?;
         files::write_secret(&self.path(name), pem.as_bytes())?;
         Ok(key)
+    }
+
+    /// The names of all files here.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Problem> {
+        let failed = |error: std::io::Error| Problem::file(&self.folder, &error);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            // A name that is not UTF-8 is none of ours.
+            names.extend(entry.map_err(failed)?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    /// Destroys a key file; one that is not there is destroyed already.
+    pub(crate) fn destroy(&self, name: &str) -> Result<(), Problem> {
+        if self.has(name) { files::destroy(&self.path(name)) } else { Ok(()) }
     }
 
     /// Puts the next key in the place of the current one, which is kept as `NAME.old-N`.

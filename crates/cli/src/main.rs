@@ -21,8 +21,8 @@ use clap::{CommandFactory as _, Parser as _};
 use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, Keys, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
 use commands::{
-    audit, ceremonies, compose, directory, explain, init, keys, member, messages, network, reconfirm,
-    relay_status, services, watch,
+    audit, ceremonies, compose, directory, exercise, explain, init, joint, keys, member, messages, network,
+    reconfirm, relay_status, services, watch,
 };
 use exit::Exit;
 use output::Output;
@@ -64,6 +64,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Send(send) => return compose::send(*send, &client, out).await,
         Command::Draft(draft) => compose::draft(*draft, &client, out).await,
         Command::Approve(approve) => compose::approve(approve, &client, &source, out).await,
+        Command::Joint(command) => return joint::joint(command, &node, out).await,
         Command::Release(id) => return compose::release(id, &client, out).await,
         Command::Reply(reply) => return compose::reply(ReplyKind::Reply, *reply, &client, out).await,
         Command::Correct(reply) => return compose::reply(ReplyKind::Correct, *reply, &client, out).await,
@@ -77,6 +78,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Watch(watch) => watch::watch(&watch, &client, out).await,
         Command::Status => messages::status(&client, out).await,
         Command::Keys(command) => keys::keys(command, &node, &source, out).await,
+        Command::Exercise(command) => exercise::exercise(command, &node, &source, out).await,
         Command::Directory(command) => directory::directory(command, &client, out).await,
         Command::Evidence(Evidence::Contradictions) => messages::contradictions(&client, out).await,
         Command::Evidence(Evidence::Export { id, output }) => {
@@ -115,6 +117,12 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::Agent(AgentCommand::Run) => services::agent(global, out).await?,
         Command::Audit(Audit::Log { dir, policy }) => audit::log(&dir, &policy, out).await?,
         Command::Audit(Audit::Evidence { files, charter }) => audit::evidence(&files, &charter, out)?,
+        Command::Audit(Audit::Joint { file, charter }) => {
+            // Below its threshold it is authentic, and not in force.
+            if !audit::joint(&file, &charter, out)? {
+                return Err(audit::not_in_force());
+            }
+        }
         Command::Directory(args::DirectoryCommand::Verify { dir, charter }) => {
             directory::verify(&dir, &charter, out)?
         }
@@ -124,6 +132,7 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::CheckConfig(check) => {
             services::check_config(check.file.as_deref().unwrap_or(&global.config), out)?;
         }
+        Command::Exercise(args::Exercise::Sign(sign)) => exercise::sign(&sign, &source()?, out)?,
         Command::Send(send) if send.template => compose::template(send.compose.notice_type, out),
         Command::Explain { code } => explain::explain(&code, out)?,
         Command::Completions { shell } => {

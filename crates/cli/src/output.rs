@@ -10,7 +10,7 @@ use crate::args::{CONFIG, Global};
 use crate::problem::Problem;
 
 /// Commands that are about one node, and so about its configuration.
-const OF_A_NODE: [&str; 34] = [
+const OF_A_NODE: [&str; 44] = [
     "send",
     "draft",
     "approve",
@@ -38,6 +38,16 @@ const OF_A_NODE: [&str; 34] = [
     "network propose",
     "network join",
     "evidence export",
+    "joint draft",
+    "joint sign",
+    "joint decline",
+    "joint show",
+    "joint export",
+    "exercise open",
+    "exercise close",
+    "exercise list",
+    "exercise join",
+    "exercise officer",
     "member show",
     "member officer",
     "member office",

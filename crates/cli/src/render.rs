@@ -4,6 +4,8 @@
 
 mod directory;
 mod disputes;
+mod exercises;
+mod joint;
 
 use pouch_control::{
     DraftView, EntryView, EquivocationView, Event, EventKind, InboxRow, KeyView, LadderRow, NoticeView,
@@ -16,6 +18,8 @@ use crate::clock::{age, utc};
 
 pub(crate) use directory::directory;
 pub(crate) use disputes::disputes;
+pub(crate) use exercises::exercises;
+pub(crate) use joint::joint;
 
 /// What others may have written, on one line and without anything that a terminal obeys.
 fn safe(text: &str) -> String {
@@ -71,10 +75,10 @@ fn told_apart(number: &str, all: &[&str], envelope: EnvelopeId) -> String {
 
 /// Is it a drill? Of what was refused, not even that is proved.
 fn environment(row: &InboxRow) -> String {
-    match row.environment.as_str() {
+    match &row.exercise {
         _ if row.verdict.colour == "red" => "NOT SHOWN".into(),
-        "live" => "LIVE".into(),
-        exercise => format!("EXERCISE {}", safe(exercise)),
+        None => "LIVE".into(),
+        Some(exercise) => format!("EXERCISE {}", safe(exercise)),
     }
 }
 
@@ -130,10 +134,10 @@ pub(crate) fn verdict(verdict: &VerdictView, every_clause: bool) -> String {
 pub(crate) fn notice(view: &NoticeView, every_clause: bool) -> String {
     let mut parts = Vec::new();
     if let Some(row) = &view.row {
-        let place = match row.environment.as_str() {
+        let place = match &row.exercise {
             _ if row.verdict.colour == "red" => String::new(),
-            "live" => "LIVE - THIS IS NOT AN EXERCISE\n".into(),
-            exercise => format!("EXERCISE EXERCISE EXERCISE - THIS IS A DRILL: {exercise}\n"),
+            None => "LIVE - THIS IS NOT AN EXERCISE\n".into(),
+            Some(exercise) => format!("EXERCISE EXERCISE EXERCISE - THIS IS A DRILL: {}\n", safe(exercise)),
         };
         parts.push(format!("{place}{}", verdict(&row.verdict, every_clause)));
     }
@@ -164,13 +168,19 @@ fn ladder_row(row: &LadderRow) -> String {
     line
 }
 
+/// What stands before everything that is said of a drill.
+fn drill(exercise: Option<&String>) -> String {
+    exercise.map(|name| format!("EXERCISE {}  ", safe(name))).unwrap_or_default()
+}
+
 pub(crate) fn outbox_row(row: &OutboxRow) -> String {
     sent_row(row, "")
 }
 
 fn sent_row(row: &OutboxRow, id: &str) -> String {
     let head = format!(
-        "{}  {}{id}  {}: {}",
+        "{}{}  {}{id}  {}: {}",
+        drill(row.exercise.as_ref()),
         row.precedence.as_str().to_uppercase(),
         safe(&row.number),
         row.notice_type,
@@ -197,7 +207,8 @@ pub(crate) fn draft(draft: &DraftView) -> String {
 /// How far a draft is, for somebody who has just read it.
 pub(crate) fn draft_state(draft: &DraftView) -> String {
     let mut lines = Vec::new();
-    lines.push(format!("draft {} (it will be {})", draft.id.short(), draft.number));
+    let mark = drill(draft.exercise.as_ref());
+    lines.push(format!("{mark}draft {} (it will be {})", draft.id.short(), draft.number));
     lines.push(format!(
         "  approved by {} of {}{}",
         draft.approved_by.len(),
@@ -218,7 +229,8 @@ pub(crate) fn drafts(drafts: &[DraftView]) -> String {
     }
     let line = |d: &DraftView| {
         format!(
-            "{}  {}  approved by {} of {}",
+            "{}{}  {}  approved by {} of {}",
+            drill(d.exercise.as_ref()),
             d.id.short(),
             d.number,
             d.approved_by.len(),
@@ -239,6 +251,7 @@ pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
         EventKind::Link => "link",
         EventKind::Directory => "directory",
         EventKind::Key => "key",
+        EventKind::Joint => "joint",
         EventKind::Contact => "contact",
     };
     let code = if event.code.is_empty() { String::new() } else { format!(" ({})", safe(&event.code)) };
@@ -286,6 +299,10 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     };
     lines.push(format!("  sealing    {sealing}"));
     lines.push(format!("  inbox      {} not acknowledged", view.unacknowledged));
+    if view.unacknowledged_in_exercises > 0 {
+        let drills = view.unacknowledged_in_exercises;
+        lines.push(format!("  EXERCISES  {drills} not acknowledged in the inbox"));
+    }
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     if let Some(since) = view.no_relay_since {
         lines.push(format!("  NO RELAY   reachable since {}: nothing is heard of anybody", utc(since)));
@@ -340,12 +357,12 @@ pub(crate) fn keys(keys: &[KeyView]) -> String {
     let line = |key: &KeyView| {
         let from = key.from.map(|at| format!(", from {} on", utc(at))).unwrap_or_default();
         let until = key.until.map(|at| format!(", until {}", utc(at))).unwrap_or_default();
-        let head = format!("{:<14}  {}  {}{from}{until}", key.kind, key.id.short(), key.state);
+        let head = format!("{:<16}  {}  {}{from}{until}", key.kind, key.id.short(), safe(&key.state));
         // Nobody compares sealing keys by telephone: a signing key vouches for them.
-        if key.kind == "sealing" {
+        if key.kind.ends_with("sealing") {
             head
         } else {
-            format!("{head}\n                digits {}", key.fingerprint)
+            format!("{head}\n                  digits {}", key.fingerprint)
         }
     };
     keys.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -387,6 +404,7 @@ mod tests {
             envelope: None,
             number_of_notice: None,
             precedence: None,
+            exercise: None,
         };
         let line = super::event(&event, None);
         assert!(line.ends_with("link: gone ALARM (X[U+000D])"), "{line}");

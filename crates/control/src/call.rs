@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Bytes, DirectoryView, DisputesView, DoubtedView, DraftView, EntryView, EquivocationView, GovernanceView,
-    InboxRow, KeyView, NoticeView, OutboxRow, RejudgedView, StatusView,
+    InboxRow, JointView, KeyView, NoticeView, OutboxRow, RejudgedView, StatusView,
 };
 
 /// A file to go with a notice.
@@ -171,6 +171,28 @@ pub enum Call {
         /// The notice.
         id: String,
     },
+    /// How a joint statement stands.
+    Joint {
+        /// The notice that proposed it, or one that signs it.
+        id: String,
+    },
+    /// Sign a joint statement for our member.
+    JointSign {
+        /// The notice that proposed it.
+        id: String,
+    },
+    /// Tell everybody that our member does not sign.
+    JointDecline {
+        /// The notice that proposed it.
+        id: String,
+        /// Why, in words.
+        text: String,
+    },
+    /// The file that proves a joint statement with its signatures.
+    JointExport {
+        /// The notice that proposed it.
+        id: String,
+    },
     /// Messages of one sender that cannot both be, with both signatures.
     Contradictions,
     /// Events from now on (or from an earlier one on), as they happen.
@@ -203,9 +225,13 @@ pub enum Answer {
     Refused(Refusal),
     /// To [`Call::Status`].
     Status(Box<StatusView>),
-    /// To [`Call::Send`] and [`Call::Release`].
+    /// To [`Call::Joint`].
+    Joint(Box<JointView>),
+    /// To [`Call::Send`] and [`Call::Release`]; to [`Call::JointSign`] and [`Call::JointDecline`] when no officer
+    /// needs to approve.
     Sent(Box<OutboxRow>),
-    /// To [`Call::Draft`], [`Call::ShowDraft`] and [`Call::Approve`].
+    /// To [`Call::Draft`], [`Call::ShowDraft`] and [`Call::Approve`]; to [`Call::JointSign`] and
+    /// [`Call::JointDecline`] when officers need to approve.
     Draft(Box<DraftView>),
     /// To [`Call::Drafts`], [`Call::AskToConfirm`] and [`Call::Reconfirm`].
     Drafts(Vec<DraftView>),
@@ -215,7 +241,7 @@ pub enum Answer {
     Outbox(Vec<OutboxRow>),
     /// To [`Call::Show`].
     Notice(Box<NoticeView>),
-    /// To [`Call::Attachment`] and [`Call::Evidence`].
+    /// To [`Call::Attachment`], [`Call::Evidence`] and [`Call::JointExport`].
     File {
         /// A name for it.
         name: String,

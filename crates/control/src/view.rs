@@ -7,8 +7,7 @@ use pouch_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Bytes;
-use crate::Finding;
+use crate::{Bytes, ExerciseView, Finding};
 
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,8 +71,11 @@ pub struct InboxRow {
     pub tlp: Option<Tlp>,
     /// The subject, made safe to show; absent when refused.
     pub subject: Option<String>,
-    /// `live`, or the exercise's name.
+    /// `live`, or `EXERCISE` and the exercise's name: no name makes a drill look live.
     pub environment: String,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
     /// When it was signed.
     pub signed_at: Timestamp,
     /// When this node received it.
@@ -101,6 +103,9 @@ pub struct NoticeView {
     pub ladder: Vec<LadderRow>,
     /// Number of the message's entry in the relay's message log.
     pub log_index: Option<u64>,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
 }
 
 /// The four rungs of the receipt ladder, and the refusal.
@@ -164,6 +169,9 @@ pub struct OutboxRow {
     pub break_glass: bool,
     /// What is known of each recipient.
     pub ladder: Vec<LadderRow>,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
 }
 
 /// A draft that waits for approvals.
@@ -185,6 +193,9 @@ pub struct DraftView {
     pub context: String,
     /// What would keep it from being believed, if anything: code and words.
     pub problems: Vec<String>,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
 }
 
 /// A member of the network.
@@ -292,6 +303,8 @@ pub struct DirectoryView {
     pub witnesses: Vec<WitnessView>,
     /// How many of them must cosign.
     pub quorum: u8,
+    /// Its exercises, those that are over too.
+    pub exercises: Vec<ExerciseView>,
     /// How many members must agree to what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<ThresholdsView>,
@@ -345,8 +358,10 @@ pub struct StatusView {
     pub freshness: Finding,
     /// `sure`, or why the time is unsure.
     pub clock: String,
-    /// Notices that no officer acknowledged.
+    /// Live notices that no officer acknowledged.
     pub unacknowledged: u64,
+    /// Notices of exercises that no officer acknowledged.
+    pub unacknowledged_in_exercises: u64,
     /// Sent notices not yet at a relay.
     pub queued: u64,
     /// The signing key in use.
@@ -438,6 +453,8 @@ pub enum EventKind {
     Directory,
     /// A key came into use or was destroyed.
     Key,
+    /// A joint statement stands otherwise than before.
+    Joint,
     /// Somebody is no longer heard of, or is again; what did not come came.
     Contact,
 }
@@ -461,4 +478,7 @@ pub struct Event {
     pub number_of_notice: Option<String>,
     /// How urgent that notice is.
     pub precedence: Option<Precedence>,
+    /// The name of the exercise that it belongs to; absent when it is live. Whoever opened the exercise
+    /// chose the name.
+    pub exercise: Option<String>,
 }

@@ -324,6 +324,12 @@ impl<'a> View<'a> {
         self.directory.state.exercises.get(&id).filter(|exercise| exercise.opened_at < self.size)
     }
 
+    /// Whether an exercise was closed before its time.
+    #[must_use]
+    pub fn exercise_is_closed(&self, id: ExerciseId) -> bool {
+        self.exercise(id).is_some_and(|exercise| exercise.closed_at.is_some_and(|at| at < self.size))
+    }
+
     /// All exercises.
     pub fn exercises(&self) -> impl Iterator<Item = &'a Exercise> + use<'a> {
         let size = self.size;

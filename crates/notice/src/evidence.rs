@@ -25,6 +25,9 @@ use crate::verify::{Facts, Refused, Verified, well_formed};
 /// came at that time is the relay's word, and evidence says so.
 const SEEN_WITHIN_MS: u64 = 15 * 60 * 1000;
 
+/// The directory's entries, from entry 0.
+pub(crate) type Entries = List<Blob<{ limits::ENTRY_BYTES }>, 65_536>;
+
 /// Evidence of one notice.
 ///
 /// It holds the directory's entries up to a cosigned checkpoint, so that whoever checks it folds the
@@ -33,7 +36,7 @@ const SEEN_WITHIN_MS: u64 = 15 * 60 * 1000;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EvidenceFile {
     version: u16,
-    entries: List<Blob<{ limits::ENTRY_BYTES }>, 65_536>,
+    entries: Entries,
     directory_checkpoint: Blob<{ limits::CHECKPOINT_BYTES }>,
     arrived: Blob<{ limits::PAYLOAD_BYTES + 128 * 1024 }>,
     secret: StanzaSecret,
@@ -131,6 +134,17 @@ impl EvidenceFile {
             tlog_proof: Blob::new(tlog_proof).map_err(too_large)?,
             receipts: List::default(),
         })
+    }
+
+    /// Evidence of one notice among several under one directory.
+    pub(crate) fn of_part(
+        entries: Entries,
+        directory_checkpoint: Blob<{ limits::CHECKPOINT_BYTES }>,
+        (arrived, secret): (Blob<{ limits::PAYLOAD_BYTES + 128 * 1024 }>, StanzaSecret),
+        tlog_proof: Blob<{ limits::CHECKPOINT_BYTES }>,
+    ) -> Self {
+        let receipts = List::default();
+        Self { version: 1, entries, directory_checkpoint, arrived, secret, tlog_proof, receipts }
     }
 
     /// Adds what recipients answered, in the order given.
@@ -276,6 +290,10 @@ fn answer(
 }
 
 impl Proven {
+    pub(crate) fn into_verified(self) -> Verified<Notice> {
+        self.verified
+    }
+
     /// The notice.
     pub const fn verified(&self) -> &Verified<Notice> {
         &self.verified

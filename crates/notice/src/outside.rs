@@ -120,11 +120,28 @@ fn environment(environment: Environment, facts: &Facts<'_>, anchor: &Anchor, ver
     };
     // Whoever opened the exercise chose its name.
     let name = visible(&exercise.name, true);
-    if anchor.against(over) == InTime::After {
-        let words = format!("It belongs to exercise {name}, which was over when it came.");
-        return verdict.fails(Clause::Environment, "POUCH-VER-02", words, ASK_AGAIN, 15);
+    let drill = format!("EXERCISE {name}: this is a drill.");
+    // Who holds it before the exercise is over needs nobody's word that it came before.
+    if facts.inclusion.is_none() && facts.time_is_sure && facts.now < over {
+        return verdict.holds(Clause::Environment, drill);
     }
-    verdict.holds(Clause::Environment, format!("EXERCISE {name}: this is a drill."));
+    match anchor.against(over) {
+        InTime::Before => verdict.holds(Clause::Environment, drill),
+        InTime::After => {
+            let words = format!("It belongs to exercise {name}, which was over when it came.");
+            verdict.fails(Clause::Environment, "POUCH-VER-02", words, ASK_AGAIN, 15);
+        }
+        InTime::About => {
+            let words = format!("{drill} It came at about the time that the exercise was over.");
+            verdict.unsure(Clause::Environment, "POUCH-VER-03", words, CONFIRM, 15);
+        }
+        InTime::ByWord => {
+            let words = format!(
+                "{drill} The exercise is over; that this came before rests on the relay's word alone."
+            );
+            verdict.unsure(Clause::Environment, "POUCH-VER-04", words, CONFIRM, 15);
+        }
+    }
 }
 
 fn sender_refused(error: &Refusal, verdict: &mut Verdict) {

@@ -107,6 +107,18 @@ CREATE TABLE rejudged_until (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEG
 ", "
 CREATE TABLE witness_life (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB, stopped TEXT) STRICT;
 INSERT INTO witness_life (one, mark) SELECT 1, NULL WHERE EXISTS (SELECT 1 FROM witness);
+", "
+ALTER TABLE inbox ADD COLUMN exercise BLOB;
+CREATE INDEX inbox_exercise ON inbox (exercise, arrived_at) WHERE exercise IS NOT NULL;
+ALTER TABLE outbox ADD COLUMN exercise BLOB;
+ALTER TABLE outbox ADD COLUMN secret BLOB;
+ALTER TABLE outbox ADD COLUMN proof BLOB;
+CREATE INDEX outbox_exercise ON outbox (exercise, created) WHERE exercise IS NOT NULL;
+ALTER TABLE prekey ADD COLUMN exercise BLOB;
+CREATE TABLE exercise_sequence_out (exercise BLOB NOT NULL, recipient TEXT NOT NULL, epoch INTEGER NOT NULL,
+    n INTEGER NOT NULL, previous BLOB NOT NULL, PRIMARY KEY (exercise, recipient)) STRICT, WITHOUT ROWID;
+CREATE TABLE exercise_sequence_in (exercise BLOB NOT NULL, sender TEXT NOT NULL, state BLOB NOT NULL,
+    PRIMARY KEY (exercise, sender)) STRICT, WITHOUT ROWID;
 "],
 };
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use column::{int, kept, point, precedence, uint};
+pub(crate) use column::{environment, exercise, int, kept, point, precedence, uint};
 pub(crate) use open::Kind;
 
 use crate::error::StoreError;

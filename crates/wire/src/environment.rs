@@ -11,6 +11,20 @@ use crate::Digest;
 #[serde(transparent)]
 pub struct ExerciseId(pub Digest);
 
+impl ExerciseId {
+    /// The first eight hexadecimal digits, enough to tell one from another on a screen.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.0.to_string().chars().take(8).collect()
+    }
+}
+
+impl fmt::Display for ExerciseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Where a message belongs: to the real world, or to one exercise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Environment {

@@ -145,7 +145,7 @@ impl World {
     /// Moves the sender's sequence on by one message.
     async fn order_of<T>(&mut self, node: usize, verified: &Verified<T>) -> (Order, SenderLines) {
         let header = verified.arrived().header();
-        let kept = self.nodes[node].store.sequence_in(&header.sender).await.unwrap();
+        let kept = self.nodes[node].store.sequence_in(&header.sender, header.environment).await.unwrap();
         let mut lines = kept.map(|bytes| SenderLines::from_bytes(&bytes).unwrap()).unwrap_or_default();
         if !self.defences.sequence {
             return (Order::InOrder, lines);
@@ -295,6 +295,7 @@ impl World {
         let header = arrived.header();
         Arrival {
             envelope: arrived.id(),
+            environment: header.environment,
             notice: None,
             concerns: None,
             amends: false,

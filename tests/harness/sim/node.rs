@@ -131,6 +131,7 @@ impl Node {
         let secret = founding.sealing(self.n, turn);
         let row = PrekeyRow {
             id: secret.public().id(),
+            environment: Environment::Live,
             wrapped: secret.seed().to_vec(),
             usable_from: from,
             usable_until: from.after(Duration::from_secs(24 * 3600)),

@@ -154,7 +154,7 @@ impl World {
     async fn seal_to(&self, node: usize, recipients: &[ContactPoint]) -> Option<Vec<SealTo>> {
         let now = self.clock_of(node);
         let node = &self.nodes[node];
-        let places = node.store.reserve(recipients.to_vec()).await.unwrap();
+        let places = node.store.reserve(recipients.to_vec(), Environment::Live).await.unwrap();
         let view = node.mirror.directory.now_view();
         let sealed = |place: pouch_store::Sequence| {
             let prekey = view.prekeys(&place.recipient, Environment::Live, now).into_iter().next()?;

@@ -78,6 +78,7 @@ impl World {
     ) -> Outgoing {
         Outgoing {
             envelope: sealed.id(),
+            environment: route.environment,
             notice,
             sealed: sealed.to_bytes().unwrap(),
             sequence: recipients
@@ -94,6 +95,7 @@ impl World {
             not_after: route.not_after,
             wrapped: Vec::new(),
             concerns: None,
+            secret: Vec::new(),
             keys: Vec::new(),
             events: Vec::new(),
         }

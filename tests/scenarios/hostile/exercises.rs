@@ -30,12 +30,16 @@ struct Trial {
 
 impl Trial {
     async fn start() -> Self {
+        Self::called("Autumn drill").await
+    }
+
+    async fn called(name: &str) -> Self {
         let mut scene = Scene::with_hostile("md").await;
         let line = scene.line_of("md").await;
         let [md, ba] = ["md", "ba"].map(|folder| scene.member_root(folder));
         let at = now().0;
         let open = Act::OpenExercise {
-            name: Text::new("Autumn drill").unwrap(),
+            name: Text::new(name).unwrap(),
             participants: Set::new(["MD", "BA"].map(|member| member.parse().unwrap())).unwrap(),
             from: Timestamp(at - HOUR_MS / 60),
             until: Timestamp(at + HOUR_MS),
@@ -66,7 +70,7 @@ impl Trial {
         self.scene.refuses("ba", &parcel.id().to_string(), code, TEXT).await;
     }
 
-    /// A message of each kind arrives and says what it is. Both stand in one sequence of one office.
+    /// A message of each kind arrives and says what it is. Each stands in a sequence of its own.
     async fn twins(&mut self) {
         for (drill, words) in [(true, "EXERCISE Autumn drill"), (false, "Live: this is not an exercise.")] {
             let pen = if drill { &mut self.drill } else { &mut self.live };
@@ -77,8 +81,8 @@ impl Trial {
             let view = verdict(self.scene.node("ba"), &envelope).await;
             assert!(view.to_string().contains(words), "{view}");
             assert_eq!(word(&view, "code"), "POUCH-VER-00", "{view}");
-            self.live.stands(&parcel);
-            self.drill.stands(&parcel);
+            let pen = if drill { &mut self.drill } else { &mut self.live };
+            pen.stands(&parcel);
         }
     }
 }
@@ -96,7 +100,10 @@ async fn give_prekey(scene: &mut Scene, line: &Line, environment: Environment, k
     let wrapped =
         vault_of(scene, "ba").wrap(id.as_bytes(), secret.seed().as_ref(), &mut rand::rng()).unwrap();
     let store = store_of(scene, "ba");
-    store.put_prekey(PrekeyRow { id, wrapped, usable_from: from, usable_until: until }).await.unwrap();
+    store
+        .put_prekey(PrekeyRow { id, environment, wrapped, usable_from: from, usable_until: until })
+        .await
+        .unwrap();
     store.close().await.unwrap();
     scene.start_node("ba").await;
 }
@@ -177,7 +184,6 @@ async fn what_is_said_in_an_exercise_moves_nothing_that_is_live() {
     let said = acknowledged(notice, sentences::NO_CONCURRENCE);
     let drill = receipt(&mut trial.drill, "BA/technical", sent.parse().unwrap(), said, Domain::Receipt);
     trial.line.submit(&drill).await.unwrap();
-    trial.live.stands(&drill);
     // What comes after it has been dealt with after it. A refusal outweighs no acknowledgement, so that
     // the drill's counted for nothing.
     let said = Said::Refused { code: Text::new("POUCH-VER-10").unwrap() };
@@ -189,5 +195,25 @@ async fn what_is_said_in_an_exercise_moves_nothing_that_is_live() {
     ba.watcher.wait_for(words, pouch_testkit::stage::PATIENCE, fits).await.unwrap();
     let rows = ba.json(&["outbox"]).await.unwrap();
     assert_eq!(rows.pointer("/0/ladder/0/rung").unwrap(), "refused", "{rows}");
+    trial.scene.end().await;
+}
+
+#[tokio::test]
+async fn a_drill_that_is_called_live_is_a_drill_on_every_surface() {
+    let mut trial = Trial::called("live").await;
+    let parcel = trial.drill.letter(&["BA/technical"], HONEST).seal();
+    trial.line.submit(&parcel).await.unwrap();
+    let envelope = parcel.id().to_string();
+    let ba = trial.scene.node("ba");
+    let came = ba.received(&envelope).await.unwrap();
+    assert!(word(&came, "words").starts_with("EXERCISE live: "), "{came}");
+    assert_eq!(word(&came, "exercise"), "live", "{came}");
+    let rows = ba.json(&["inbox"]).await.unwrap();
+    let row = rows.get(0).unwrap();
+    assert_eq!((word(row, "environment"), word(row, "exercise")), ("EXERCISE live", "live"), "{row}");
+    for command in [&["inbox"][..], &["show", &envelope]] {
+        let said = ba.run(command).await.unwrap().stdout;
+        assert!(said.contains("EXERCISE") && !said.contains("LIVE"), "{said}");
+    }
     trial.scene.end().await;
 }

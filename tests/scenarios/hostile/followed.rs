@@ -154,7 +154,9 @@ async fn a_relay_reads_and_passes_statements_on_and_does_nothing_else() {
     // A node's statement reaches the log through the relay that follows.
     let md = KeyFolder::of(&scene.stage, "md").signing("transport");
     let line = scene.dial_number(2, &md).await.unwrap();
-    let mut news = line.attach(scene.network()).await.unwrap();
+    let witness = KeyFolder::of(&scene.stage, "witness-1").signing("transport");
+    let reader = scene.dial_number(2, &witness).await.unwrap();
+    let mut news = reader.attach(scene.network()).await.unwrap();
     let root = scene.member_root("md");
     let act = new_telephone(&scene.directory().await, "+1 555 0199");
     let index = line.publish(scene.network(), act.clone(), &[&root]).await.unwrap();
@@ -182,7 +184,7 @@ async fn a_relay_reads_and_passes_statements_on_and_does_nothing_else() {
         }
     };
     assert_eq!(soon(entered).await, index + 1);
-    drop((line, news));
+    drop((line, reader, news));
     scene.start_node("md").await;
     scene.end().await;
 }

@@ -6,7 +6,7 @@ use super::codes::{Index, Meaning};
 use super::remedies::{Remedies, Remedy};
 
 /// What the three letters of a code say, in the order of the page.
-const AREAS: [(&str, &str); 20] = [
+const AREAS: [(&str, &str); 22] = [
     ("CLI", "the command line"),
     ("CFG", "configuration"),
     ("KEY", "keys, key files and passphrases"),
@@ -23,6 +23,8 @@ const AREAS: [(&str, &str); 20] = [
     ("TLG", "logs, checkpoints and proofs"),
     ("AUD", "audits"),
     ("EVI", "evidence"),
+    ("EXR", "exercises"),
+    ("JNT", "joint statements"),
     ("NET", "sessions"),
     ("STO", "the store"),
     ("AGT", "the agent"),

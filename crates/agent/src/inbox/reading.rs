@@ -103,7 +103,7 @@ fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>
 }
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
-async fn read_alone(
+pub(crate) async fn read_alone(
     row: &ArrivalRow,
     confirmations: &[Confirmation],
     desk: &Desk,
@@ -141,7 +141,9 @@ async fn read_alone(
 async fn order_now(kept: Order, verified: &Verified<Notice>, desk: &Desk) -> Result<Order, AgentError> {
     let Order::Gap { from, to } = kept else { return Ok(kept) };
     let header = verified.arrived().header();
-    let Some(bytes) = desk.store.sequence_in(&header.sender).await? else { return Ok(kept) };
+    let Some(bytes) = desk.store.sequence_in(&header.sender, header.environment).await? else {
+        return Ok(kept);
+    };
     let lines = SenderLines::from_bytes(&bytes)?;
     Ok(lines.gap_now(header.sender_key, verified.secret().epoch, from, to))
 }
@@ -154,7 +156,7 @@ pub(crate) fn check_proof(row: &ArrivalRow, proof: &[u8], desk: &Desk) -> Result
     Ok(inclusion(proof, &opened, desk).is_some())
 }
 
-fn inclusion(proof: &[u8], opened: &Opened, desk: &Desk) -> Option<Inclusion> {
+pub(crate) fn inclusion(proof: &[u8], opened: &Opened, desk: &Desk) -> Option<Inclusion> {
     let proof = ProofFile::parse(proof).ok()?;
     let directory = desk.directory();
     let receipt = opened.accepted(&directory)?;

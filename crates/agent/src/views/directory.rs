@@ -14,6 +14,7 @@ use pouch_wire::{Canonical as _, ContactPoint, Environment, Timestamp};
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::refusals::Failed;
+use crate::views::exercises::exercise;
 
 pub(crate) fn directory(desk: &Desk) -> DirectoryView {
     let believed = desk.believed.borrow().clone();
@@ -29,6 +30,7 @@ pub(crate) fn directory(desk: &Desk) -> DirectoryView {
         relays: view.relays().iter().map(|r| format!("{} at {}", &*r.name, &*r.address)).collect(),
         witnesses: view.witnesses().iter().map(|w| WitnessView { name: w.name.to_string() }).collect(),
         quorum: view.quorum(),
+        exercises: view.exercises().map(|e| exercise(e, &view, now, desk)).collect(),
         thresholds: Some(thresholds(&view.thresholds())),
     }
 }
@@ -150,27 +152,44 @@ fn entry(index: u64, bytes: &[u8], directory: &mut Directory) -> EntryView {
     EntryView { index, words, created: statement.map(|s| s.created), no_effect }
 }
 
+/// Says of what belongs to an exercise that it does.
+fn within(environment: Environment) -> String {
+    match environment {
+        Environment::Live => String::new(),
+        Environment::Exercise(id) => format!(" in exercise {}", id.short()),
+    }
+}
+
 fn act(act: &Act) -> String {
     match act {
         Act::AdmitMember { member, name, .. } => format!("admits {member} ({name})"),
         Act::AuthoriseContactPoint(entry) => {
-            format!("authorises {} with signing key {}", entry.contact_point, entry.signing.id().short())
+            format!(
+                "authorises {}{} with signing key {}",
+                entry.contact_point,
+                within(entry.environment),
+                entry.signing.id().short()
+            )
         }
         Act::AuthoriseOfficer(entry) => {
-            format!("authorises an officer of {}: {}", entry.contact_point, &*entry.title)
+            let place = within(entry.environment);
+            format!("authorises an officer of {}{place}: {}", entry.contact_point, &*entry.title)
         }
         Act::SetReleaseRules { contact_point, rules } => {
             format!("sets {} release rules of {contact_point}", rules.len())
         }
-        Act::PublishPrekeys { contact_point, prekeys, .. } => {
-            format!("publishes {} sealing keys of {contact_point}", prekeys.len())
+        Act::PublishPrekeys { contact_point, environment, prekeys } => {
+            format!("publishes {} sealing keys of {contact_point}{}", prekeys.len(), within(*environment))
         }
         Act::RotateRoot { member, .. } => format!("rotates the root key of {member}"),
         Act::RecoverRoot { member, .. } => format!("begins a recovery of the root key of {member}"),
         Act::VetoRecovery { member, .. } => format!("vetoes the recovery of {member}"),
         Act::RevokeKey { key, reason, .. } => format!("revokes key {} ({reason:?})", key.short()),
-        Act::OpenExercise { name, .. } => format!("opens exercise {:?}", &**name),
-        Act::CloseExercise { .. } => "closes an exercise".to_owned(),
+        Act::OpenExercise { name, participants, .. } => {
+            let members: Vec<&str> = participants.iter().map(|member| member.as_str()).collect();
+            format!("opens exercise {:?} of {}", &**name, members.join(", "))
+        }
+        Act::CloseExercise { exercise } => format!("closes exercise {}", exercise.short()),
         Act::SuspendMember { member, .. } => format!("suspends {member}"),
         Act::ReinstateMember { member } => format!("reinstates {member}"),
         Act::ChangeNetwork(change) => format!("changes the network: {}", change.words().join("; ")),

@@ -3,10 +3,12 @@
 use pouch_control::KeyView;
 use pouch_crypto::KeyFingerprint;
 use pouch_directory::Revocation;
+use pouch_notice::visible;
 use pouch_store::Prekeys as _;
 use pouch_wire::{Environment, Timestamp};
 
 use crate::desk::Desk;
+use crate::exercises::may_speak;
 use crate::refusals::Failed;
 
 pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
@@ -36,6 +38,18 @@ pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
         }
         until = Some(period.from);
     }
+    for exercise in view.exercises() {
+        let environment = Environment::Exercise(exercise.id);
+        let Some(key) = desk.key_in(environment) else { continue };
+        let speaks = may_speak(environment, desk);
+        let name = visible(&exercise.name, true);
+        let state = match &speaks {
+            Ok(_) => format!("current in EXERCISE {name}"),
+            Err(refusal) => format!("does not speak in EXERCISE {name}: {} ({})", refusal.what, refusal.code),
+        };
+        let (from, until) = (Some(exercise.from), Some(exercise.until));
+        keys.push(key_view("exercise signing", key.public().id(), &state, from, until));
+    }
     for row in desk.store.prekeys().await? {
         let published = view.prekey_stands(row.id);
         let state = match (row.usable_until <= now, published) {
@@ -43,7 +57,8 @@ pub(crate) async fn keys(desk: &Desk) -> Result<Vec<KeyView>, Failed> {
             (false, true) => "published",
             (false, false) => "not published yet",
         };
-        keys.push(key_view("sealing", row.id, state, Some(row.usable_from), Some(row.usable_until)));
+        let kind = if row.environment == Environment::Live { "sealing" } else { "exercise sealing" };
+        keys.push(key_view(kind, row.id, state, Some(row.usable_from), Some(row.usable_until)));
     }
     Ok(keys)
 }

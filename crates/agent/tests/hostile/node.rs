@@ -12,7 +12,9 @@ use pouch_notice::{
     Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
 };
 use pouch_store::{AgentStore, PrekeyRow, Prekeys as _, StoreError};
-use pouch_wire::{Blob, EnvelopeId, Environment, List, NoticeType, Precedence, Set, Timestamp, Tlp};
+use pouch_wire::{
+    Blob, EnvelopeId, Environment, ExerciseId, List, NoticeType, Precedence, Set, Timestamp, Tlp,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,18 @@ impl KeyKeeper for Keys {
     }
 
     fn promote(&self) -> Result<(), KeyKeeperError> {
+        Ok(())
+    }
+
+    fn exercises(&self) -> Result<Vec<ExerciseId>, KeyKeeperError> {
+        Ok(Vec::new())
+    }
+
+    fn exercise_signing(&self, exercise: ExerciseId) -> Result<SigningKey, KeyKeeperError> {
+        Err(KeyKeeperError(format!("no key for exercise {exercise}")))
+    }
+
+    fn destroy_exercise_signing(&self, _: ExerciseId) -> Result<(), KeyKeeperError> {
         Ok(())
     }
 }
@@ -202,7 +216,10 @@ async fn keep_prekey(data: &std::path::Path, vault: &[u8; 32]) {
     let vault = VaultKey::derive(vault, b"agent store").unwrap();
     let wrapped = vault.wrap(id.as_bytes(), secret.seed().as_ref(), &mut rand::rng()).unwrap();
     let (usable_from, usable_until) = (earlier(HOUR), Timestamp(NOW.0 + DAY - HOUR));
-    store.put_prekey(PrekeyRow { id, wrapped, usable_from, usable_until }).await.unwrap();
+    store
+        .put_prekey(PrekeyRow { id, environment: Environment::Live, wrapped, usable_from, usable_until })
+        .await
+        .unwrap();
     store.close().await.unwrap();
 }
 

@@ -68,6 +68,14 @@ pub(crate) enum Audit {
         #[arg(long, value_name = "FILE")]
         policy: PathBuf,
     },
+    /// Verify a joint statement and its signatures with nothing but the charter
+    Joint {
+        /// The file, made by `pouch joint export`
+        file: PathBuf,
+        /// The charter
+        #[arg(long, value_name = "FILE")]
+        charter: PathBuf,
+    },
     /// Verify evidence files with nothing but the charter
     Evidence {
         /// The files

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use pouch_audit::{LogError, LogFolder, LogReport, read_log, verify_log};
 use pouch_directory::{CharterFile, Directory, Outcome};
-use pouch_notice::EvidenceFile;
+use pouch_notice::{EvidenceFile, JointFile};
 use pouch_tlog::Policy;
-use pouch_wire::{Canonical as _, limits};
+use pouch_wire::{Canonical as _, Timestamp, limits};
 use serde::Serialize;
 
 use crate::clock;
@@ -119,6 +119,46 @@ pub(crate) fn folded(dir: &Path, charter: &CharterFile) -> Result<(Directory, Di
             .why("it is the log of another network"));
     }
     Ok((folded, DirectoryReport { log, no_effect }))
+}
+
+/// Checks a joint statement's file; whether it is in force by what the file proves.
+pub(crate) fn joint(path: &Path, charter: &Path, out: &Output) -> Result<bool, Problem> {
+    let charter = read_charter(charter)?;
+    let bytes = files::read(path, limits::EVIDENCE_BYTES.saturating_add(limits::PAYLOAD_BYTES))?;
+    let file = JointFile::from_bytes(&bytes).map_err(|error| {
+        Problem::new(Exit::NotAuthentic, "POUCH-JNT-30", format!("not a joint statement's file: {error}"))
+    })?;
+    let proven = file.verify(&charter.charter).map_err(|refused| {
+        Problem::new(Exit::NotAuthentic, refused.code(), format!("{}: {refused}", path.display()))
+            .why("whoever made this file changed something, or something is missing")
+    })?;
+    let state = proven.state();
+    let found = FoundJoint {
+        statement: state.statement.to_string(),
+        signed: state.signed.iter().map(|signature| signature.by.to_string()).collect(),
+        threshold: state.threshold,
+        in_force_since: state.in_force_since(),
+        words: proven.words(),
+    };
+    let words = format!("{}: holds\n{}", path.display(), found.words);
+    out.result("joint-verified", &found, &words)?;
+    Ok(found.in_force_since.is_some())
+}
+
+/// What is authentic and below its threshold is nobody's statement yet.
+pub(crate) fn not_in_force() -> Problem {
+    Problem::new(Exit::NotInTime, "POUCH-JNT-34", "authentic, and not in force: signatures are missing")
+        .why("a joint statement says nothing below its threshold")
+        .next("ask who proposed it for a newer file")
+}
+
+#[derive(Debug, Serialize)]
+struct FoundJoint {
+    statement: String,
+    signed: Vec<String>,
+    threshold: u8,
+    in_force_since: Option<Timestamp>,
+    words: String,
 }
 
 pub(crate) fn evidence(paths: &[PathBuf], charter: &Path, out: &Output) -> Result<(), Problem> {

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use pouch_control::{
     Answer, AttachmentFile, Bytes, Call, Client, ClientError, Compose, DirectoryView, DraftView, EventKind,
-    OutboxRow, Rung,
+    ExerciseView, OutboxRow, Rung,
 };
 use pouch_crypto::{Context, Domain};
 use pouch_wire::{ContactPoint, Member, NoticeType, Precedence, limits};
 
 use crate::args;
+use crate::commands::exercise;
 use crate::exit::Exit;
 use crate::files;
 use crate::keyring::KeyRing;
@@ -89,7 +90,7 @@ async fn report_sent(
 }
 
 /// Says so when the notice stays here for now, because no relay of some recipient can be reached.
-async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Output) -> Result<u8, Problem> {
+pub(crate) async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Output) -> Result<u8, Problem> {
     let waits: Vec<_> = row.ladder.iter().filter(|recipient| !recipient.waits_for.is_empty()).collect();
     if waits.is_empty() {
         return Ok(Exit::Done.code());
@@ -209,8 +210,10 @@ async fn gather(
     let mut info = Vec::new();
     if !(arguments.to.is_empty() && arguments.info.is_empty()) {
         let directory = directory(client).await?;
-        to = addressees(&arguments.to, &directory)?;
-        info = addressees(&arguments.info, &directory)?;
+        let drill = arguments.exercise.as_deref().map(|wanted| exercise::called(&directory, wanted));
+        let drill = drill.transpose()?;
+        to = addressees(&arguments.to, &directory, drill)?;
+        info = addressees(&arguments.info, &directory, drill)?;
         info.retain(|point| !to.contains(point));
     } else if in_reply_to.is_none() {
         return Err(Problem::usage("nobody is addressed").next("give --to MD/policy,BA"));
@@ -254,8 +257,12 @@ pub(crate) fn in_capitals(word: &str) -> String {
     }
 }
 
-/// `MD/policy` is one office; `BA` alone is every office of BA.
-fn addressees(words: &[String], directory: &DirectoryView) -> Result<Vec<ContactPoint>, Problem> {
+/// `MD/policy` is one office; `BA` alone is every office of BA, and in an exercise every one that joined.
+pub(crate) fn addressees(
+    words: &[String],
+    directory: &DirectoryView,
+    drill: Option<&ExerciseView>,
+) -> Result<Vec<ContactPoint>, Problem> {
     let mut points = Vec::new();
     for word in words {
         if word.contains('/') {
@@ -272,7 +279,17 @@ fn addressees(words: &[String], directory: &DirectoryView) -> Result<Vec<Contact
             Problem::new(Exit::NotFound, "POUCH-CLI-10", format!("no member {member}"))
                 .next("pouch directory show")
         })?;
-        points.extend(found.contact_points.iter().map(|c| c.contact_point.clone()));
+        let Some(drill) = drill else {
+            points.extend(found.contact_points.iter().map(|c| c.contact_point.clone()));
+            continue;
+        };
+        let before = points.len();
+        let joined = drill.joined.iter().map(|office| &office.contact_point);
+        points.extend(joined.filter(|point| point.member == member).cloned());
+        if points.len() == before {
+            let what = format!("no office of {member} has joined EXERCISE {}", drill.name);
+            return Err(Problem::new(Exit::NotFound, "POUCH-EXR-16", what).next("pouch exercise list"));
+        }
     }
     points.sort();
     points.dedup();
@@ -356,7 +373,7 @@ async fn ask_draft(call: &Call, client: &Client) -> Result<DraftView, Problem> {
     }
 }
 
-fn show_draft(draft: &DraftView, text: &str, out: &Output) -> Result<(), Problem> {
+pub(crate) fn show_draft(draft: &DraftView, text: &str, out: &Output) -> Result<(), Problem> {
     out.result("draft", draft, text)?;
     let have = u8::try_from(draft.approved_by.len()).unwrap_or(u8::MAX);
     let id = draft.id.short();

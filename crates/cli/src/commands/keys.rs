@@ -7,7 +7,7 @@ use std::time::Duration;
 use pouch_control::{Answer, Call, Client, ClientError, DirectoryView, Events, KeyView};
 use pouch_crypto::{KeyFingerprint, SigningKey};
 use pouch_directory::{Act, ContactPointEntry, RevocationReason};
-use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, NetworkId};
+use pouch_wire::{Blob, Canonical as _, ContactPoint, Environment, KeyId, NetworkId, limits};
 use tokio::time::{Instant, timeout_at};
 
 use crate::args::Keys;
@@ -86,7 +86,7 @@ async fn rotate(
     let (network, entry) = own_entry(&client, &node.config.contact_point).await?;
     let act = Act::AuthoriseContactPoint(Box::new(ContactPointEntry { signing: next.public(), ..entry }));
     let events = client.watch(None).await?;
-    let index = publish(&client, act, network, &root).await?;
+    let index = publish(&client, signed(act, network, &[&root])?).await?;
     in_use(&client, events, next.public().id()).await?;
     out.say(&format!(
         "The directory's entry {index} authorises the new signing key {} of {}.",
@@ -133,7 +133,7 @@ const IN_USE_WITHIN: Duration = Duration::from_secs(30);
 
 /// The member's root key, when it is the one that the directory names: nothing is made or published with
 /// another's.
-fn root_of(
+pub(crate) fn root_of(
     view: &DirectoryView,
     point: &ContactPoint,
     member_dir: &Path,
@@ -154,13 +154,19 @@ fn root_of(
     .next(format!("give the folder that `pouch init member` made for {member}")))
 }
 
-async fn publish(client: &Client, act: Act, network: NetworkId, root: &SigningKey) -> Result<u64, Problem> {
-    let statement = signed(act, network, &[root])?;
+/// Puts a signed statement into the directory; its index.
+pub(crate) async fn publish(
+    client: &Client,
+    statement: Blob<{ limits::STATEMENT_BYTES }>,
+) -> Result<u64, Problem> {
     submit(client, statement.into_vec()).await
 }
 
 /// The directory's current entry of this contact point, from the agent's own mirror.
-async fn own_entry(client: &Client, point: &ContactPoint) -> Result<(NetworkId, ContactPointEntry), Problem> {
+pub(crate) async fn own_entry(
+    client: &Client,
+    point: &ContactPoint,
+) -> Result<(NetworkId, ContactPointEntry), Problem> {
     match client.call(&Call::OwnEntry).await? {
         Answer::OwnEntry { network, entry } => {
             let entry = ContactPointEntry::from_bytes(&entry.0)
@@ -208,7 +214,8 @@ async fn revoke(
     }
     let root =
         KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
-    let index = publish(&client, Act::RevokeKey { key, reason, effective }, view.network, &root).await?;
+    let act = Act::RevokeKey { key, reason, effective };
+    let index = publish(&client, signed(act, view.network, &[&root])?).await?;
     out.say(&format!("Revoked by the directory's entry {index}."));
     out.next("authorise another key: pouch keys rotate");
     Ok(())
@@ -247,7 +254,7 @@ async fn find_key(client: &Client, view: &DirectoryView, beginning: &str) -> Res
     }
 }
 
-async fn directory(client: &Client) -> Result<DirectoryView, Problem> {
+pub(crate) async fn directory(client: &Client) -> Result<DirectoryView, Problem> {
     match client.call(&Call::Directory).await? {
         Answer::Directory(view) => Ok(*view),
         _ => Err(ClientError::Unexpected.into()),

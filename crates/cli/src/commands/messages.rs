@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use pouch_control::{Answer, Call, Client, ClientError, NoticeView, Selection};
-use pouch_wire::Timestamp;
+use pouch_control::{Answer, Call, Client, ClientError, InboxRow, NoticeView, Selection};
+use pouch_wire::{NoticeType, Timestamp};
 
 use crate::args;
 use crate::clock;
@@ -52,6 +52,13 @@ pub(crate) async fn show(command: &args::Show, client: &Client, out: &Output) ->
     {
         let number = row.number.clone().unwrap_or_default();
         out.next(&format!("acknowledge it: pouch ack '{number}' --officer 'YOUR TITLE'"));
+    }
+    let joint = |row: &InboxRow| row.notice_type == Some(NoticeType::JointStatement);
+    if let Some(row) = view.row.as_ref().filter(|row| joint(row)) {
+        out.next(&format!(
+            "who signed it, and whether it is in force: pouch joint show {}",
+            row.envelope.short()
+        ));
     }
     Ok(verdict.map_or(Exit::Done.code(), |v| v.exit))
 }

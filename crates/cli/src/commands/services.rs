@@ -8,6 +8,7 @@ use std::sync::Arc;
 use pouch_agent::{AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessKeys};
 use pouch_crypto::SigningKey;
 use pouch_relay::{Honest, LogKeyPair, Relay, RelayKeys};
+use pouch_wire::ExerciseId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -191,6 +192,19 @@ impl KeyKeeper for Keeper {
 
     fn promote(&self) -> Result<(), KeyKeeperError> {
         self.0.promote(name::NEXT_SIGNING, name::SIGNING).map_err(|problem| KeyKeeperError(problem.what))
+    }
+
+    fn exercises(&self) -> Result<Vec<ExerciseId>, KeyKeeperError> {
+        let names = self.0.names().map_err(|problem| KeyKeeperError(problem.what))?;
+        Ok(names.iter().filter_map(|file| name::exercise_of(file)).collect())
+    }
+
+    fn exercise_signing(&self, exercise: ExerciseId) -> Result<SigningKey, KeyKeeperError> {
+        self.0.signing(&name::exercise(exercise)).map_err(|problem| KeyKeeperError(problem.what))
+    }
+
+    fn destroy_exercise_signing(&self, exercise: ExerciseId) -> Result<(), KeyKeeperError> {
+        self.0.destroy(&name::exercise(exercise)).map_err(|problem| KeyKeeperError(problem.what))
     }
 }
 

@@ -159,19 +159,25 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
             format!("  with effect from {}", clock::utc(*effective)),
         ],
         Act::AuthoriseContactPoint(entry) => vec![
-            format!("authorises {} with signing key {}", entry.contact_point, entry.signing.id().short()),
+            format!(
+                "authorises {}{} with signing key {}",
+                entry.contact_point,
+                within(entry.environment),
+                entry.signing.id().short()
+            ),
             format!("  its node's key {}, telephone {}", entry.transport.id().short(), &*entry.telephone),
-            within(&entry.mandate),
+            may(&entry.mandate),
         ],
         Act::AuthoriseOfficer(entry) => vec![
             format!(
-                "authorises an officer of {}: {} (person {}) with key {}",
+                "authorises an officer of {}{}: {} (person {}) with key {}",
                 entry.contact_point,
+                within(entry.environment),
                 &*entry.title,
                 &*entry.person,
                 entry.key.id().short()
             ),
-            within(&entry.mandate),
+            may(&entry.mandate),
         ],
         Act::SetReleaseRules { contact_point, rules } => {
             let mut lines = vec![format!("sets {} release rules of {contact_point}", rules.len())];
@@ -181,13 +187,28 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
         Act::PublishPrekeys { contact_point, prekeys, .. } => {
             vec![format!("publishes {} sealing keys of {contact_point}", prekeys.len())]
         }
-        Act::OpenExercise { name, .. } => vec![format!("opens the exercise {:?}", &**name)],
-        Act::CloseExercise { .. } => vec!["ends an exercise at once".to_owned()],
+        Act::OpenExercise { name, participants, from, until } => {
+            let members: Vec<&str> = participants.iter().map(|member| member.as_str()).collect();
+            vec![
+                format!("opens the exercise {:?} for {}", &**name, members.join(", ")),
+                format!("  from {} until {}", clock::utc(*from), clock::utc(*until)),
+            ]
+        }
+        Act::CloseExercise { exercise } => vec![format!("ends exercise {exercise} at once")],
     };
     lines.iter().map(|line| visible(line, true)).collect()
 }
 
-fn within(mandate: &Mandate) -> String {
+/// Says of what belongs to an exercise that it does.
+fn within(environment: pouch_wire::Environment) -> String {
+    match environment {
+        pouch_wire::Environment::Live => String::new(),
+        pouch_wire::Environment::Exercise(id) => format!(" in EXERCISE {}", id.short()),
+    }
+}
+
+/// What one is authorised to do, and until when.
+fn may(mandate: &Mandate) -> String {
     format!("  may: {}, until {}", mandate.words(), clock::utc(mandate.until))
 }
 

@@ -125,7 +125,8 @@ fn rings(event: &Event) -> bool {
         | EventKind::Progress
         | EventKind::Link
         | EventKind::Directory
-        | EventKind::Contact => false,
+        | EventKind::Contact
+        | EventKind::Joint => false,
     }
 }
 
@@ -159,6 +160,7 @@ mod tests {
             tlp: None,
             subject: None,
             environment: "live".into(),
+            exercise: None,
             signed_at: Timestamp(0),
             received_at: Timestamp(0),
             acknowledged_at: acknowledged.then_some(Timestamp(1)),
@@ -191,6 +193,7 @@ mod tests {
             envelope: None,
             number_of_notice: None,
             precedence,
+            exercise: None,
         };
         for kind in [EventKind::Alarm, EventKind::Overdue, EventKind::Key] {
             assert!(rings(&event(kind, None)), "{kind:?}");

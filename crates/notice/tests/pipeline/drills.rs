@@ -3,11 +3,13 @@
 
 use pouch_crypto::sha256;
 use pouch_envelope::Refusal;
-use pouch_notice::{Clause, OpenError, SealTo, open};
+use pouch_notice::{Clause, Facts, OpenError, SealTo, open};
 use pouch_wire::{Environment, ExerciseId, limits};
 
+use crate::logs::Logged;
 use crate::post::{
-    ACCEPTED, BA, Letter, MD, NL, NOTHING_BEFORE, drill, holds, honest, letter, only, refused, seal_to,
+    ACCEPTED, BA, Letter, MD, NL, NOTHING_BEFORE, drill, facts, holds, honest, letter, only, refused,
+    reserved, seal_to,
 };
 use crate::world::{DAY, HOUR, World, drill_key, later, point, prekey};
 
@@ -85,7 +87,8 @@ fn an_exercise_that_is_over_says_nothing_more_and_live_messages_go_on() {
     closed.close_exercise(later(HOUR));
     let last = later(HOUR + limits::CLOCK_SKEW_MS_MAX);
     assert!(holds(&posted.received(&closed, MD)), "it came while the exercise ran");
-    assert!(holds(&posted.received_at(&closed, MD, last)));
+    let about = posted.received_at(&closed, MD, last);
+    assert_eq!(reserved(about), only(Clause::Environment, "POUCH-VER-03"));
     let too_late = posted.received_at(&closed, MD, later(HOUR + limits::CLOCK_SKEW_MS_MAX + 1));
     assert_eq!(refused(too_late), only(Clause::Environment, "POUCH-VER-02"));
     assert_eq!(posted.admitted(&closed, later(HOUR)).unwrap_err().code(), "POUCH-DIR-45");
@@ -96,6 +99,23 @@ fn an_exercise_that_is_over_says_nothing_more_and_live_messages_go_on() {
 }
 
 #[test]
+fn that_a_drill_came_before_the_end_is_sure_when_witnesses_saw_it_and_not_by_a_relay_s_word() {
+    let world = World::new();
+    let posted = drill(&world).saying(|n| n.not_after = later(5 * DAY)).posted();
+    let logged = Logged::new(&world, &posted, ACCEPTED);
+    let mut closed = world.clone();
+    closed.close_exercise(later(HOUR));
+    assert!(holds(&logged.received(&closed, &posted, MD)), "witnesses saw it while the exercise ran");
+    let read = |world: &World, at| posted.opened_at(world, MD, ACCEPTED).unwrap().verify(&facts(world, at));
+    let by_word = reserved(read(&closed, later(2 * HOUR)));
+    assert_eq!(by_word, only(Clause::Environment, "POUCH-VER-04"));
+    assert!(holds(&read(&closed, later(HOUR - 1))), "who has it before the end needs nobody's word");
+    let unsure = Facts { time_is_sure: false, ..facts(&closed, later(HOUR - 1)) };
+    let read = posted.opened_at(&closed, MD, ACCEPTED).unwrap().verify(&unsure);
+    assert!(reserved(read).contains(&(Clause::Environment, "POUCH-VER-04".to_owned())));
+}
+
+#[test]
 fn an_exercise_ends_by_its_own_date_too() {
     let world = World::new();
     let end = 8 * DAY;
@@ -103,7 +123,9 @@ fn an_exercise_ends_by_its_own_date_too() {
         drill(&world).saying(|n| (n.created, n.not_after) = (later(7 * DAY), later(9 * DAY))).posted();
     assert!(posted.admitted(&world, later(end - 1)).is_ok());
     assert_eq!(posted.admitted(&world, later(end)).unwrap_err(), Refusal::ExerciseOver { ago_s: 0 });
-    assert!(holds(&posted.received_at(&world, MD, later(end - 1))));
+    assert!(holds(&posted.received_at(&world, MD, later(end - 1001))), "read before the end");
+    let about = posted.received_at(&world, MD, later(end - 1));
+    assert_eq!(reserved(about), only(Clause::Environment, "POUCH-VER-03"));
     let too_late = posted.received_at(&world, MD, later(end + limits::CLOCK_SKEW_MS_MAX + 1));
     assert_eq!(refused(too_late), only(Clause::Environment, "POUCH-VER-02"));
 }

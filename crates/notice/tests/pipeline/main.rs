@@ -22,6 +22,7 @@ mod flips;
 mod forged;
 mod honest;
 mod in_time;
+mod joint;
 mod letters;
 mod logs;
 mod order;

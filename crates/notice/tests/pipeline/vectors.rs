@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use pouch_notice::{
-    Approval, Clause, Content, Notice, RecipientReceipt, Said, SealedOut, SequenceState, SignedNotice,
-    StanzaSecret, seal,
+    Approval, Clause, Content, JointFile, Notice, RecipientReceipt, Said, SealedOut, SequenceState,
+    SignedNotice, StanzaSecret, seal,
 };
 use pouch_wire::{Canonical, DecodeError, Environment, NoticeType};
 use rand_chacha::ChaCha20Rng;
@@ -76,8 +76,19 @@ fn accepted() -> BTreeMap<String, Vec<u8>> {
         ("content_notice".to_owned(), live.content().to_bytes().unwrap()),
         ("sealed-message".to_owned(), sealed(&live).to_bytes().unwrap()),
         ("sequence-state".to_owned(), sequence.to_bytes().unwrap()),
+        ("joint-file".to_owned(), joint_file(&world)),
     ]);
     files
+}
+
+/// One part under an empty directory. A real proof has another signature each time.
+fn joint_file(world: &World) -> Vec<u8> {
+    let posted = letter(world, Environment::Live, NL, &[MD], &[])
+        .saying(|n| n.body = stage::body(NoticeType::JointStatement))
+        .posted();
+    let part = posted.received(world, MD).unwrap();
+    let file = JointFile::new(Vec::new(), Vec::new(), &[(&part, b"proof".to_vec())]);
+    file.unwrap().to_bytes().unwrap()
 }
 
 /// Read, or written anew, once for all tests here.
@@ -104,6 +115,7 @@ fn read(name: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "stanza-secret" => again::<StanzaSecret>(bytes),
         "sealed-message" => again::<SealedOut>(bytes),
         "sequence-state" => again::<SequenceState>(bytes),
+        "joint-file" => again::<JointFile>(bytes),
         "approval" => Ok(bytes.to_vec()),
         other => panic!("no type {other}"),
     }
@@ -172,6 +184,10 @@ fn refused() -> BTreeMap<String, Vec<u8>> {
         files.insert(format!("{name}_trailing-byte"), edited(&good[name], |b| b.push(0)));
         files.insert(format!("{name}_cut-short"), edited(&good[name], |b| b.truncate(b.len() - 1)));
     }
+    files.insert("joint-file_trailing-byte".into(), edited(&good["joint-file"], |b| b.push(0)));
+    files.insert("joint-file_cut-short".into(), edited(&good["joint-file"], |b| b.truncate(b.len() - 1)));
+    // The number of parts stands after version, entries and checkpoint.
+    files.insert("joint-file_too-many-parts".into(), edited(&good["joint-file"], |b| b[3] = 129));
     // Two approvals of 96 bytes end a signed notice.
     let approvals = notice.len() - 192;
     files.insert(

@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use crate::agent::AgentStore;
 use crate::agent::inbox::{ENTRY, entries};
-use crate::agent::outbox::outgoing_rows;
+use crate::agent::outbox::{OUTGOING, outgoing_rows};
 use crate::contracts::Lookup;
 use crate::error::StoreError;
 use crate::rows::{ArrivalEntry, OutgoingRow};
@@ -27,10 +27,11 @@ impl Lookup for AgentStore {
 
     async fn find_outgoing(&self, wanted: &str) -> Result<Vec<OutgoingRow>, StoreError> {
         let range = range(wanted);
-        let sql =
-            "SELECT envelope, notice, sealed, digest, precedence, created, not_after, wrapped FROM outbox
-            WHERE (envelope BETWEEN ?1 AND ?2 OR notice BETWEEN ?1 AND ?2) AND notice IS NOT NULL LIMIT 2";
-        self.0.call(move |db| outgoing_rows(db, sql, params![range.0, range.1])).await
+        let sql = format!(
+            "SELECT {OUTGOING} FROM outbox
+            WHERE (envelope BETWEEN ?1 AND ?2 OR notice BETWEEN ?1 AND ?2) AND notice IS NOT NULL LIMIT 2"
+        );
+        self.0.call(move |db| outgoing_rows(db, &sql, params![range.0, range.1])).await
     }
 }
 

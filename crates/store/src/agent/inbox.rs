@@ -4,13 +4,13 @@
 //! kept, and what is shown is verified from them again.
 
 use pouch_crypto::sha256;
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, Member, NoticeId, Timestamp};
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, ExerciseId, Member, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::AgentStore;
 use crate::agent::{events, ladder, outbox, rejudged, watching};
 use crate::contracts::Inbox;
-use crate::db::{int, kept, point, precedence, uint};
+use crate::db::{environment, exercise, int, kept, point, precedence, uint};
 use crate::error::StoreError;
 use crate::rows::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Outgoing, Standing};
 
@@ -56,11 +56,20 @@ impl Inbox for AgentStore {
 
     async fn inbox(&self, unacknowledged: bool, limit: u32) -> Result<Vec<ArrivalEntry>, StoreError> {
         let only = if unacknowledged { "AND acknowledged_at IS NULL AND refused IS NULL" } else { "" };
-        let sql = format!(
-            "SELECT {ENTRY} FROM inbox WHERE (notice IS NOT NULL OR refused IS NOT NULL) {only}
-            ORDER BY arrived_at DESC, rowid DESC LIMIT ?1"
-        );
-        self.0.call(move |db| entries(db, &sql, params![limit])).await
+        let listed = |place: &str| {
+            format!(
+                "SELECT {ENTRY} FROM inbox WHERE (notice IS NOT NULL OR refused IS NOT NULL) AND {place} {only}
+                ORDER BY arrived_at DESC, rowid DESC LIMIT ?1"
+            )
+        };
+        let (live, exercises) = (listed("exercise IS NULL"), listed("exercise IS NOT NULL"));
+        self.0
+            .call(move |db| {
+                let mut found = entries(db, &live, params![limit])?;
+                found.extend(entries(db, &exercises, params![limit])?);
+                Ok(found)
+            })
+            .await
     }
 
     async fn amending(
@@ -77,14 +86,26 @@ impl Inbox for AgentStore {
         self.0.call(move |db| entries(db, &sql, params![notice.as_bytes(), offices, limit])).await
     }
 
+    async fn concerning(
+        &self,
+        notice: NoticeId,
+        member: &Member,
+        limit: u32,
+    ) -> Result<Vec<ArrivalEntry>, StoreError> {
+        let offices = format!("{member}/%");
+        let sql = format!(
+            "SELECT {ENTRY} FROM inbox WHERE concerns = ?1 AND notice IS NOT NULL
+            AND sender LIKE ?2 ORDER BY arrived_at DESC, rowid DESC LIMIT ?3"
+        );
+        self.0.call(move |db| entries(db, &sql, params![notice.as_bytes(), offices, limit])).await
+    }
+
     async fn unacknowledged_count(&self) -> Result<u64, StoreError> {
-        self.0
-            .call(|db| {
-                let sql = "SELECT count(*) FROM inbox
-                    WHERE (notice IS NOT NULL OR refused IS NOT NULL) AND acknowledged_at IS NULL AND refused IS NULL";
-                Ok(db.prepare_cached(sql)?.query_row([], |row| Ok(uint(row.get(0)?)))?)
-            })
-            .await
+        self.0.call(|db| count_unacknowledged(db, "exercise IS NULL")).await
+    }
+
+    async fn unacknowledged_in_exercises(&self) -> Result<u64, StoreError> {
+        self.0.call(|db| count_unacknowledged(db, "exercise IS NOT NULL")).await
     }
 
     async fn acknowledge(
@@ -104,7 +125,9 @@ impl Inbox for AgentStore {
     }
 
     async fn owed(&self, limit: u32) -> Result<Vec<ArrivalEntry>, StoreError> {
-        let sql = format!("SELECT {ENTRY} FROM inbox WHERE owes = 1 ORDER BY arrived_at LIMIT ?1");
+        let sql = format!(
+            "SELECT {ENTRY} FROM inbox WHERE owes = 1 ORDER BY exercise IS NOT NULL, arrived_at LIMIT ?1"
+        );
         self.0.call(move |db| entries(db, &sql, params![limit])).await
     }
 
@@ -114,6 +137,16 @@ impl Inbox for AgentStore {
                 let sql = "UPDATE inbox SET owes = 0 WHERE envelope = ?1 AND owes = 1";
                 one(db.prepare_cached(sql)?.execute([envelope.as_bytes()])?)?;
                 outbox::enqueue(db, &receipt).map(drop)
+            })
+            .await
+    }
+
+    async fn forgive(&self, exercise: ExerciseId) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "UPDATE inbox SET owes = 0 WHERE exercise = ?1 AND owes = 1";
+                db.prepare_cached(sql)?.execute([exercise.0.as_bytes()])?;
+                Ok(())
             })
             .await
     }
@@ -147,18 +180,39 @@ impl Inbox for AgentStore {
             .await
     }
 
-    async fn sequence_in(&self, sender: &ContactPoint) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn sequence_in(
+        &self,
+        sender: &ContactPoint,
+        environment: Environment,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let sender = sender.to_string();
         self.0
             .call(move |db| {
-                let sql = "SELECT state FROM sequence_in WHERE sender = ?1";
-                Ok(db.prepare_cached(sql)?.query_row([&sender], |row| row.get(0)).optional()?)
+                let state = match exercise(environment) {
+                    None => db
+                        .prepare_cached("SELECT state FROM sequence_in WHERE sender = ?1")?
+                        .query_row(params![sender], |row| row.get(0)),
+                    Some(id) => db
+                        .prepare_cached(
+                            "SELECT state FROM exercise_sequence_in WHERE sender = ?1 AND exercise = ?2",
+                        )?
+                        .query_row(params![sender, id], |row| row.get(0)),
+                };
+                Ok(state.optional()?)
             })
             .await
     }
 }
 
-pub(super) const ENTRY: &str = "envelope, sender, arrived_at, log_relay, log_index";
+pub(super) const ENTRY: &str = "envelope, sender, arrived_at, log_relay, log_index, exercise";
+
+fn count_unacknowledged(db: &Connection, place: &str) -> Result<u64, StoreError> {
+    let sql = format!(
+        "SELECT count(*) FROM inbox
+        WHERE notice IS NOT NULL AND acknowledged_at IS NULL AND refused IS NULL AND {place}"
+    );
+    Ok(db.prepare_cached(&sql)?.query_row([], |row| Ok(uint(row.get(0)?)))?)
+}
 
 const ARRIVAL: &str =
     "envelope, notice, number, sender, precedence, created, arrived_at, acknowledged_at, refused,
@@ -172,10 +226,7 @@ fn take_in(db: &Connection, arrival: &Arrival) -> Result<Kept, StoreError> {
     if put_arrival(db, arrival)? == 0 {
         return Ok(Kept::Duplicate);
     }
-    db.prepare_cached(
-        "INSERT INTO sequence_in (sender, state) VALUES (?1, ?2) ON CONFLICT (sender) DO UPDATE SET state = ?2",
-    )?
-    .execute(params![arrival.sender.to_string(), arrival.sequence])?;
+    put_sequence(db, arrival)?;
     rejudged::put_keys(db, arrival.envelope, &arrival.keys)?;
     if let Some((envelope, row)) = &arrival.progress {
         ladder::climb(db, *envelope, row, Some(arrival.envelope))?;
@@ -184,6 +235,25 @@ fn take_in(db: &Connection, arrival: &Arrival) -> Result<Kept, StoreError> {
         outbox::enqueue(db, receipt)?;
     }
     Ok(Kept::New { events: events::put_all(db, &arrival.events)? })
+}
+
+fn put_sequence(db: &Connection, arrival: &Arrival) -> Result<(), StoreError> {
+    let sender = arrival.sender.to_string();
+    match exercise(arrival.environment) {
+        None => db
+            .prepare_cached(
+                "INSERT INTO sequence_in (sender, state) VALUES (?1, ?2)
+                 ON CONFLICT (sender) DO UPDATE SET state = ?2",
+            )?
+            .execute(params![sender, arrival.sequence])?,
+        Some(id) => db
+            .prepare_cached(
+                "INSERT INTO exercise_sequence_in (sender, state, exercise) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (exercise, sender) DO UPDATE SET state = ?2",
+            )?
+            .execute(params![sender, arrival.sequence, id])?,
+    };
+    Ok(())
 }
 
 fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> {
@@ -195,10 +265,11 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
         .prepare_cached(
             "INSERT INTO inbox (envelope, notice, number, sender, precedence, created, arrived_at, order_words,
              stored, digest, wrapped, log_relay, log_index, owes, concerns,
-             amends) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+             amends, exercise) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
              ON CONFLICT (envelope) DO UPDATE SET notice = ?2, number = ?3, sender = ?4, precedence = ?5,
              created = ?6, arrived_at = ?7, order_words = ?8, stored = ?9, digest = ?10, wrapped = ?11,
-             log_relay = ?12, log_index = ?13, owes = ?14, concerns = ?15, amends = ?16, refused = NULL
+             log_relay = ?12, log_index = ?13, owes = ?14, concerns = ?15, amends = ?16,
+             exercise = ?17, refused = NULL
              WHERE refused IS NOT NULL",
         )?
         .execute(params![
@@ -218,6 +289,7 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
             arrival.notice.is_some() && arrival.receipt.is_none(),
             arrival.concerns.as_ref().map(NoticeId::as_bytes),
             arrival.amends,
+            exercise(arrival.environment),
         ])?)
 }
 
@@ -269,6 +341,7 @@ fn entry(row: &Row<'_>) -> Result<ArrivalEntry, StoreError> {
         sender: point(&row.get::<_, String>(1)?)?,
         arrived_at: Timestamp(uint(row.get(2)?)),
         log: row.get::<_, Option<String>>(3)?.zip(row.get::<_, Option<i64>>(4)?.map(uint)),
+        environment: environment(row.get(5)?),
     })
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::agent::AgentStore;
 use crate::contracts::Ladder;
-use crate::db::{int, kept, point, precedence, uint};
+use crate::db::{environment, int, kept, point, precedence, uint};
 use crate::error::StoreError;
 use crate::rows::{OverdueRow, Rung, RungRow, StepRow};
 
@@ -53,7 +53,8 @@ impl Ladder for AgentStore {
     async fn overdue(&self, now: Timestamp) -> Result<Vec<OverdueRow>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT o.envelope, o.notice, o.precedence, o.created, r.recipient, r.rung
+                let sql =
+                    "SELECT o.envelope, o.notice, o.precedence, o.created, r.recipient, r.rung, o.exercise
                     FROM rung r JOIN outbox o USING (envelope)
                     WHERE r.rung < 2 AND o.notice IS NOT NULL ORDER BY o.created, r.recipient";
                 let mut statement = db.prepare_cached(sql)?;
@@ -112,6 +113,7 @@ fn overdue_row(row: &Row<'_>) -> Result<OverdueRow, StoreError> {
     let precedence: Precedence = precedence(row.get(2)?)?;
     Ok(OverdueRow {
         envelope: EnvelopeId(Digest::new(row.get(0)?)),
+        environment: environment(row.get(6)?),
         notice: row.get::<_, Option<[u8; 32]>>(1)?.map(|id| NoticeId(Digest::new(id))),
         precedence,
         recipient: point(&row.get::<_, String>(4)?)?,

@@ -4,18 +4,22 @@
 //! a message: a relay's receipt is no reason to forget one.
 
 use pouch_crypto::sha256;
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, NoticeId, Timestamp};
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, NoticeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::{AgentStore, events, rejudged};
 use crate::contracts::Outbox;
-use crate::db::{int, kept, point, precedence, uint};
+use crate::db::{environment, exercise, int, kept, point, precedence, uint};
 use crate::error::StoreError;
 use crate::rows::{Carriage, Outgoing, OutgoingRow, Sequence, UncarriedRow};
 
 impl Outbox for AgentStore {
-    async fn reserve(&self, recipients: Vec<ContactPoint>) -> Result<Vec<Sequence>, StoreError> {
-        self.0.call(move |db| recipients.iter().map(|recipient| next_place(db, recipient)).collect()).await
+    async fn reserve(
+        &self,
+        recipients: Vec<ContactPoint>,
+        environment: Environment,
+    ) -> Result<Vec<Sequence>, StoreError> {
+        self.0.call(move |db| recipients.iter().map(|to| next_place(db, to, environment)).collect()).await
     }
 
     async fn raise_epoch(&self, at_least: u64) -> Result<u64, StoreError> {
@@ -84,10 +88,37 @@ impl Outbox for AgentStore {
     }
 
     async fn outbox(&self, limit: u32) -> Result<Vec<OutgoingRow>, StoreError> {
+        let listed = |only: &str| {
+            format!(
+                "SELECT {OUTGOING} FROM outbox WHERE notice IS NOT NULL AND {only}
+                ORDER BY created DESC, rowid DESC LIMIT ?1"
+            )
+        };
+        let (live, exercises) = (listed("exercise IS NULL"), listed("exercise IS NOT NULL"));
+        self.0
+            .call(move |db| {
+                let mut found = outgoing_rows(db, &live, params![limit])?;
+                found.extend(outgoing_rows(db, &exercises, params![limit])?);
+                Ok(found)
+            })
+            .await
+    }
+
+    async fn own_concerning(&self, notice: NoticeId) -> Result<Vec<OutgoingRow>, StoreError> {
         let sql = format!(
-            "SELECT {OUTGOING} FROM outbox WHERE notice IS NOT NULL ORDER BY created DESC, rowid DESC LIMIT ?1"
+            "SELECT {OUTGOING} FROM outbox WHERE concerns = ?1 AND notice IS NOT NULL ORDER BY rowid"
         );
-        self.0.call(move |db| outgoing_rows(db, &sql, params![limit])).await
+        self.0.call(move |db| outgoing_rows(db, &sql, params![notice.as_bytes()])).await
+    }
+
+    async fn put_own_proof(&self, envelope: EnvelopeId, proof: Vec<u8>) -> Result<(), StoreError> {
+        self.0
+            .call(move |db| {
+                let sql = "UPDATE outbox SET proof = ?2 WHERE envelope = ?1";
+                let changed = db.prepare_cached(sql)?.execute(params![envelope.as_bytes(), proof])?;
+                if changed == 0 { Err(StoreError::Conflict("no such message")) } else { Ok(()) }
+            })
+            .await
     }
 
     async fn outgoing(&self, envelope: EnvelopeId) -> Result<Option<OutgoingRow>, StoreError> {
@@ -106,17 +137,30 @@ impl Outbox for AgentStore {
     }
 }
 
-const OUTGOING: &str = "envelope, notice, sealed, digest, precedence, created, not_after, wrapped";
+pub(super) const OUTGOING: &str =
+    "envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise, secret, proof";
 
-fn next_place(db: &Connection, recipient: &ContactPoint) -> Result<Sequence, StoreError> {
+fn next_place(
+    db: &Connection,
+    recipient: &ContactPoint,
+    environment: Environment,
+) -> Result<Sequence, StoreError> {
     let epoch = uint(db.prepare_cached("SELECT epoch FROM epoch")?.query_row([], |row| row.get(0))?);
     // What was sent in an epoch that is over does not count.
-    let known = db
-        .prepare_cached("SELECT n, previous FROM sequence_out WHERE recipient = ?1 AND epoch = ?2")?
-        .query_row(params![recipient.to_string(), int(epoch)], |row| {
-            Ok((uint(row.get(0)?), row.get::<_, [u8; 32]>(1)?))
-        })
-        .optional()?;
+    let known = |row: &Row<'_>| Ok((uint(row.get(0)?), row.get::<_, [u8; 32]>(1)?));
+    let (to, epoch_of) = (recipient.to_string(), int(epoch));
+    let known = match exercise(environment) {
+        None => db
+            .prepare_cached("SELECT n, previous FROM sequence_out WHERE recipient = ?1 AND epoch = ?2")?
+            .query_row(params![to, epoch_of], known),
+        Some(id) => db
+            .prepare_cached(
+                "SELECT n, previous FROM exercise_sequence_out
+                WHERE recipient = ?1 AND epoch = ?2 AND exercise = ?3",
+            )?
+            .query_row(params![to, epoch_of, id], known),
+    }
+    .optional()?;
     let (n, previous) = known.unwrap_or((0, [0; 32]));
     Ok(Sequence {
         recipient: recipient.clone(),
@@ -128,13 +172,13 @@ fn next_place(db: &Connection, recipient: &ContactPoint) -> Result<Sequence, Sto
 
 pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, StoreError> {
     for place in &outgoing.sequence {
-        if next_place(db, &place.recipient)? != *place {
+        if next_place(db, &place.recipient, outgoing.environment)? != *place {
             return Err(StoreError::Conflict("the place in the sequence was taken meanwhile"));
         }
     }
     db.prepare_cached(
-        "INSERT INTO outbox (envelope, notice, sealed, digest, precedence, created, not_after, wrapped, concerns)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO outbox (envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise,
+         concerns, secret) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         outgoing.envelope.as_bytes(),
@@ -145,11 +189,13 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, 
         int(outgoing.created.0),
         int(outgoing.not_after.0),
         outgoing.wrapped,
-        outgoing.concerns.as_ref().map(NoticeId::as_bytes)
+        exercise(outgoing.environment),
+        outgoing.concerns.as_ref().map(NoticeId::as_bytes),
+        outgoing.secret
     ])?;
     rejudged::put_keys(db, outgoing.envelope, &outgoing.keys)?;
     for place in &outgoing.sequence {
-        take_place(db, outgoing.envelope, place)?;
+        take_place(db, outgoing.envelope, place, outgoing.environment)?;
     }
     if let Some(notice) = &outgoing.notice {
         db.prepare_cached("DELETE FROM draft WHERE notice = ?1")?.execute([notice.as_bytes()])?;
@@ -159,10 +205,11 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, 
 
 /// Without the messages themselves: there may be many, and each may be large.
 fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
-    let sql = "SELECT o.envelope, o.precedence, r.recipient FROM rung r JOIN outbox o USING (envelope)
+    let sql =
+        "SELECT o.envelope, o.precedence, r.recipient, o.exercise FROM rung r JOIN outbox o USING (envelope)
         WHERE r.rung < 2 AND o.not_after > ?2
         AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
-        ORDER BY o.precedence, o.rowid, r.recipient";
+        ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, r.recipient";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params![relay, int(now.0)])?;
     let mut found: Vec<UncarriedRow> = Vec::new();
@@ -178,19 +225,42 @@ fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<Uncarri
 
 fn uncarried_row(row: &Row<'_>) -> Result<(UncarriedRow, ContactPoint), StoreError> {
     let envelope = EnvelopeId(Digest::new(row.get(0)?));
-    let message = UncarriedRow { envelope, precedence: precedence(row.get(1)?)?, waiting: Vec::new() };
+    let message = UncarriedRow {
+        envelope,
+        environment: environment(row.get(3)?),
+        precedence: precedence(row.get(1)?)?,
+        waiting: Vec::new(),
+    };
     Ok((message, point(&row.get::<_, String>(2)?)?))
 }
 
-fn take_place(db: &Connection, envelope: EnvelopeId, place: &Sequence) -> Result<(), StoreError> {
+fn take_place(
+    db: &Connection,
+    envelope: EnvelopeId,
+    place: &Sequence,
+    environment: Environment,
+) -> Result<(), StoreError> {
     let recipient = place.recipient.to_string();
-    db.prepare_cached(
-        "INSERT INTO sequence_out (recipient, epoch, n, previous) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
-    )?
-    .execute(params![recipient, int(place.epoch), int(place.n), envelope.as_bytes()])?;
+    let (epoch, n) = (int(place.epoch), int(place.n));
+    match exercise(environment) {
+        None => db
+            .prepare_cached(
+                "INSERT INTO sequence_out (recipient, epoch, n, previous) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
+            )?
+            .execute(params![recipient, epoch, n, envelope.as_bytes()])?,
+        Some(id) => db
+            .prepare_cached(
+                "INSERT INTO exercise_sequence_out (recipient, epoch, n, previous, exercise)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (exercise, recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
+            )?
+            .execute(params![recipient, epoch, n, envelope.as_bytes(), id])?,
+    };
+    // Beacons announce the places of live messages: one of an exercise has none among them.
+    let announced = if environment == Environment::Live { (epoch, n) } else { (0, 0) };
     db.prepare_cached("INSERT INTO rung (envelope, recipient, rung, epoch, n) VALUES (?1, ?2, 0, ?3, ?4)")?
-        .execute(params![envelope.as_bytes(), recipient, int(place.epoch), int(place.n)])?;
+        .execute(params![envelope.as_bytes(), recipient, announced.0, announced.1])?;
     Ok(())
 }
 
@@ -218,12 +288,15 @@ fn outgoing_row(row: &Row<'_>) -> Result<OutgoingRow, StoreError> {
     }
     Ok(OutgoingRow {
         envelope,
+        environment: environment(row.get(8)?),
         notice: row.get::<_, Option<[u8; 32]>>(1)?.map(|id| NoticeId(Digest::new(id))),
         sealed,
         precedence: precedence(row.get(4)?)?,
         created: Timestamp(uint(row.get(5)?)),
         not_after: Timestamp(uint(row.get(6)?)),
         wrapped: row.get(7)?,
+        secret: row.get::<_, Option<Vec<u8>>>(9)?.unwrap_or_default(),
+        proof: row.get(10)?,
         damaged,
     })
 }

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::agent::AgentStore;
 use crate::contracts::Prekeys;
-use crate::db::{int, uint};
+use crate::db::{environment, exercise, int, uint};
 use crate::error::StoreError;
 use crate::rows::PrekeyRow;
 
@@ -17,12 +17,13 @@ impl Prekeys for AgentStore {
         self.0
             .call(move |db| {
                 let sql =
-                    "INSERT INTO prekey (id, wrapped, usable_from, usable_until) VALUES (?1, ?2, ?3, ?4)";
+                    "INSERT INTO prekey (id, wrapped, usable_from, usable_until, exercise) VALUES (?1, ?2, ?3, ?4, ?5)";
                 db.prepare_cached(sql)?.execute(params![
                     row.id.as_bytes(),
                     row.wrapped,
                     int(row.usable_from.0),
-                    int(row.usable_until.0)
+                    int(row.usable_until.0),
+                    exercise(row.environment)
                 ])?;
                 Ok(())
             })
@@ -33,7 +34,7 @@ impl Prekeys for AgentStore {
         self.0
             .call(|db| {
                 let sql =
-                    "SELECT id, wrapped, usable_from, usable_until FROM prekey ORDER BY usable_until, id";
+                    "SELECT id, wrapped, usable_from, usable_until, exercise FROM prekey ORDER BY usable_until, id";
                 let mut statement = db.prepare_cached(sql)?;
                 let rows = statement.query_map([], prekey_row)?;
                 Ok(rows.collect::<Result<_, _>>()?)
@@ -44,7 +45,7 @@ impl Prekeys for AgentStore {
     async fn prekey(&self, id: KeyId) -> Result<Option<PrekeyRow>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT id, wrapped, usable_from, usable_until FROM prekey WHERE id = ?1";
+                let sql = "SELECT id, wrapped, usable_from, usable_until, exercise FROM prekey WHERE id = ?1";
                 Ok(db.prepare_cached(sql)?.query_row([id.as_bytes()], prekey_row).optional()?)
             })
             .await
@@ -66,5 +67,6 @@ fn prekey_row(row: &Row<'_>) -> rusqlite::Result<PrekeyRow> {
         wrapped: row.get(1)?,
         usable_from: Timestamp(uint(row.get(2)?)),
         usable_until: Timestamp(uint(row.get(3)?)),
+        environment: environment(row.get(4)?),
     })
 }

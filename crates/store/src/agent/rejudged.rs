@@ -1,7 +1,8 @@
 //! Which keys spoke in which notice, and which notices were judged again when one of them ended.
 //!
 //! How far the directory was gone through is moved on in the transaction that keeps what came of it, so a
-//! restart neither forgets a notice nor tells of one twice.
+//! restart neither forgets a notice nor tells of one twice. Nobody is alarmed over a drill: notices of
+//! exercises are verified anew when they are read, and are not judged again here.
 
 use pouch_wire::{Digest, EnvelopeId, KeyId, Member, NoticeId};
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
@@ -35,7 +36,7 @@ impl Rejudging for AgentStore {
 
     async fn received_by_key(&self, key: KeyId) -> Result<Vec<EnvelopeId>, StoreError> {
         let sql = "SELECT envelope FROM spoke JOIN inbox USING (envelope)
-            WHERE key = ?1 AND notice IS NOT NULL AND refused IS NULL ORDER BY envelope";
+            WHERE key = ?1 AND notice IS NOT NULL AND refused IS NULL AND exercise IS NULL ORDER BY envelope";
         self.0.call(move |db| envelopes(db, sql, params![key.as_bytes()])).await
     }
 
@@ -43,13 +44,13 @@ impl Rejudging for AgentStore {
         // The office's name comes after the slash; the next character ends the range.
         let (from, to) = (format!("{member}/"), format!("{member}0"));
         let sql = "SELECT envelope FROM inbox WHERE sender >= ?1 AND sender < ?2
-            AND notice IS NOT NULL AND refused IS NULL ORDER BY envelope";
+            AND notice IS NOT NULL AND refused IS NULL AND exercise IS NULL ORDER BY envelope";
         self.0.call(move |db| envelopes(db, sql, params![from, to])).await
     }
 
     async fn sent_by_key(&self, key: KeyId) -> Result<Vec<EnvelopeId>, StoreError> {
         let sql = "SELECT envelope FROM spoke JOIN outbox USING (envelope)
-            WHERE key = ?1 AND notice IS NOT NULL ORDER BY created, outbox.rowid";
+            WHERE key = ?1 AND notice IS NOT NULL AND exercise IS NULL ORDER BY created, outbox.rowid";
         self.0.call(move |db| envelopes(db, sql, params![key.as_bytes()])).await
     }
 

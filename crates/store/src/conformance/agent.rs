@@ -1,6 +1,6 @@
 //! A node's promises.
 
-use pouch_wire::{EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
+use pouch_wire::{EnvelopeId, Environment, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
@@ -70,14 +70,16 @@ pub(super) fn told(words: &str) -> NewEvent {
 pub(super) fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -> Outgoing {
     Outgoing {
         envelope: id(n),
+        environment: Environment::Live,
         notice: Some(notice(n)),
         sealed: vec![n; 10],
         sequence,
         precedence,
         created: Timestamp(u64::from(n)),
         not_after: Timestamp(10_000_000),
-        wrapped: vec![n],
         concerns: None,
+        secret: Vec::new(),
+        wrapped: vec![n],
         keys: Vec::new(),
         events: Vec::new(),
     }
@@ -86,6 +88,7 @@ pub(super) fn outgoing(n: u8, sequence: Vec<Sequence>, precedence: Precedence) -
 pub(super) fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
     Arrival {
         envelope: id(n),
+        environment: Environment::Live,
         concerns: None,
         amends: false,
         notice: Some(notice(n)),
@@ -143,6 +146,8 @@ where
     super::gossip::all(&fresh).await;
     a_prekey_is_gone_when_it_is_destroyed(&fresh()).await;
     numbers_rise_per_list_and_year(&fresh()).await;
+    super::exercises::an_exercise_has_places_and_lists_of_its_own(&fresh()).await;
+    super::exercises::a_drill_is_neither_announced_nor_judged_again(&fresh()).await;
     only_what_a_relay_has_and_may_still_come_is_announced(&fresh()).await;
     what_was_told_of_gaps_is_told_once(&fresh()).await;
     two_messages_in_one_place_are_kept_for_ever(&fresh()).await;
@@ -180,18 +185,18 @@ where
 {
     let store = engine.open().await;
     let to = || vec![point("MD/policy"), point("BA/policy")];
-    let first = store.reserve(to()).await.unwrap();
-    assert_eq!(first, store.reserve(to()).await.unwrap());
+    let first = store.reserve(to(), Environment::Live).await.unwrap();
+    assert_eq!(first, store.reserve(to(), Environment::Live).await.unwrap());
     assert_eq!((first[0].epoch, first[0].n, first[0].previous), (1, 1, EnvelopeId(digest(0))));
     store.enqueue(outgoing(1, first.clone(), Precedence::Routine)).await.unwrap();
     let late = store.enqueue(outgoing(2, first, Precedence::Routine)).await;
     assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
     assert!(store.outgoing(id(2)).await.unwrap().is_none(), "all or nothing");
-    let next = store.reserve(to()).await.unwrap();
+    let next = store.reserve(to(), Environment::Live).await.unwrap();
     assert_eq!((next[1].n, next[1].previous), (2, id(1)));
     assert_eq!(store.raise_epoch(77).await.unwrap(), 77);
     assert_eq!(store.raise_epoch(5).await.unwrap(), 78);
-    let anew = store.reserve(to()).await.unwrap();
+    let anew = store.reserve(to(), Environment::Live).await.unwrap();
     assert_eq!((anew[0].epoch, anew[0].n, anew[0].previous), (78, 1, EnvelopeId(digest(0))));
 }
 
@@ -203,18 +208,22 @@ where
     let store = engine.open().await;
     store.put_draft(Draft { notice: notice(1), bytes: vec![1], created: Timestamp(1) }).await.unwrap();
     store.put_draft(Draft { notice: notice(2), bytes: vec![2], created: Timestamp(2) }).await.unwrap();
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
     let left: Vec<NoticeId> = store.drafts().await.unwrap().into_iter().map(|draft| draft.notice).collect();
     assert_eq!(left, [notice(2)]);
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     let again = Outgoing { envelope: id(9), ..outgoing(1, place, Precedence::Routine) };
     let refused = store.enqueue(again).await;
     assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
-    assert_eq!(store.reserve(vec![point("MD/policy")]).await.unwrap()[0].n, 2, "nor is a place lost");
+    assert_eq!(
+        store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap()[0].n,
+        2,
+        "nor is a place lost"
+    );
     // Receipts have no notice, and there may be many.
     for n in [11, 12] {
-        let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+        let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
         let receipt = Outgoing { notice: None, ..outgoing(n, place, Precedence::Routine) };
         store.enqueue(receipt).await.unwrap();
     }
@@ -230,7 +239,8 @@ where
 {
     let store = engine.open().await;
     for (n, precedence) in [(1, Precedence::Routine), (2, Precedence::Flash), (3, Precedence::Routine)] {
-        let place = store.reserve(vec![point("MD/policy"), point("BA/policy")]).await.unwrap();
+        let place =
+            store.reserve(vec![point("MD/policy"), point("BA/policy")], Environment::Live).await.unwrap();
         store.enqueue(outgoing(n, place, precedence)).await.unwrap();
     }
     assert_eq!(store.queued_count().await.unwrap(), 3);
@@ -258,7 +268,7 @@ where
     E::Store: Outbox + Ladder,
 {
     let store = engine.open().await;
-    let place = store.reserve(vec![point("BA/policy"), point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("BA/policy"), point("MD/policy")], Environment::Live).await.unwrap();
     store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
     store.carried(id(1), "a", vec![point("MD/policy")], Some(vec![7]), Timestamp(6)).await.unwrap();
     store.carried(id(1), "a", vec![point("MD/policy")], None, Timestamp(7)).await.unwrap();
@@ -274,7 +284,7 @@ where
     E::Store: Outbox + Ladder,
 {
     let store = engine.open().await;
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
     let row = |who: &str, rung| RungRow { recipient: point(who), rung, at: Some(Timestamp(9)), detail: None };
     let rung = || async { store.ladder(id(1)).await.unwrap()[0].rung };
@@ -297,7 +307,7 @@ where
 {
     let store = engine.open().await;
     for (n, precedence) in [(1, Precedence::Flash), (2, Precedence::Routine)] {
-        let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+        let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
         store.enqueue(outgoing(n, place, precedence)).await.unwrap();
     }
     assert_eq!(store.overdue(Timestamp(60_000)).await.unwrap(), []);
@@ -321,7 +331,7 @@ where
     };
     let row = |rung| RungRow { recipient: point("MD/policy"), rung, at: None, detail: None };
     for n in 1..=4 {
-        let place = store.reserve(vec![ba.clone(), md.clone()]).await.unwrap();
+        let place = store.reserve(vec![ba.clone(), md.clone()], Environment::Live).await.unwrap();
         store.enqueue(outgoing(n, place, Precedence::Routine)).await.unwrap();
     }
     assert_eq!(newest(5).await, None, "nothing is at a relay");
@@ -395,11 +405,11 @@ where
     E::Store: Inbox + Outbox + Ladder + EventLog,
 {
     let store = engine.open().await;
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     store.enqueue(outgoing(50, place, Precedence::Routine)).await.unwrap();
     let confirmed =
         RungRow { recipient: point("MD/policy"), rung: Rung::Verified, at: Some(Timestamp(3)), detail: None };
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     let receipt = Outgoing { notice: None, ..outgoing(60, place.clone(), Precedence::Priority) };
     let came = Arrival { progress: Some((id(50), confirmed)), ..arrival(1, Some(receipt.clone())) };
     assert_eq!(store.take_in(came.clone()).await.unwrap(), Kept::New { events: vec![1] });
@@ -407,7 +417,7 @@ where
     assert_eq!(store.refuse_in(refusal(1)).await.unwrap(), Kept::Duplicate, "a verified one stays");
     assert_eq!(store.standing(id(1)).await.unwrap(), Some(Standing::Verified));
     assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
-    assert_eq!(store.sequence_in(&point("MD/policy")).await.unwrap(), Some(vec![1]));
+    assert_eq!(store.sequence_in(&point("MD/policy"), Environment::Live).await.unwrap(), Some(vec![1]));
     assert_eq!(store.ladder(id(50)).await.unwrap()[0].rung, Rung::Verified);
     assert_eq!(store.steps(id(50)).await.unwrap()[0].receipt, Some(id(1)));
     assert!(store.outgoing(id(60)).await.unwrap().is_some());
@@ -417,9 +427,9 @@ where
     let refused = store.take_in(stale).await;
     assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     assert_eq!(store.standing(id(2)).await.unwrap(), None);
-    assert_eq!(store.sequence_in(&point("MD/policy")).await.unwrap(), Some(vec![1]));
+    assert_eq!(store.sequence_in(&point("MD/policy"), Environment::Live).await.unwrap(), Some(vec![1]));
     assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     let read = Outgoing { notice: None, ..outgoing(62, place, Precedence::Priority) };
     assert_eq!(store.unacknowledged_count().await.unwrap(), 1);
     store.acknowledge(id(1), Timestamp(8), read).await.unwrap();
@@ -479,7 +489,7 @@ where
     store.take_in(receipt_row).await.unwrap();
     let owed: Vec<EnvelopeId> = store.owed(10).await.unwrap().into_iter().map(|row| row.envelope).collect();
     assert_eq!(owed, [id(1)], "for a receipt none is owed");
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     let receipt = Outgoing { notice: None, ..outgoing(60, place, Precedence::Priority) };
     store.pay(id(1), receipt.clone()).await.unwrap();
     assert!(store.owed(10).await.unwrap().is_empty());
@@ -524,7 +534,7 @@ where
     assert_eq!(found("3333").await, 1);
     assert_eq!(found("ab").await, 0, "two digits name nothing");
     assert_eq!(found("%").await, 0);
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     store.enqueue(outgoing(0x44, place, Precedence::Routine)).await.unwrap();
     assert_eq!(store.find_outgoing("4444").await.unwrap().len(), 1);
     assert_eq!(store.find_outgoing("4555").await.unwrap().len(), 0);
@@ -568,6 +578,7 @@ where
 {
     let store = engine.open().await;
     let key = |n: u8| PrekeyRow {
+        environment: Environment::Live,
         id: KeyId(digest(n)),
         wrapped: vec![n],
         usable_from: Timestamp(0),
@@ -627,7 +638,7 @@ where
     E::Store: AgentContracts,
 {
     let store = engine.open().await;
-    let place = store.reserve(vec![point("MD/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
     store.carried(id(1), "a", vec![point("MD/policy")], Some(vec![7]), Timestamp(6)).await.unwrap();
     store.take_in(arrival(2, None)).await.unwrap();
@@ -645,7 +656,7 @@ where
     assert_eq!(store.take_in(arrival(2, None)).await.unwrap(), Kept::Duplicate);
     assert_eq!(store.draft(notice(4)).await.unwrap().unwrap().bytes, [4]);
     assert_eq!((store.mirror_size().await.unwrap(), store.forks().await.unwrap().len()), (1, 1));
-    assert_eq!(store.reserve(vec![point("MD/policy")]).await.unwrap()[0].epoch, 9);
+    assert_eq!(store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap()[0].epoch, 9);
     assert_eq!(store.witness_state("log").await.unwrap(), Some((7, digest(7))));
     assert_eq!(store.put_event(told("after")).await.unwrap(), 3, "numbers go on");
 }

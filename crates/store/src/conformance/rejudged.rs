@@ -1,6 +1,6 @@
 //! A node's promises about keys that spoke and notices that are judged again.
 
-use pouch_wire::{KeyId, Precedence};
+use pouch_wire::{Environment, KeyId, Precedence};
 
 use super::agent::{AgentContracts, arrival, notice, outgoing, told};
 use super::{Engine, digest, id, point};
@@ -21,7 +21,7 @@ where
     store.take_in(came(1, vec![key(7), key(8)])).await.unwrap();
     store.take_in(came(2, vec![key(7)])).await.unwrap();
     store.take_in(Arrival { sender: point("MDX/policy"), ..came(3, vec![key(9)]) }).await.unwrap();
-    let place = store.reserve(vec![point("BA/policy")]).await.unwrap();
+    let place = store.reserve(vec![point("BA/policy")], Environment::Live).await.unwrap();
     let ours = Outgoing {
         keys: vec![key(8)],
         concerns: Some(notice(2)),

@@ -1,6 +1,8 @@
 //! What a node keeps: outbox and ladder, inbox, sealing keys, its copy of the directory, drafts, events.
 
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, KeyId, Member, NoticeId, Timestamp};
+use pouch_wire::{
+    ContactPoint, Digest, EnvelopeId, Environment, ExerciseId, KeyId, Member, NoticeId, Timestamp,
+};
 
 use super::Answer;
 use crate::rows::{
@@ -11,11 +13,12 @@ use crate::rows::{
 
 /// Messages to send, kept sealed. Nothing in it deletes a message.
 pub trait Outbox {
-    /// The next places in the sequence to each recipient. They are taken by [`Outbox::enqueue`].
+    /// The next places in the sequence to each recipient, live or in an exercise. They are taken by
+    /// [`Outbox::enqueue`].
     ///
     /// # Errors
     /// When storage failed.
-    fn reserve(&self, recipients: Vec<ContactPoint>) -> impl Answer<Vec<Sequence>>;
+    fn reserve(&self, recipients: Vec<ContactPoint>, environment: Environment) -> impl Answer<Vec<Sequence>>;
 
     /// Begins a new epoch of all sequences, after a backup was restored: numbers start again at 1.
     ///
@@ -61,11 +64,23 @@ pub trait Outbox {
     /// When storage failed.
     fn carriages(&self, envelope: EnvelopeId) -> impl Answer<Vec<Carriage>>;
 
-    /// Sent notices, newest first.
+    /// Sent notices, newest first: so many live ones, then so many of exercises.
     ///
     /// # Errors
     /// When storage failed.
     fn outbox(&self, limit: u32) -> impl Answer<Vec<OutgoingRow>>;
+
+    /// Sent notices that are about this one, oldest first.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn own_concerning(&self, notice: NoticeId) -> impl Answer<Vec<OutgoingRow>>;
+
+    /// Keeps the proof that a sent message is logged.
+    ///
+    /// # Errors
+    /// When there is no such message, or storage failed.
+    fn put_own_proof(&self, envelope: EnvelopeId, proof: Vec<u8>) -> impl Answer<()>;
 
     /// One sent message, notice or receipt.
     ///
@@ -143,8 +158,9 @@ pub trait Inbox {
     /// When storage failed.
     fn arrival(&self, envelope: EnvelopeId) -> impl Answer<Option<ArrivalRow>>;
 
-    /// Received notices and refusals, newest first. Like every list, without the messages themselves:
-    /// each may be large, and is read alone.
+    /// Received notices and refusals, newest first: so many live ones, then so many of exercises, so that
+    /// no drill pushes out what is live. Like every list, without the messages themselves: each may be
+    /// large, and is read alone.
     ///
     /// # Errors
     /// When storage failed.
@@ -156,11 +172,23 @@ pub trait Inbox {
     /// When storage failed.
     fn amending(&self, notice: NoticeId, member: &Member, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
 
-    /// How many received notices no officer acknowledged yet.
+    /// Received notices of a member that are about this one, of any type, newest first.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn concerning(&self, notice: NoticeId, member: &Member, limit: u32) -> impl Answer<Vec<ArrivalEntry>>;
+
+    /// How many received live notices no officer acknowledged yet.
     ///
     /// # Errors
     /// When storage failed.
     fn unacknowledged_count(&self) -> impl Answer<u64>;
+
+    /// The same, of notices of exercises.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn unacknowledged_in_exercises(&self) -> impl Answer<u64>;
 
     /// An officer acknowledged a notice: the mark and the receipt to send, both or neither.
     ///
@@ -180,6 +208,12 @@ pub trait Inbox {
     /// # Errors
     /// When none is owed, its place was taken meanwhile, or storage failed.
     fn pay(&self, envelope: EnvelopeId, receipt: Outgoing) -> impl Answer<()>;
+
+    /// An exercise is over: what was owed in it can never be paid, and is owed no more.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn forgive(&self, exercise: ExerciseId) -> impl Answer<()>;
 
     /// Arrivals whose place in a relay's log is promised and not proved, longest promised first.
     ///
@@ -201,11 +235,11 @@ pub trait Inbox {
     /// old copies may not be overwritten yet.
     fn expunge(&self, envelope: EnvelopeId, at: Timestamp) -> impl Answer<()>;
 
-    /// What is known of the order of a sender's messages.
+    /// What is known of the order of a sender's messages, live or in an exercise.
     ///
     /// # Errors
     /// When storage failed.
-    fn sequence_in(&self, sender: &ContactPoint) -> impl Answer<Option<Vec<u8>>>;
+    fn sequence_in(&self, sender: &ContactPoint, environment: Environment) -> impl Answer<Option<Vec<u8>>>;
 }
 
 /// Finds messages as people name them.

@@ -19,19 +19,19 @@ pub trait Rejudging {
     /// When storage failed.
     fn put_keys(&self, envelope: EnvelopeId, keys: Vec<KeyId>) -> impl Answer<()>;
 
-    /// Received notices that a key signed or approved, in the order of their ids.
+    /// Live received notices that a key signed or approved, in the order of their ids.
     ///
     /// # Errors
     /// When storage failed.
     fn received_by_key(&self, key: KeyId) -> impl Answer<Vec<EnvelopeId>>;
 
-    /// Received notices of a member's offices, in the order of their ids.
+    /// Live received notices of a member's offices, in the order of their ids.
     ///
     /// # Errors
     /// When storage failed.
     fn received_from(&self, member: &Member) -> impl Answer<Vec<EnvelopeId>>;
 
-    /// Notices of ours that a key signed or approved, oldest first.
+    /// Live notices of ours that a key signed or approved, oldest first.
     ///
     /// # Errors
     /// When storage failed.

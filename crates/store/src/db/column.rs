@@ -1,6 +1,6 @@
 //! Between columns and domain values. What does not fit is damage, said by name, never guessed at.
 
-use pouch_wire::{ContactPoint, Precedence};
+use pouch_wire::{ContactPoint, Digest, Environment, ExerciseId, Precedence};
 
 use crate::error::StoreError;
 
@@ -25,6 +25,19 @@ pub(crate) fn precedence(rank: i64) -> Result<Precedence, StoreError> {
         .ok()
         .and_then(Precedence::from_rank)
         .ok_or_else(|| StoreError::Damaged("precedence".into()))
+}
+
+/// An environment's column: nothing for what is live, else the exercise's id.
+pub(crate) fn exercise(environment: Environment) -> Option<[u8; 32]> {
+    match environment {
+        Environment::Live => None,
+        Environment::Exercise(ExerciseId(id)) => Some(*id.as_bytes()),
+    }
+}
+
+/// Back again.
+pub(crate) fn environment(exercise: Option<[u8; 32]>) -> Environment {
+    exercise.map_or(Environment::Live, |id| Environment::Exercise(ExerciseId(Digest::new(id))))
 }
 
 /// A row of a list, unless it is damaged: that is logged, and the others are served.

@@ -1,6 +1,6 @@
 //! What a node keeps of messages that came. Sealed bytes and wrapped keys only, never what they say.
 
-use pouch_wire::{ContactPoint, EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, EnvelopeId, Environment, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::node::NewEvent;
 use super::outgoing::{Outgoing, RungRow};
@@ -10,6 +10,8 @@ use super::outgoing::{Outgoing, RungRow};
 pub struct Arrival {
     /// Its id.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to: each has its own sequences.
+    pub environment: Environment,
     /// The notice inside; `None` for a receipt.
     pub notice: Option<NoticeId>,
     /// The notice that it answers, corrects or withdraws.
@@ -115,6 +117,8 @@ pub enum Standing {
 pub struct ArrivalEntry {
     /// Its id.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to. Of what was refused nothing is proved; it counts as live.
+    pub environment: Environment,
     /// Who sent it, or claims to have.
     pub sender: ContactPoint,
     /// When it came.

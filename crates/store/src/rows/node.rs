@@ -1,12 +1,14 @@
 //! What else a node keeps: sealing keys, its copy of the directory, drafts, events.
 
-use pouch_wire::{Digest, KeyId, NoticeId, Timestamp};
+use pouch_wire::{Digest, Environment, KeyId, NoticeId, Timestamp};
 
 /// A sealing key's secret, wrapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrekeyRow {
     /// Its id.
     pub id: KeyId,
+    /// Live, or the exercise that it is for.
+    pub environment: Environment,
     /// The wrapped secret.
     pub wrapped: Vec<u8>,
     /// Senders use it from here.

@@ -1,6 +1,6 @@
 //! What a node keeps of messages that it sends. Sealed bytes and wrapped keys only.
 
-use pouch_wire::{ContactPoint, EnvelopeId, KeyId, NoticeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, EnvelopeId, Environment, KeyId, NoticeId, Precedence, Timestamp};
 
 use super::node::NewEvent;
 
@@ -32,6 +32,8 @@ pub struct Announced {
 pub struct Outgoing {
     /// Its id.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to: each has its own sequences.
+    pub environment: Environment,
     /// The notice inside; `None` for a receipt.
     pub notice: Option<NoticeId>,
     /// The sealed message, as the sender's agent keeps it.
@@ -48,6 +50,8 @@ pub struct Outgoing {
     pub wrapped: Vec<u8>,
     /// The notice that it answers, corrects, withdraws or confirms.
     pub concerns: Option<NoticeId>,
+    /// What one recipient's stanza holds, wrapped: with it the sender proves what it sent. May be empty.
+    pub secret: Vec<u8>,
     /// The keys that signed and approved it.
     pub keys: Vec<KeyId>,
     /// What is told of it.
@@ -59,6 +63,8 @@ pub struct Outgoing {
 pub struct OutgoingRow {
     /// Its id.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to.
+    pub environment: Environment,
     /// The notice inside.
     pub notice: Option<NoticeId>,
     /// The sealed message.
@@ -71,6 +77,10 @@ pub struct OutgoingRow {
     pub not_after: Timestamp,
     /// What the agent keeps to show it.
     pub wrapped: Vec<u8>,
+    /// What one recipient's stanza holds, wrapped; empty when it was not kept.
+    pub secret: Vec<u8>,
+    /// The proof that it is logged.
+    pub proof: Option<Vec<u8>>,
     /// The sealed bytes are not those that were stored; nothing of them may be sent or shown.
     pub damaged: bool,
 }
@@ -80,6 +90,8 @@ pub struct OutgoingRow {
 pub struct UncarriedRow {
     /// Which.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to.
+    pub environment: Environment,
     /// How urgent.
     pub precedence: Precedence,
     /// Who waits for it.
@@ -156,6 +168,8 @@ pub struct Carriage {
 pub struct OverdueRow {
     /// Which message.
     pub envelope: EnvelopeId,
+    /// Live, or the exercise that it belongs to.
+    pub environment: Environment,
     /// The notice inside.
     pub notice: Option<NoticeId>,
     /// How urgent.

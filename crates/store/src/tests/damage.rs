@@ -1,6 +1,6 @@
 //! One damaged record is named, and the others are served.
 
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, Precedence, Timestamp};
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, Precedence, Timestamp};
 
 use super::{agent, relay};
 use crate::conformance::Engine as _;
@@ -69,8 +69,9 @@ async fn a_mailbox_row_that_names_nobody_is_left_out() {
 #[tokio::test]
 async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
     let store = agent().open().await;
-    let sequence = store.reserve(vec![md()]).await.unwrap();
+    let sequence = store.reserve(vec![md()], Environment::Live).await.unwrap();
     let outgoing = Outgoing {
+        environment: Environment::Live,
         envelope: id(1),
         notice: None,
         sealed: vec![1; 10],
@@ -78,8 +79,9 @@ async fn damaged_messages_of_a_node_are_marked_and_nothing_of_them_is_left() {
         precedence: Precedence::Flash,
         created: Timestamp(1),
         not_after: Timestamp(2),
-        wrapped: vec![1],
         concerns: None,
+        secret: Vec::new(),
+        wrapped: vec![1],
         keys: Vec::new(),
         events: Vec::new(),
     };

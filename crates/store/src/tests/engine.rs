@@ -1,7 +1,7 @@
 //! How this engine waits for the disk, locks, migrates and meets a full disk.
 
 use pouch_wire::session::LogName;
-use pouch_wire::{Digest, EnvelopeId, Precedence};
+use pouch_wire::{Digest, EnvelopeId, Environment, Precedence};
 use rusqlite::Connection;
 
 use super::{agent, relay};
@@ -177,7 +177,13 @@ async fn a_destroyed_key_is_in_no_file() {
     let (from, until) = (pouch_wire::Timestamp(0), pouch_wire::Timestamp(1));
     let secret = b"nobody must ever find this secret again".to_vec();
     let id = pouch_wire::KeyId(Digest::new([1; 32]));
-    let row = PrekeyRow { id, wrapped: secret.clone(), usable_from: from, usable_until: until };
+    let row = PrekeyRow {
+        id,
+        environment: Environment::Live,
+        wrapped: secret.clone(),
+        usable_from: from,
+        usable_until: until,
+    };
     store.put_prekey(row).await.unwrap();
     let found = || {
         let files = std::fs::read_dir(engine.dir.path()).unwrap();
