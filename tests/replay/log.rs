@@ -241,7 +241,7 @@ impl Gardener {
             environment: Environment::Live,
             key: key.public(),
             title: text("Duty officer")?,
-            person: text(&format!("person {}", self.made))?,
+            person: text(&format!("person-{}", self.made))?,
             mandate: mandate()?,
         };
         self.officers.push((member, key));

@@ -292,7 +292,7 @@ async fn a_state_s_officers_approve_in_a_drill_with_keys_of_the_drill() {
     refused(&approve(stage.path("officer-1/officer.pem")).await, 11, "POUCH-AGT-36");
     let (dir, passphrase) = (stage.path("drill-officer"), stage.passphrase("officer-1"));
     let init =
-        ["init", "officer", "--contact-point", "NL/technical", "--title", "Duty officer", "--person", "P"];
+        ["init", "officer", "--contact-point", "NL/technical", "--title", "Duty officer", "--person", "p"];
     let more = ["--dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
     stage.program.ok(&[&init[..], &more].concat()).await.unwrap();
     let request = stage.path("drill-officer/officer.toml");

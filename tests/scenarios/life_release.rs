@@ -85,7 +85,7 @@ async fn an_officer_of_another_office_and_a_wrong_passphrase_approve_nothing() {
     let id = word(&draft, "id");
     let (dir, passphrase) = (stage.path("stranger"), stage.passphrase("officer-1"));
     let init =
-        ["init", "officer", "--contact-point", "NL/technical", "--title", "T", "--person", "P", "--dir"];
+        ["init", "officer", "--contact-point", "NL/technical", "--title", "T", "--person", "p", "--dir"];
     let more = [dir.as_str(), "--throw-away", "--passphrase-file", &passphrase];
     stage.program.ok(&[&init[..], &more].concat()).await.unwrap();
     let key = stage.path("stranger/officer.pem");

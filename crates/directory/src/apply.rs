@@ -11,12 +11,13 @@ mod offices;
 mod prekeys;
 mod roots;
 mod signed;
+mod time;
 
 use std::collections::BTreeSet;
 
 use pouch_crypto::sha256;
 use pouch_tlog::LeafHash;
-use pouch_wire::{Canonical as _, Digest, Environment, ExerciseId, Member, Timestamp};
+use pouch_wire::{Canonical as _, Digest, Environment, ExerciseId, Member};
 
 pub(crate) use network::{NetworkRules, log_services, quorum, services, thresholds};
 
@@ -89,6 +90,8 @@ impl Directory {
         effect(self);
         self.state.seen.insert(digest, index);
         self.state.logged_from.insert(index, self.not_before(statement.created));
+        self.tick(statement.created, &speakers);
+        self.remember_change(&statement.act, statement.created);
         self.end_delays(index, statement.created, &speakers);
         Ok(())
     }
@@ -151,15 +154,9 @@ impl Directory {
                 self.open_exercise(index, signed, &exercise, ExerciseId(digest))
             }
             Act::CloseExercise { exercise } => self.close_exercise(index, signed, *exercise),
-            Act::SuspendMember { member, .. } => self.suspend(index, signed, member, true),
-            Act::ReinstateMember { member } => self.suspend(index, signed, member, false),
+            Act::SuspendMember { member, .. } => self.suspend(index, signed, member, (true, created)),
+            Act::ReinstateMember { member } => self.suspend(index, signed, member, (false, created)),
             Act::ChangeNetwork(change) => self.change_network(index, signed, change),
         }
-    }
-
-    /// The earliest time at which the next entry can have been logged, whatever it says of itself: the
-    /// log only grows, so what follows an entry is not older.
-    fn not_before(&self, created: Timestamp) -> Timestamp {
-        self.state.logged_from.last_key_value().map_or(created, |(_, newest)| created.max(*newest))
     }
 }

@@ -84,6 +84,7 @@ impl Directory {
             );
         }
         self.state.network.set(0, self.founding.clone());
+        self.state.log_time = charter.created;
     }
 
     /// The network's id: SHA-256 of the charter's bytes.

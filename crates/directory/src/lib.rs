@@ -32,6 +32,7 @@ pub use charter::{
 pub use directory::Directory;
 pub use governance::OfficerRecord;
 pub use mandate::{Audience, Mandate, ReleaseRule};
+pub use plain::is_person;
 pub use refusal::{CharterRefused, StatementRefused};
 pub use state::{Exercise, MemberRecord, Revocation};
 pub use statement::{

@@ -36,6 +36,14 @@ fn is_plain(name: &str) -> bool {
     name.chars().all(|c| !HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&c)))
 }
 
+/// Whether a person is named as one must be: 1 to 64 small letters a to z, digits and hyphens. One person
+/// has one vote, so that no two may be written as one, or one as two.
+#[must_use]
+pub fn is_person(person: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    (1..=64).contains(&person.len()) && person.bytes().all(plain)
+}
+
 /// The first name of the act that is not plain.
 pub(crate) fn unplain_of_act(act: &Act) -> Option<&str> {
     match act {

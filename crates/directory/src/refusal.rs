@@ -124,5 +124,13 @@ refusals! {
         NoWitness(String) = "POUCH-DIR-31", "no witness {0:?}";
         /// More relays or witnesses than a network may have.
         TooManyServices(&'static str, usize) = "POUCH-DIR-32", "more {0} than the {1} that a network may have";
+        /// It was drafted before the last change of the member's standing or root, which it did not know.
+        Outdated(Member) = "POUCH-DIR-33", "drafted before the last change of {0}'s standing or root";
+        /// A recovery is dated far ahead of what enough members have said.
+        FarAhead = "POUCH-DIR-34", "a recovery that is dated more than 30 days ahead of the log";
+        /// So few active members would be left that a threshold could not be met.
+        TooFewLeft(u8) = "POUCH-DIR-35", "fewer active members would be left than the {0} that must agree";
+        /// An officer's person is not written as one must be.
+        Person(String) = "POUCH-DIR-36", "the person {0:?} is not 1 to 64 small letters a to z, digits and hyphens";
     }
 }

@@ -111,7 +111,10 @@ pub(crate) struct Recovery {
     pub(crate) endorsers: BTreeSet<Member>,
     pub(crate) new_root: PublicKey,
     pub(crate) next_root: KeyId,
+    pub(crate) begun: Timestamp,
     pub(crate) effective: Timestamp,
+    /// What the newest date of each member was when it began: a member's wait is by its own dates.
+    pub(crate) heard: BTreeMap<Member, Timestamp>,
 }
 
 /// A prekey that was published.
@@ -153,10 +156,21 @@ pub(crate) struct State {
     pub(crate) transports: BTreeMap<PublicKey, History<ContactPoint>>,
     pub(crate) network: History<Network>,
     pub(crate) exercises: BTreeMap<ExerciseId, Exercise>,
+    /// The names of all exercises, which every new one asks for.
+    pub(crate) exercise_names: BTreeSet<Text<64>>,
     pub(crate) recoveries: BTreeMap<Member, Recovery>,
     pub(crate) vetoed: BTreeMap<Member, u64>,
     /// Digests of statements that had an effect: none has it twice.
     pub(crate) seen: BTreeMap<Digest, u64>,
-    /// For each entry that had an effect, the newest time that it or one before it was drafted.
+    /// For each entry that had an effect, the time when it was drafted, or the log's time before it, if
+    /// that is later.
     pub(crate) logged_from: BTreeMap<u64, Timestamp>,
+    /// The log's time.
+    pub(crate) log_time: Timestamp,
+    /// The newest date of what each member said.
+    pub(crate) said: BTreeMap<Member, Timestamp>,
+    /// When each member was last suspended or reinstated.
+    pub(crate) standing_changed: BTreeMap<Member, Timestamp>,
+    /// When each member's root was last rotated or recovered, or a recovery vetoed.
+    pub(crate) root_changed: BTreeMap<Member, Timestamp>,
 }

@@ -53,6 +53,11 @@ impl<'a> View<'a> {
         self.directory.state.members.values().filter_map(move |history| history.at(size).map(|p| &p.value))
     }
 
+    /// The members whose keys speak.
+    pub fn active(&self) -> impl Iterator<Item = &'a MemberRecord> + use<'a> {
+        self.members().filter(|record| !record.suspended)
+    }
+
     /// One member.
     #[must_use]
     pub fn member(&self, member: &Member) -> Option<&'a MemberRecord> {
@@ -179,7 +184,8 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// The rule that demands most officers of such a notice; `None` when no officer is needed.
+    /// The rule that demands most officers of such a notice; `None` when no officer is needed. Of two that
+    /// demand as many, the one without break-glass: who releases alone keeps every rule that covers.
     #[must_use]
     pub fn release_rule(
         &self,
@@ -189,7 +195,7 @@ impl<'a> View<'a> {
     ) -> Option<ReleaseRule> {
         let rules = &self.directory.state.rules.get(point)?.at(self.size)?.value;
         let covers = |rule: &&ReleaseRule| rule.types.has(&notice_type) && precedence <= rule.at_or_above;
-        rules.iter().filter(covers).max_by_key(|rule| rule.officers).cloned()
+        rules.iter().filter(covers).max_by_key(|rule| (rule.officers, !rule.break_glass)).cloned()
     }
 
     /// Sealing keys that senders use now, the longest usable first. Those that a revoked key published

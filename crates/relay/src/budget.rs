@@ -19,6 +19,8 @@ use crate::session::Peer;
 const STATEMENTS: usize = 60;
 /// So many from one relay that passes on what nodes bring: a whole network's while this is their way here.
 const PASSED_ON: usize = 1200;
+/// So many rotations of its root, which nothing else counts: enough to answer a theft and to be wrong about it.
+const ROTATIONS: usize = 4;
 const WITHIN: Duration = Duration::from_secs(3600);
 
 /// What each party entered of late. Parties are members and witnesses of the directory, so they are few;
@@ -50,13 +52,18 @@ impl Budget {
         if always_taken(act) {
             return Ok(());
         }
+        let (party, most) = match act {
+            // With the member's name, since a relay brings those of many.
+            Act::RotateRoot { member, .. } => (format!("{party}: rotations of {member}"), ROTATIONS),
+            _ => (party.to_owned(), most),
+        };
         let mut parties = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         parties.retain(|_, times| {
             // A time in the future is of a clock that was wrong, and would count for too long.
             times.retain(|at| *at <= now && now.since(*at) < WITHIN);
             !times.is_empty()
         });
-        let times = parties.entry(party.to_owned()).or_default();
+        let times = parties.entry(party).or_default();
         match times.front() {
             Some(oldest) if times.len() >= most => Err(oldest.after(WITHIN).since(now)),
             _ => {
@@ -72,7 +79,6 @@ const fn always_taken(act: &Act) -> bool {
     matches!(
         act,
         Act::RevokeKey { .. }
-            | Act::RotateRoot { .. }
             | Act::RecoverRoot { .. }
             | Act::VetoRecovery { .. }
             | Act::SuspendMember { .. }
@@ -82,6 +88,7 @@ const fn always_taken(act: &Act) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pouch_crypto::SigningKey;
     use pouch_directory::RevocationReason;
     use pouch_wire::{Digest, Environment, ExerciseId, KeyId, List};
 
@@ -130,6 +137,29 @@ mod tests {
         }
         assert_eq!(budget.take("NL", STATEMENTS, &prekeys(), NOW), Err(WITHIN));
         assert_eq!(budget.take("NL", STATEMENTS, &revocation(), NOW), Ok(()));
+    }
+
+    #[test]
+    fn rotations_have_a_small_room_of_their_own() {
+        // Each commits to the next, so that one member in a loop grew every disk.
+        let budget = Budget::default();
+        let rotation = |code: &str| Act::RotateRoot {
+            member: code.parse().unwrap(),
+            new_root: SigningKey::from_seed(&[1; 32]).public(),
+            next_root: KeyId(Digest::new([2; 32])),
+        };
+        for _ in 0..60 {
+            budget.take("NL", STATEMENTS, &prekeys(), NOW).unwrap();
+        }
+        for _ in 0..4 {
+            assert_eq!(budget.take("NL", STATEMENTS, &rotation("NL"), NOW), Ok(()));
+        }
+        assert_eq!(budget.take("NL", STATEMENTS, &rotation("NL"), NOW), Err(WITHIN));
+        // What another brings, true or not, takes nothing of a member's.
+        assert_eq!(budget.take("MD", STATEMENTS, &rotation("NL"), NOW), Ok(()));
+        assert_eq!(budget.take("relay relay-2", PASSED_ON, &rotation("NL"), NOW), Ok(()));
+        assert_eq!(budget.take("NL", STATEMENTS, &revocation(), NOW), Ok(()));
+        assert_eq!(budget.take("NL", STATEMENTS, &rotation("NL"), NOW.after(WITHIN)), Ok(()));
     }
 
     #[test]

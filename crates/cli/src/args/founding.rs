@@ -38,8 +38,9 @@ pub(crate) enum Init {
         /// The officer's title, as shown with an approval
         #[arg(long)]
         title: String,
-        /// Names the person within the member; one person has one vote
-        #[arg(long)]
+        /// Names the person within the member, in small letters a to z, digits and hyphens; one person has
+        /// one vote
+        #[arg(long, value_parser = person)]
         person: String,
         /// Where to put it
         #[arg(long)]
@@ -237,4 +238,14 @@ pub(crate) enum DirectoryCommand {
         #[arg(long, value_name = "FILE")]
         charter: PathBuf,
     },
+}
+
+/// A person's name as the directory takes it; refused here, before a key is made for nothing.
+fn person(given: &str) -> Result<String, String> {
+    if pouch_directory::is_person(given) {
+        Ok(given.to_owned())
+    } else {
+        Err("a person is named with 1 to 64 small letters a to z, digits and hyphens, as in anna-berg"
+            .to_owned())
+    }
 }

@@ -30,7 +30,7 @@ impl Directory {
         if new.until <= new.from || new.until.0.saturating_sub(new.from.0) > EXERCISE_MS_MAX {
             return Err(Refused::Span("exercise"));
         }
-        if new.name.trim().is_empty() || self.state.exercises.values().any(|e| e.name == *new.name) {
+        if new.name.trim().is_empty() || self.state.exercise_names.contains(new.name) {
             return Err(Refused::Names(new.name.to_string()));
         }
         for member in new.participants {
@@ -49,6 +49,7 @@ impl Directory {
             closed_at: None,
         };
         Ok(Judged::new([opener.clone()], move |directory| {
+            directory.state.exercise_names.insert(exercise.name.clone());
             directory.state.exercises.insert(id, exercise);
         }))
     }

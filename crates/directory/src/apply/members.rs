@@ -1,9 +1,10 @@
 //! Who belongs to the network: admission, suspension, reinstatement.
 
-use pouch_wire::Member;
+use pouch_wire::{Member, Timestamp};
 
 use super::Judged;
 use super::signed::Signed;
+use super::time::not_outdated;
 use crate::confusable::confusable;
 use crate::directory::Directory;
 use crate::refusal::StatementRefused as Refused;
@@ -38,13 +39,22 @@ impl Directory {
         index: u64,
         signed: &Signed<'_>,
         member: &Member,
-        suspended: bool,
+        (suspended, created): (bool, Timestamp),
     ) -> Result<Judged<'a>, Refused> {
         let record = self.known(member)?;
         if record.suspended == suspended {
             return Err(Refused::NoChange);
         }
-        let speakers = self.endorsed(signed, self.now_view().thresholds().admission, Some(member))?;
+        not_outdated(&self.state.standing_changed, member, created)?;
+        let thresholds = self.now_view().thresholds();
+        let speakers = self.endorsed(signed, thresholds.admission, Some(member))?;
+        if suspended {
+            let left = self.now_view().active().count().saturating_sub(1);
+            let needed = thresholds.admission.max(thresholds.network);
+            if left < usize::from(needed) {
+                return Err(Refused::TooFewLeft(needed));
+            }
+        }
         Ok(Judged::new(speakers, move |directory| {
             let history = directory.state.members.entry(record.member.clone()).or_default();
             history.set(index, MemberRecord { suspended, ..record });

@@ -30,8 +30,11 @@ impl Directory {
         let rules = NetworkRules { relays: &network.relays, witnesses: &network.witnesses };
         rules.check(&network.directory_log).map_err(Refused::Names)?;
         quorum(network.quorum, network.witnesses.len()).map_err(|()| Refused::Thresholds("the witnesses"))?;
-        let members = self.now_view().members().count();
-        thresholds(&network.thresholds, members).map_err(Refused::Thresholds)?;
+        // What stays as it is was good when it was decided, and no suspension made it too much.
+        if network.thresholds != current.thresholds {
+            let able = self.now_view().active().count();
+            thresholds(&network.thresholds, able).map_err(Refused::Thresholds)?;
+        }
         let mut services = services(&network.relays, &network.witnesses);
         services.extend(log_services(&network.directory_log));
         let services = self.free_services(services)?;
@@ -187,9 +190,14 @@ pub(crate) fn quorum(quorum: u8, witnesses: usize) -> Result<(), ()> {
     if quorum >= 1 && usize::from(quorum) <= most { Ok(()) } else { Err(()) }
 }
 
-/// Every threshold leaves one member to spare; where two members are all there is, one suffices.
+/// So many members can sign one statement: a newcomer's or a new root signs beside them.
+const SIGNERS: usize = 63;
+
+/// Every threshold leaves one member to spare; where two members are all there is, one suffices. None
+/// needs more signatures than a statement holds.
 pub(crate) fn thresholds(thresholds: &Thresholds, members: usize) -> Result<(), &'static str> {
-    let below = |value: u8, able: usize| value >= 1 && usize::from(value) <= able.saturating_sub(1).max(1);
+    let below =
+        |value: u8, able: usize| value >= 1 && usize::from(value) <= able.saturating_sub(1).clamp(1, SIGNERS);
     let others = members.saturating_sub(1);
     if !below(thresholds.admission, members) {
         return Err("admission");
@@ -202,11 +210,41 @@ pub(crate) fn thresholds(thresholds: &Thresholds, members: usize) -> Result<(), 
     }
     // After a veto more must agree than before it, if more there are. Only where nothing else is higher
     // may it need all others: the member itself showed that it holds a key.
-    let higher = usize::from(thresholds.recovery).saturating_add(1).min(others);
-    let most = others.saturating_sub(1).max(higher);
+    let higher = usize::from(thresholds.recovery).saturating_add(1).min(others).min(SIGNERS);
+    let most = others.saturating_sub(1).max(higher).min(SIGNERS);
     if (higher..=most).contains(&usize::from(thresholds.recovery_after_veto)) {
         Ok(())
     } else {
         Err("recovery after a veto")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_threshold_needs_more_signatures_than_a_statement_holds() {
+        let with = |needed: u8| {
+            let thresholds_of = Thresholds {
+                admission: needed,
+                network: needed,
+                recovery: 1,
+                recovery_after_veto: needed,
+                recovery_delay_ms: 0,
+            };
+            thresholds(&thresholds_of, 100)
+        };
+        assert_eq!((with(63), with(64)), (Ok(()), Err("admission")));
+        let thresholds_of = |recovery: u8, after: u8| Thresholds {
+            admission: 1,
+            network: 1,
+            recovery,
+            recovery_after_veto: after,
+            recovery_delay_ms: 0,
+        };
+        assert_eq!(thresholds(&thresholds_of(64, 65), 100), Err("recovery"));
+        assert_eq!(thresholds(&thresholds_of(1, 64), 100), Err("recovery after a veto"));
+        assert_eq!(thresholds(&thresholds_of(63, 63), 100), Ok(()));
     }
 }

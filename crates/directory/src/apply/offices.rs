@@ -9,6 +9,7 @@ use super::Judged;
 use super::signed::Signed;
 use crate::directory::Directory;
 use crate::mandate::{Mandate, ReleaseRule};
+use crate::plain::is_person;
 use crate::refusal::StatementRefused as Refused;
 use crate::state::{Authorised, AuthorisedOfficer, Role};
 use crate::statement::{ContactPointEntry, OfficerEntry};
@@ -117,6 +118,9 @@ impl Directory {
         let speakers = self.by_root(signed, &entry.contact_point.member)?;
         self.environment_open(entry.environment, &entry.contact_point.member)?;
         fit(&entry.mandate)?;
+        if !is_person(&entry.person) {
+            return Err(Refused::Person(entry.person.to_string()));
+        }
         self.office(&entry.contact_point, entry.environment)?;
         self.free(entry.key.id())?;
         Ok(Judged::new(speakers, move |directory| {

@@ -7,10 +7,20 @@ use pouch_crypto::PublicKey;
 use pouch_wire::{KeyId, Member, Timestamp};
 
 use super::signed::Signed;
+use super::time::not_outdated;
 use super::{Judged, Speakers};
 use crate::directory::Directory;
 use crate::refusal::StatementRefused as Refused;
 use crate::state::{MemberRecord, Recovery, Role};
+
+impl Recovery {
+    /// The date by which a member would say that so many delays are over.
+    fn over_for(&self, member: &Member, delays: u64) -> Timestamp {
+        let begun = self.heard.get(member).map_or(self.begun, |heard| self.begun.max(*heard));
+        let delay = self.effective.0.saturating_sub(self.begun.0);
+        Timestamp(begun.0.saturating_add(delay.saturating_mul(delays)))
+    }
+}
 
 impl Directory {
     /// Both keys of a root are free, and they are two.
@@ -57,12 +67,16 @@ impl Directory {
         let thresholds = self.now_view().thresholds();
         let vetoed = self.state.vetoed.contains_key(member);
         let needed = if vetoed { thresholds.recovery_after_veto } else { thresholds.recovery };
+        not_outdated(&self.state.root_changed, member, created)?;
         let endorsers = self.endorsed(signed, needed, Some(member))?;
         signed.by(&new_root)?;
+        self.not_far_ahead(created, &endorsers, member)?;
         // The wait begins when the entry was logged: a recovery that is dated back waits as long.
         let begun = self.not_before(created);
         let effective = Timestamp(begun.0.saturating_add(thresholds.recovery_delay_ms));
-        let recovery = Recovery { index, new_root, next_root, effective, endorsers: endorsers.clone() };
+        let heard = self.state.said.clone();
+        let endorsed = endorsers.clone();
+        let recovery = Recovery { index, new_root, next_root, begun, effective, heard, endorsers: endorsed };
         Ok(Judged::new(endorsers, move |directory| {
             // Bound from now on, so that nobody takes the keys while the recovery waits.
             for key in [new_root.id(), next_root] {
@@ -72,14 +86,13 @@ impl Directory {
         }))
     }
 
-    /// A recovery takes effect with the first later entry that was drafted after its delay and is signed
-    /// by a member that neither gains the root nor endorsed; where all others endorsed, by anybody.
+    /// A recovery takes effect with the first later entry that shows that its delay is over.
     pub(super) fn end_delays(&mut self, index: u64, created: Timestamp, speakers: &Speakers) {
         let waiting = self.state.recoveries.iter();
         let due = waiting.filter(|(member, recovery)| {
             recovery.index < index
-                && recovery.effective <= created
-                && self.may_end(member, recovery, speakers)
+                && (self.apart_says_so(member, recovery, created, speakers)
+                    || self.twice_is_over(member, recovery))
         });
         let due: Vec<Member> = due.map(|(member, _)| member.clone()).collect();
         for member in due {
@@ -87,15 +100,36 @@ impl Directory {
             let Ok(record) = self.known(&member) else { continue };
             let Recovery { new_root: root, next_root, .. } = recovery;
             self.state.vetoed.remove(&member);
+            self.remember_recovery(&member, created);
             self.put_member(index, MemberRecord { root, next_root, ..record });
         }
     }
 
-    fn may_end(&self, member: &Member, recovery: &Recovery, speakers: &Speakers) -> bool {
+    /// The entry is drafted after the delay, by a member that neither gains the root nor endorsed; where
+    /// all others endorsed, by anybody. For each member the delay begins after all that it said before.
+    fn apart_says_so(
+        &self,
+        member: &Member,
+        recovery: &Recovery,
+        created: Timestamp,
+        speakers: &Speakers,
+    ) -> bool {
         let apart = |other: &Member| other != member && !recovery.endorsers.contains(other);
+        let mut apart_speakers = speakers.iter().filter(|other| apart(other));
+        let alone = !self.now_view().active().any(|other| apart(&other.member));
+        apart_speakers.any(|other| recovery.over_for(other, 1) <= created)
+            || (alone && recovery.effective <= created)
+    }
+
+    /// Who stays silent holds a recovery up for twice its delay and no longer. That the time is over is
+    /// said by enough members, and not by endorsers alone: by the recovered one, where others are silent.
+    fn twice_is_over(&self, member: &Member, recovery: &Recovery) -> bool {
         let view = self.now_view();
-        let mut active = view.members().filter(|other| !other.suspended);
-        speakers.iter().any(apart) || !active.any(|other| apart(&other.member))
+        let said =
+            view.active().filter(|other| recovery.over_for(&other.member, 2) <= self.said(&other.member));
+        let said: Vec<&Member> = said.map(|other| &other.member).collect();
+        said.len() >= self.enough_for_time(view.active().count())
+            && said.iter().any(|other| *other == member || !recovery.endorsers.contains(*other))
     }
 
     pub(super) fn veto<'a>(

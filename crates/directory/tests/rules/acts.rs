@@ -54,7 +54,7 @@ pub(crate) fn officer(name: &str) -> OfficerEntry {
         environment: Environment::Live,
         key: key(name).public(),
         title: text("Head of the crisis desk"),
-        person: text("person 1"),
+        person: text("person-1"),
         mandate: mandate(),
     }
 }

@@ -25,6 +25,7 @@ mod recovery;
 mod replay;
 mod revocation;
 mod roots;
+mod time;
 mod vectors;
 #[path = "../../../envelope/tests/rules/vectors_file.rs"]
 mod vectors_file;

@@ -46,7 +46,6 @@ fn named(name: &str) -> Vec<(Act, Vec<&'static str>)> {
             entry.display_names = set(&[DisplayName { language: text("en"), name: text(name) }]);
         }),
         as_officer(|officer, name| officer.title = text(name), "first officer"),
-        as_officer(|officer, name| officer.person = text(name), "second officer"),
         (newcomer, vec!["MD root", "NL root", "FR root"]),
         (network, vec!["MD root", "NL root"]),
     ]
@@ -62,6 +61,8 @@ fn a_name_that_hides_something_is_refused_in_every_act() {
         }
         let exercise = open_exercise(hiding, &["MD", "NL"], world.now);
         assert_eq!(world.refuses(exercise, &["NL root"]), unplain);
+        let person = OfficerEntry { person: text(hiding), ..officer("second officer") };
+        assert_eq!(world.refuses(authorise_officer(person), &["NL root"]), unplain);
         world.does(admit("FR"), &["MD root", "NL root", "FR root"]);
     }
 }

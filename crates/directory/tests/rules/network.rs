@@ -5,8 +5,8 @@ use pouch_directory::{
 };
 use pouch_wire::{List, Set, limits};
 
-use crate::acts::{admit, authorise, change_network, no_change, revoke};
-use crate::world::{THRESHOLDS, World, id, key, log, relay, set, text, witness, witnesses};
+use crate::acts::{admit, authorise, change_network, no_change, reinstate, revoke, suspend};
+use crate::world::{THRESHOLDS, World, charter_of, id, key, log, relay, set, text, witness, witnesses};
 
 /// The network of the charter, changed; whatever the network is now.
 fn change(
@@ -246,4 +246,23 @@ fn the_directory_log_gets_new_keys_under_its_old_name() {
         view.message_policy(&view.relays()[0])
     };
     assert_eq!(messages(index), messages(index + 1));
+}
+
+#[test]
+fn thresholds_are_for_the_members_that_can_sign() {
+    // Suspended members were counted, so that a threshold could be set that nobody was left to meet.
+    let mut world = World::of(&charter_of(&["BA", "FR", "MD", "NL"]));
+    world.does(suspend("FR"), &ENOUGH);
+    let three = change(&world, |_, _, _, thresholds| thresholds.admission = 3);
+    assert_eq!(world.refuses(three.clone(), &ENOUGH), Refused::Thresholds("admission"));
+    // What stays as it is does not keep a relay from being replaced.
+    world.does(change_network(), &ENOUGH);
+    world.does(reinstate("FR"), &ENOUGH);
+    let three = changing(NetworkChange {
+        since: world.directory.size() - 2,
+        thresholds: Thresholds { admission: 3, ..THRESHOLDS },
+        quorum: 1,
+        ..no_change()
+    });
+    world.does(three, &ENOUGH);
 }

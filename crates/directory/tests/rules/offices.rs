@@ -216,7 +216,7 @@ fn an_officer_approves_for_its_office_from_its_entry_on() {
     assert_eq!(before, Err(unknown));
     let view = world.directory.now_view();
     let found = view.officer(&nl(), LIVE, id("officer")).unwrap();
-    assert_eq!((found.key, found.person.as_str()), (key("officer").public(), "person 1"));
+    assert_eq!((found.key, found.person.as_str()), (key("officer").public(), "person-1"));
     assert_eq!((found.title.as_str(), found.mandate), ("Head of the crisis desk", mandate()));
     // For no other office, and it does not sign for its own.
     let other = view.officer(&point("MD/technical"), LIVE, id("officer"));
@@ -276,4 +276,30 @@ fn a_release_rule_of_nothing_or_of_nobody_is_refused() {
     assert_eq!(world.refuses(release_rules(vec![release_rule(0)]), &["NL root"]), Refused::Empty);
     let nothing = ReleaseRule { types: set(&[]), ..release_rule(1) };
     assert_eq!(world.refuses(release_rules(vec![nothing]), &["NL root"]), Refused::Empty);
+}
+
+#[test]
+fn of_two_rules_that_demand_as_many_the_one_without_break_glass_holds() {
+    let strict = ReleaseRule { break_glass: false, ..release_rule(2) };
+    for rules in [vec![release_rule(2), strict.clone()], vec![strict.clone(), release_rule(2)]] {
+        let mut world = World::new();
+        world.does(release_rules(rules), &["NL root"]);
+        let view = world.directory.now_view();
+        let rule = view.release_rule(&nl(), NoticeType::IncidentNotice, Precedence::Flash);
+        assert_eq!(rule, Some(strict.clone()));
+    }
+}
+
+#[test]
+fn a_person_is_written_in_one_way() {
+    // One person was two by a capital, a space or a letter of another script, and had two votes.
+    let mut world = World::new();
+    for person in ["Anna", "anna ", "anna berg", "anna_berg", "\u{430}nna", "anna\u{301}", "", "a.b"] {
+        let entry = OfficerEntry { person: text(person), ..officer("officer") };
+        assert_eq!(world.refuses(authorise_officer(entry), &["NL root"]), Refused::Person(person.into()));
+    }
+    let longest = "a".repeat(64);
+    for (person, key) in [("anna", "one"), ("anna-berg-2", "two"), (longest.as_str(), "three")] {
+        world.does(authorise_officer(OfficerEntry { person: text(person), ..officer(key) }), &["NL root"]);
+    }
 }

@@ -245,7 +245,7 @@ impl World {
             environment: Environment::Live,
             key: key(name).public(),
             title: text(&format!("The {person}")),
-            person: text(person),
+            person: text(&person.replace(' ', "-")),
             mandate,
         };
         self.log(Act::AuthoriseOfficer(Box::new(entry)), created, &[&key("NL root")]);
