@@ -4,12 +4,16 @@
 //! end the doubt: an update that carries the fixed sentence [`sentences::CONFIRMS`] names the earlier
 //! notice, and its id fixes every word of that. So who believes the later one knows what the office says,
 //! whoever held the old key. Nobody but the same office confirms, and only under a key, a mandate and a
-//! release that are themselves without reservation.
+//! release that are themselves without reservation. An update is a small thing to be allowed: what may be
+//! confirmed with it, and by whose approval, is what office and officers might say themselves.
 
-use pouch_wire::{Environment, NetworkId, NoticeType};
+use pouch_directory::{Mandate, OfficerAuthority};
+use pouch_wire::{Environment, NetworkId, NoticeId, NoticeType};
 
 use crate::notice::{Notice, Reference};
+use crate::release::within_bounds;
 use crate::sentences;
+use crate::standing::standing;
 use crate::verdict::{Clause, State};
 use crate::verify::Verified;
 
@@ -20,7 +24,27 @@ pub struct Confirmation {
     of: Reference,
     network: NetworkId,
     environment: Environment,
-    officers: usize,
+    scope: Scope,
+}
+
+/// What an office and its officers might say when a notice was released: by the directory that it must have
+/// heard of if its relay tells the truth about the time, and by the one if not. What holds, holds by both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) mandates: [Mandate; 2],
+    pub(crate) officers: [Vec<OfficerAuthority>; 2],
+}
+
+impl Scope {
+    fn has(&self, notice: &Notice) -> bool {
+        self.mandates.iter().all(|mandate| within_bounds(notice, mandate).is_ok())
+    }
+
+    fn officers(&self, notice: &Notice) -> usize {
+        let may = |officer: &&OfficerAuthority| within_bounds(notice, &officer.mandate).is_ok();
+        let [one, other] = &self.officers;
+        one.iter().filter(may).count().min(other.iter().filter(may).count())
+    }
 }
 
 impl Notice {
@@ -52,8 +76,19 @@ impl Confirmation {
             of: named,
             network: notice.network,
             environment: notice.environment,
-            officers: later.release().map_or(0, |release| release.approved_by.len()),
+            scope: later.scope()?.clone(),
         })
+    }
+
+    /// The same, unless its own member withdrew or corrected it meanwhile, by what else is known of it.
+    #[must_use]
+    pub fn upheld<'a>(
+        later: &Verified<Notice>,
+        amended_by: impl IntoIterator<Item = &'a Verified<Notice>>,
+    ) -> Option<Self> {
+        let became = standing(later.value(), later.notice_id(), amended_by);
+        let stands = became.cancelled_by.is_none() && became.corrected_by.is_empty();
+        Self::of(later).filter(|_| stands)
     }
 
     /// The notice that confirms.
@@ -62,15 +97,16 @@ impl Confirmation {
         &self.by
     }
 
-    /// How many different persons approved it.
-    pub(crate) const fn officers(&self) -> usize {
-        self.officers
+    /// How many different persons approved it that may approve what it confirms.
+    pub(crate) fn officers(&self, confirmed: &Notice) -> usize {
+        self.scope.officers(confirmed)
     }
 
-    /// Whether it is for this very notice.
-    pub(crate) fn is_for(&self, earlier: &Notice, bytes: &[u8]) -> bool {
-        self.of.id == Notice::id_of(bytes)
+    /// Whether it is for this very notice, and its office may say what that says.
+    pub(crate) fn is_for(&self, earlier: &Notice, id: NoticeId) -> bool {
+        self.of.id == id
             && (&self.of.sender, self.of.number) == (&earlier.sender, earlier.number)
             && (self.network, self.environment) == (earlier.network, earlier.environment)
+            && self.scope.has(earlier)
     }
 }

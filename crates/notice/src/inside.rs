@@ -5,12 +5,12 @@
 //! not hold, nothing that it says is judged further.
 
 use pouch_crypto::{Context, Domain, sha256};
-use pouch_directory::{Authority, View};
+use pouch_directory::{Authority, Mandate, View};
 use pouch_envelope::Arrived;
 use pouch_wire::{ContactPoint, limits};
 
 use crate::approval::Approval;
-use crate::confirmation::Confirmation;
+use crate::confirmation::{Confirmation, Scope};
 use crate::draft::SignedNotice;
 use crate::form::{DraftError, check_form};
 use crate::in_time::{Anchor, InTime};
@@ -46,8 +46,9 @@ const CONFIRM_ELSEWHERE: &str = "ask the state's other office to confirm it";
 const ASK_OTHER: &str = "do not act on it; ask the state's other office";
 
 impl Inside<'_> {
-    /// Judges the notice; how its release rule is met, once its signature holds.
-    pub(crate) fn judge(&self, facts: &Facts<'_>, verdict: &mut Verdict) -> Option<Release> {
+    /// Judges the notice; how its release rule is met, and what its office and officers might say, once
+    /// its signature holds.
+    pub(crate) fn judge(&self, facts: &Facts<'_>, verdict: &mut Verdict) -> Option<(Release, Scope)> {
         let same_letter = self.same_letter(verdict);
         if !self.is_signed(verdict) || !same_letter {
             return None;
@@ -65,7 +66,8 @@ impl Inside<'_> {
         let release = self.release(&rules, facts, verdict);
         self.whole(verdict);
         self.time(facts, verdict);
-        Some(release)
+        let scope = self.scope(&release, &rules, facts);
+        Some((release, scope))
     }
 
     /// The outside must say what the inside says: nobody re-seals a letter to somebody else.
@@ -116,12 +118,27 @@ impl Inside<'_> {
         false
     }
 
-    fn mandate(&self, rules: &Rules<'_>, facts: &Facts<'_>, verdict: &mut Verdict) {
-        let (sender, environment) = (&self.notice.sender, self.notice.environment);
-        let mandate_in = |view: &View<'_>| {
-            let entry = view.contact_point(sender, environment);
-            entry.map_or_else(|| self.authority.mandate.clone(), |entry| entry.mandate.clone())
+    fn mandate_in(&self, view: &View<'_>) -> Mandate {
+        let entry = view.contact_point(&self.notice.sender, self.notice.environment);
+        entry.map_or_else(|| self.authority.mandate.clone(), |entry| entry.mandate.clone())
+    }
+
+    /// What the office and the officers that released it might say, by both directories that bind them.
+    fn scope(&self, release: &Release, rules: &Rules<'_>, facts: &Facts<'_>) -> Scope {
+        let counts = |approval: &&Approval| {
+            matches!(self.officer_in_time(approval, facts), None | Some(InTime::Before))
         };
+        let approvals: Vec<Approval> = self.signed.approvals.iter().filter(counts).cloned().collect();
+        let surely = Release::judge(self.notice, &self.signed.notice, &approvals, &rules.surely);
+        Scope {
+            mandates: [self.mandate_in(&rules.by_word), self.mandate_in(&rules.surely)],
+            officers: [release.approved_by.clone(), surely.approved_by],
+        }
+    }
+
+    fn mandate(&self, rules: &Rules<'_>, facts: &Facts<'_>, verdict: &mut Verdict) {
+        let sender = &self.notice.sender;
+        let mandate_in = |view: &View<'_>| self.mandate_in(view);
         let mandate = mandate_in(&rules.by_word);
         let next = "do not treat it as the state's word; ask the state's other office";
         // The notice's own date may lie; the relay's does not lie for the sender.
@@ -161,7 +178,8 @@ impl Inside<'_> {
         let counts: fn(Option<InTime>) -> bool = |stands| stands != Some(InTime::After);
         let likely = judged(counts, &rules.by_word);
         if !sure.is_met(break_glass)
-            && let Some(confirmed) = self.confirmed.filter(|c| c.officers() >= usize::from(sure.needed))
+            && let Some(confirmed) =
+                self.confirmed.filter(|c| c.officers(self.notice) >= usize::from(sure.needed))
         {
             let words =
                 format!("Approved by the officers of {}, which confirms this very notice.", confirmed.by());

@@ -141,7 +141,9 @@ pub fn standing<'a>(
             Ok(Some(Effect::Corrects)) => standing.corrected_by.push(by()),
             Ok(Some(Effect::Answers)) => standing.answered_by.push(by()),
             // One that is itself in doubt vouches for nothing.
-            Ok(Some(Effect::Confirms)) if Confirmation::of(verified).is_some() => {
+            Ok(Some(Effect::Confirms))
+                if Confirmation::of(verified).is_some_and(|it| it.is_for(earlier, earlier_id)) =>
+            {
                 standing.confirmed_by.push(by());
             }
             Ok(Some(Effect::Confirms | Effect::Follows) | None) | Err(_) => {}

@@ -8,7 +8,7 @@ use pouch_envelope::{AcceptedReceipt, Arrived, SignedReceipt};
 use pouch_tlog::Inclusion;
 use pouch_wire::{Canonical as _, NoticeId, Timestamp};
 
-use crate::confirmation::Confirmation;
+use crate::confirmation::{Confirmation, Scope};
 use crate::content::Content;
 use crate::draft::SignedNotice;
 use crate::freshness::{Doubt, Judged, judge_doubt};
@@ -49,6 +49,7 @@ pub struct Verified<T> {
     secret: StanzaSecret,
     attachments: Vec<Vec<u8>>,
     release: Option<Release>,
+    scope: Option<Scope>,
     authority: Option<Authority>,
     receipt: AcceptedReceipt,
     verdict: Verdict,
@@ -198,6 +199,11 @@ impl Verified<Notice> {
         self.release.as_ref()
     }
 
+    /// What its office and officers might say.
+    pub(crate) const fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
     /// The key that signed, and since when it speaks for the office.
     #[must_use]
     pub const fn authority(&self) -> Option<&Authority> {
@@ -236,6 +242,20 @@ impl Opened {
         self.judge(facts, confirmations, Judged::Again)
     }
 
+    /// Those that confirm what is in here, whether it is believed or not. It tells nothing of what that says.
+    pub fn confirmed_by<'a>(
+        &self,
+        all: &'a [Confirmation],
+    ) -> impl Iterator<Item = &'a Confirmation> + use<'a> {
+        let within = match &self.content {
+            Content::Notice { signed, .. } => {
+                Notice::from_bytes(&signed.notice).ok().map(|notice| (notice, Notice::id_of(&signed.notice)))
+            }
+            Content::Receipt(_) => None,
+        };
+        all.iter().filter(move |it| within.as_ref().is_some_and(|(notice, id)| it.is_for(notice, *id)))
+    }
+
     fn judge(
         self,
         facts: &Facts<'_>,
@@ -248,7 +268,7 @@ impl Opened {
         let outside = judge_outside(&arrived, facts, confirmed, &mut verdict);
         let witnessed = outside.anchor.witnessed.is_some();
         let notice = notice_of(content, &mut verdict);
-        let release = match (&notice, &outside.sender) {
+        let released = match (&notice, &outside.sender) {
             (Some((notice, signed, attachments)), Some(authority)) => {
                 let (arrived, anchor) = (&arrived, outside.anchor);
                 let inside = Inside { notice, signed, attachments, arrived, authority, anchor, confirmed };
@@ -257,10 +277,10 @@ impl Opened {
             _ => None,
         };
         judge_surroundings(&arrived, &outside, facts, judged, &mut verdict);
-        match (notice, release, outside) {
+        match (notice, released, outside) {
             (
                 Some((value, signed, attachments)),
-                Some(release),
+                Some((release, scope)),
                 Outside { sender, receipt: Ok(receipt), .. },
             ) if !verdict.is_refusal() => Ok(Verified {
                 value,
@@ -270,6 +290,7 @@ impl Opened {
                 secret,
                 attachments,
                 release: Some(release),
+                scope: Some(scope),
                 authority: sender,
                 receipt,
                 verdict,
@@ -303,6 +324,7 @@ impl Opened {
                     secret,
                     attachments: Vec::new(),
                     release: None,
+                    scope: None,
                     authority: sender,
                     receipt,
                     verdict,
@@ -318,7 +340,9 @@ impl Opened {
 fn confirmation_of<'a>(content: &Content, all: &'a [Confirmation]) -> Option<&'a Confirmation> {
     let Content::Notice { signed, .. } = content else { return None };
     let notice = Notice::from_bytes(&signed.notice).ok().filter(|_| !all.is_empty())?;
-    all.iter().find(|confirmation| confirmation.is_for(&notice, &signed.notice))
+    let id = Notice::id_of(&signed.notice);
+    let of_it = all.iter().filter(|confirmation| confirmation.is_for(&notice, id));
+    of_it.max_by_key(|confirmation| confirmation.officers(&notice))
 }
 
 fn notice_of(content: Content, verdict: &mut Verdict) -> Option<(Notice, SignedNotice, Vec<Vec<u8>>)> {

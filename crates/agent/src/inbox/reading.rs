@@ -71,25 +71,49 @@ async fn amending(row: &ArrivalRow, desk: &Desk) -> Result<Amending, AgentError>
     for entry in entries {
         let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
         // One that cannot be read is told of where it stands itself.
-        if let Ok(Reading::Verified(verified)) = read_alone(&row, &[], desk).await {
+        if let Ok(Reading::Verified(verified)) = read_alone(&row, &[], desk).await
+            && (!verified.value().confirms() || is_upheld(&verified, desk).await?)
+        {
             later.push(*verified);
         }
     }
     Ok(Amending { later, left_out })
 }
 
+/// Whether a confirmation still counts: its member may have withdrawn or corrected it too.
+async fn is_upheld(confirming: &Verified<Notice>, desk: &Desk) -> Result<bool, AgentError> {
+    let member = &confirming.value().sender.member;
+    let most = CONFIRMATION_AMENDED_MAX;
+    let entries = desk.store.amending(confirming.notice_id(), member, most.saturating_add(1)).await?;
+    // What is not looked at may withdraw it.
+    if u32::try_from(entries.len()).unwrap_or(u32::MAX) > most {
+        return Ok(false);
+    }
+    let mut amended_by = Vec::new();
+    for entry in entries {
+        let Some(row) = desk.store.arrival(entry.envelope).await? else { continue };
+        if let Ok(Reading::Verified(verified)) = read_alone(&row, &[], desk).await {
+            amended_by.push(*verified);
+        }
+    }
+    Ok(Confirmation::upheld(confirming, &amended_by).is_some())
+}
+
 /// The notices that confirm a kept one, named by those that are themselves without reservation.
 pub(crate) async fn confirmed_by(row: &ArrivalRow, desk: &Desk) -> Result<Vec<Reference>, AgentError> {
     let Amending { later, .. } = amending(row, desk).await?;
-    let of_it = later.iter().filter(|verified| {
-        let named = verified.value().concerns.as_ref();
-        named.is_some_and(|named| Some(named.id) == row.notice && Some(named.to_string()) == row.number)
-    });
-    Ok(of_it.filter_map(Confirmation::of).map(|confirmation| confirmation.by().clone()).collect())
+    let confirmations: Vec<Confirmation> = later.iter().filter_map(Confirmation::of).collect();
+    if confirmations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let opened = reopened(row, desk)?;
+    Ok(opened.confirmed_by(&confirmations).map(|confirmation| confirmation.by().clone()).collect())
 }
 
 /// How many of these are looked at of one notice; nobody corrects so often.
 const AMENDING_MAX: u32 = 64;
+/// The same for one that only confirms another: each of those is gone through for each of these.
+const CONFIRMATION_AMENDED_MAX: u32 = 8;
 
 /// What was not looked at may withdraw it. So it does not stand unchanged, whatever the others say.
 fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>]) {
@@ -102,6 +126,13 @@ fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>
     }
 }
 
+/// A kept arrival, opened again.
+fn reopened(row: &ArrivalRow, desk: &Desk) -> Result<Opened, AgentError> {
+    let arrived = Arrived::from_bytes(&row.stored).map_err(|e| AgentError::Damaged(e.to_string()))?;
+    let secret = StanzaSecret::from_bytes(&desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?)?;
+    reopen(arrived, secret).map_err(|e| AgentError::Damaged(e.to_string()))
+}
+
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
 pub(crate) async fn read_alone(
     row: &ArrivalRow,
@@ -111,11 +142,7 @@ pub(crate) async fn read_alone(
     if let Some(kept) = &row.refused {
         return Ok(Reading::Refused(serde_json::from_str(kept).unwrap_or_default()));
     }
-    let damaged = |error: String| AgentError::Damaged(error);
-    let arrived = Arrived::from_bytes(&row.stored).map_err(|e| damaged(e.to_string()))?;
-    let secret = desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?;
-    let secret = StanzaSecret::from_bytes(&secret)?;
-    let opened = reopen(arrived, secret).map_err(|e| damaged(e.to_string()))?;
+    let opened = reopened(row, desk)?;
     let believed = desk.believed.borrow().clone();
     let inclusion = row.proof.as_ref().and_then(|proof| inclusion(proof, &opened, desk));
     let facts = Facts {
@@ -150,9 +177,7 @@ async fn order_now(kept: Order, verified: &Verified<Notice>, desk: &Desk) -> Res
 
 /// Whether a proof proves that a kept arrival is logged where its relay promised.
 pub(crate) fn check_proof(row: &ArrivalRow, proof: &[u8], desk: &Desk) -> Result<bool, AgentError> {
-    let arrived = Arrived::from_bytes(&row.stored).map_err(|e| AgentError::Damaged(e.to_string()))?;
-    let secret = StanzaSecret::from_bytes(&desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?)?;
-    let opened = reopen(arrived, secret).map_err(|e| AgentError::Damaged(e.to_string()))?;
+    let opened = reopened(row, desk)?;
     Ok(inclusion(proof, &opened, desk).is_some())
 }
 

@@ -1,7 +1,7 @@
 //! What an office confirms again under a key that is good: a doubt about the old key ends, and nobody
 //! else, and nothing that is itself in doubt, ends it.
 
-use pouch_directory::{Act, ReleaseRule};
+use pouch_directory::{Act, Mandate, ReleaseRule};
 use pouch_notice::{
     Body, Clause, Colour, Confirmation, Effect, Facts, Misquote, Notice, NoticeNumber, Reference, Refused,
     Verified, body, effect, sentences, standing,
@@ -238,4 +238,91 @@ fn an_officer_s_doubtful_approval_is_made_good_by_as_many_officers_again() {
     assert_eq!(reserved(again(&[])), only(Clause::Release, "POUCH-VER-44"));
     assert_eq!(reserved(again(&["director"])), only(Clause::Release, "POUCH-VER-44"));
     assert!(holds(&again(&["director", "deputy"])));
+}
+
+/// A mandate for updates of routine precedence and nothing else.
+fn narrow() -> Mandate {
+    Mandate { types: set(&[NoticeType::Update]), highest_precedence: Precedence::Routine, ..mandate() }
+}
+
+#[test]
+fn officers_who_may_only_approve_updates_make_good_nothing_else() {
+    let (before, mut after) = officers();
+    for name in ["clerk", "other clerk"] {
+        after.authorise_officer(name, name, narrow(), later(10 * HOUR));
+    }
+    let (letter, of) = doubted(&before);
+    let letter = letter.approved(&["director", "duty"]);
+    let (posted, logged) = (letter.posted(), Logged::new(&before, &letter.posted(), ACCEPTED));
+    let again = |names: &[&str]| {
+        let calm = confirming(&after, NL, Environment::Live, of.clone())
+            .saying(|n| n.precedence = Precedence::Routine)
+            .approved(names);
+        let verified = received(&after, &calm);
+        // Each of them may approve the update itself.
+        assert_eq!(verified.release().unwrap().approved_by.len(), names.len());
+        judged(&after, &posted, &logged, &[Confirmation::of(&verified).unwrap()])
+    };
+    assert_eq!(reserved(again(&["clerk", "other clerk"])), only(Clause::Release, "POUCH-VER-44"));
+    assert_eq!(reserved(again(&["director", "clerk"])), only(Clause::Release, "POUCH-VER-44"));
+    assert!(holds(&again(&["director", "clerk", "deputy"])));
+}
+
+#[test]
+fn of_two_confirmations_the_one_that_enough_officers_approved_counts() {
+    let (before, after) = officers();
+    let (letter, of) = doubted(&before);
+    let letter = letter.approved(&["director", "duty"]);
+    let (posted, logged) = (letter.posted(), Logged::new(&before, &letter.posted(), ACCEPTED));
+    let with = |names: &[&str]| {
+        let calm = confirming(&after, NL, Environment::Live, of.clone()).approved(names);
+        confirmation(&after, &calm).unwrap()
+    };
+    let (few, enough) = (with(&[]), with(&["director", "deputy"]));
+    assert!(holds(&judged(&after, &posted, &logged, &[few.clone(), enough.clone()])));
+    assert!(holds(&judged(&after, &posted, &logged, &[enough, few])));
+}
+
+#[test]
+fn an_office_that_may_only_send_updates_confirms_nothing_else() {
+    let before = World::new();
+    let mut after = before.clone();
+    after.revoke(NL, ACCEPTED, later(10 * HOUR));
+    after.authorise(office(NL, NEXT, Environment::Live, narrow()), later(10 * HOUR));
+    let (letter, of) = doubted(&before);
+    let (posted, logged) = (letter.posted(), Logged::new(&before, &letter.posted(), ACCEPTED));
+    let calm = by_next(confirming(&after, NL, Environment::Live, of.clone()))
+        .saying(|n| n.precedence = Precedence::Routine);
+    let verified = received(&after, &calm);
+    let confirmed = Confirmation::of(&verified).unwrap();
+    // Its mandate is for updates, so what it once said stays in doubt.
+    let again = judged(&after, &posted, &logged, &[confirmed]);
+    assert_eq!(reserved(again), only(Clause::KeyInTime, "POUCH-VER-31"));
+    assert_eq!(standing(&letter.notice, of.id, [&verified]).confirmed_by, []);
+}
+
+#[test]
+fn a_confirmation_that_was_withdrawn_or_corrected_counts_no_more() {
+    let (before, after) = world(ACCEPTED);
+    let (_, of) = doubted(&before);
+    let calm = by_next(confirming(&after, NL, Environment::Live, of.clone()));
+    let of_the_confirmation = reference(&calm.notice);
+    let verified = received(&after, &calm);
+    let amending = |body: Body, of: Reference| {
+        let letter = by_next(confirming(&after, NL, Environment::Live, of)).saying(|n| {
+            (n.body, n.number.n, n.sentences) = (body, 10, List::default());
+        });
+        received(&after, &letter)
+    };
+    let text = || Text::new("It is not ours after all.").unwrap();
+    let withdrawn = || Body::Cancellation(body::Plain { text: text() });
+    let corrected = || Body::Correction(body::Correction { text: text(), corrected: List::default() });
+    assert!(Confirmation::upheld(&verified, []).is_some());
+    let cancels = amending(withdrawn(), of_the_confirmation.clone());
+    assert_eq!(Confirmation::upheld(&verified, [&cancels]), None);
+    let corrects = amending(corrected(), of_the_confirmation);
+    assert_eq!(Confirmation::upheld(&verified, [&corrects]), None);
+    // What withdraws another leaves it.
+    let of_another = amending(withdrawn(), of);
+    assert!(Confirmation::upheld(&verified, [&of_another]).is_some());
 }
