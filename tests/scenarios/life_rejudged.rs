@@ -134,6 +134,18 @@ async fn a_revocation_judges_the_past_again_is_told_once_and_a_confirmation_rest
     let shown = md.run(&["show", &after]).await.unwrap().stdout;
     assert!(shown.contains("POUCH-VER-36") && shown.contains("confirms this very notice"), "{shown}");
     assert_eq!(md.json(&["reconfirm", "--ask", "--all"]).await.unwrap().as_array().unwrap().len(), 0);
+
+    // A confirmation that is withdrawn lifts nothing, and its sender may confirm again.
+    let confirmation = of(&rows, &unclear)["confirmed_by"][0].as_str().unwrap().to_owned();
+    let cancel = nl.json(&["cancel", &confirmation, "--text", "Not ours after all."]).await.unwrap();
+    md.received(word(&cancel, "envelope")).await.unwrap();
+    assert_eq!(colour(&md, &unclear).await, "amber");
+    assert_eq!(colour(&md, &after).await, "amber", "the other stands");
+    let rows = rejudged(&md).await;
+    assert_eq!(of(&rows, &unclear)["confirmed_by"].as_array().unwrap().len(), 0, "{rows:?}");
+    assert_eq!(of(&rows, &after)["confirmed_by"].as_array().unwrap().len(), 1, "{rows:?}");
+    let again = nl.json(&["reconfirm", "--all"]).await.unwrap();
+    assert_eq!(again.as_array().unwrap().len(), 1, "{again}");
     md.stop().await.unwrap();
     network.stop().await;
 }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pouch_control::EventKind;
-use pouch_directory::{Act, Outcome, Prekey, SignedStatement, Statement, View};
+use pouch_directory::{Act, Outcome, Prekey, SignedStatement, Statement, View, WaitingRecovery};
 use pouch_notice::{Moment, visible};
-use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, Timestamp};
+use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, Member, Timestamp};
 
 use crate::events::Happening;
 
@@ -30,6 +30,13 @@ pub(crate) struct Own<'a> {
 impl Own<'_> {
     fn lacks(&self, prekey: &Prekey) -> bool {
         prekey.usable_until > self.since && !self.prekeys.contains(&prekey.public.id())
+    }
+
+    /// Who may release in our office's name is decided through its own node. What is decided of another
+    /// office of our member, that one's node made.
+    fn is_foreign(&self, office: &ContactPoint, entered: Entered<'_>) -> bool {
+        let has_effect = matches!(entered.outcome, Outcome::Applied);
+        has_effect && office == self.me && !entered.made && !entered.first_copy
     }
 }
 
@@ -64,6 +71,9 @@ pub(crate) struct Entered<'a> {
     pub(crate) made: bool,
     /// Until when a recovery of our root that waits can be vetoed.
     pub(crate) veto_until: Option<Timestamp>,
+    /// Whether it came with the first copy of the directory: what was decided before this node was there
+    /// can be none of its own.
+    pub(crate) first_copy: bool,
 }
 
 /// What an entry does, or tries to do, to our member; `None` when it concerns others, or is daily
@@ -71,7 +81,7 @@ pub(crate) struct Entered<'a> {
 pub(crate) fn about_us(index: u64, entry: &[u8], entered: Entered<'_>, own: &Own<'_>) -> Option<Happening> {
     let signed = SignedStatement::from_bytes(entry).ok()?;
     let statement = Statement::from_bytes(&signed.statement).ok()?;
-    let (kind, code, words) = judged(&statement.act, entered.veto_until, own)?;
+    let (kind, code, words) = judged(&statement.act, entered, own)?;
     Some(match entered.outcome {
         Outcome::Applied => {
             let by = if entered.made { "this node published it" } else { NOT_BY_US };
@@ -88,17 +98,33 @@ pub(crate) fn about_us(index: u64, entry: &[u8], entered: Entered<'_>, own: &Own
     })
 }
 
+/// A recovery of our root that waited before an entry and has taken effect with it, whoever's entry that
+/// was: from then on others have our root key.
+pub(crate) fn recovered(
+    index: u64,
+    waited: Option<&WaitingRecovery>,
+    member: &Member,
+    after: &View<'_>,
+) -> Option<Happening> {
+    let waited =
+        waited.filter(|waited| after.member(member).is_some_and(|now| now.root == waited.new_root))?;
+    let words = format!(
+        "with entry {index} of the directory the recovery of our root key that entry {} began took effect: key {} decides \
+         for {member} from now on, and the old root for nothing; if we did not ask for it, tell every member by telephone and \
+         have us suspended",
+        waited.index,
+        waited.new_root.id().short()
+    );
+    Some(Happening::new(EventKind::Alarm, "POUCH-MON-03", words))
+}
+
 /// What to do with what somebody else published in our name.
 const NOT_BY_US: &str = "this node did not publish it: if your state did not order it, revoke the key that made it and \
                          call the secretariat";
 
 /// What our own office does now and then is an event; what others do to us, or only a thief would, is
 /// an alarm.
-fn judged(
-    act: &Act,
-    veto_until: Option<Timestamp>,
-    own: &Own<'_>,
-) -> Option<(EventKind, &'static str, String)> {
+fn judged(act: &Act, entered: Entered<'_>, own: &Own<'_>) -> Option<(EventKind, &'static str, String)> {
     let member = &own.me.member;
     let key = |words: String| Some((EventKind::Key, "POUCH-MON-01", words));
     let alarm = |words: &str| Some((EventKind::Alarm, "POUCH-MON-02", words.to_owned()));
@@ -127,10 +153,14 @@ fn judged(
             key(format!("EXERCISE {} was opened, and {member} takes part", visible(name, true)))
         }
         Act::AuthoriseOfficer(entry) if entry.contact_point.member == *member => {
-            key("an officer was authorised".to_owned())
+            let point = &entry.contact_point;
+            let words = format!("an officer was authorised for {point}, with key {}", entry.key.id().short());
+            let live = entry.environment == Environment::Live;
+            if live && own.is_foreign(point, entered) { alarm(&words) } else { key(words) }
         }
         Act::SetReleaseRules { contact_point, .. } if contact_point.member == *member => {
-            key("the release rules were changed".to_owned())
+            let words = format!("the release rules of {contact_point} were changed");
+            if own.is_foreign(contact_point, entered) { alarm(&words) } else { key(words) }
         }
         Act::RotateRoot { member: whose, .. } if whose == member => {
             key("the root key was rotated".to_owned())
@@ -141,7 +171,8 @@ fn judged(
             key(format!("our key {} was revoked", revoked.short()))
         }
         Act::RecoverRoot { member: whose, .. } if whose == member => {
-            let until = veto_until.map(|until| format!(" until {}", Moment(until))).unwrap_or_default();
+            let until =
+                entered.veto_until.map(|until| format!(" until {}", Moment(until))).unwrap_or_default();
             alarm(&format!(
                 "others began to recover our root key; if we did not ask, veto it{until} with the next root"
             ))
@@ -161,10 +192,8 @@ fn judged(
 
 #[cfg(test)]
 mod tests {
-    use pouch_crypto::SigningKey;
-    use pouch_wire::Member;
-
     use super::*;
+    use pouch_crypto::SigningKey;
 
     fn me() -> ContactPoint {
         "MD/policy".parse().unwrap()
@@ -183,7 +212,41 @@ mod tests {
 
     /// Which kind of event an act is for MD, and its words.
     fn told(act: &Act, own: &Own<'_>) -> Option<(EventKind, String)> {
-        judged(act, Some(Timestamp(1_800_000_000_000)), own).map(|(kind, _, words)| (kind, words))
+        told_of(act, entered(&Outcome::Applied), own)
+    }
+
+    fn told_of(act: &Act, entered: Entered<'_>, own: &Own<'_>) -> Option<(EventKind, String)> {
+        judged(act, entered, own).map(|(kind, _, words)| (kind, words))
+    }
+
+    /// By somebody else, now.
+    fn entered(outcome: &Outcome) -> Entered<'_> {
+        let veto_until = Some(Timestamp(1_800_000_000_000));
+        Entered { outcome, made: false, veto_until, first_copy: false }
+    }
+
+    #[test]
+    fn who_may_release_in_our_name_is_an_alarm_unless_this_node_published_it() {
+        let me = me();
+        let own = own(&me, SigningKey::generate(&mut rand::rng()).public().id());
+        let rules = |office: &str| Act::SetReleaseRules {
+            contact_point: office.parse().unwrap(),
+            rules: pouch_wire::List::default(),
+        };
+        let (kind, words) = told(&rules("MD/policy"), &own).unwrap();
+        assert_eq!(kind, EventKind::Alarm);
+        assert!(words.contains("release rules of MD/policy"), "{words}");
+        let refused = Outcome::NoEffect(pouch_directory::StatementRefused::OtherNetwork);
+        for harmless in [
+            Entered { made: true, ..entered(&Outcome::Applied) },
+            Entered { first_copy: true, ..entered(&Outcome::Applied) },
+            entered(&refused),
+        ] {
+            assert_eq!(told_of(&rules("MD/policy"), harmless, &own).unwrap().0, EventKind::Key);
+        }
+        // The node of our other office published that.
+        assert_eq!(told(&rules("MD/technical"), &own).unwrap().0, EventKind::Key);
+        assert!(told(&rules("NL/policy"), &own).is_none(), "it concerns others");
     }
 
     #[test]

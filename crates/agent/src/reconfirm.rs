@@ -204,11 +204,25 @@ async fn confirmations(id: NoticeId, desk: &Desk) -> Result<Vec<String>, AgentEr
     let mut numbers = Vec::new();
     for envelope in desk.store.sent_about(id).await? {
         let Some((_, own)) = sent(envelope, desk).await? else { continue };
-        if own.notice().confirms() && view.revocation(own.signed().key).is_none() {
+        if own.notice().confirms()
+            && view.revocation(own.signed().key).is_none()
+            && !withdrawn(Notice::id_of(&own.signed().notice), desk).await?
+        {
             numbers.push(own.notice().full_number());
         }
     }
     Ok(numbers)
+}
+
+/// Whether we withdrew or corrected a notice of ours.
+async fn withdrawn(id: NoticeId, desk: &Desk) -> Result<bool, AgentError> {
+    for envelope in desk.store.sent_about(id).await? {
+        let about = sent(envelope, desk).await?.map(|(_, own)| own.notice().notice_type());
+        if matches!(about, Some(NoticeType::Correction | NoticeType::Cancellation)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The draft that waits about a notice, of a type that confirms or asks.

@@ -40,13 +40,17 @@ impl MirrorKeeper {
         };
         let mut happenings = Vec::new();
         for (index, entry) in (from..).zip(entries).filter(|(index, _)| *index > 0) {
+            let member = &desk.me.member;
+            let waited = directory.now_view().recoveries().find(|waiting| waiting.member == *member);
             let outcome = directory.apply(index, entry);
             if let Outcome::NoEffect(refused) = &outcome {
                 info!(index, code = refused.code(), "an entry of the directory has no effect");
             }
-            let veto_until = directory.recovery_waits_until(&desk.me.member);
-            let entered = Entered { outcome: &outcome, made: desk.has_made(entry), veto_until };
+            let veto_until = directory.recovery_waits_until(member);
+            let (made, first_copy) = (desk.has_made(entry), from <= 1);
+            let entered = Entered { outcome: &outcome, made, veto_until, first_copy };
             happenings.extend(monitor::about_us(index, entry, entered, &own));
+            happenings.extend(monitor::recovered(index, waited.as_ref(), member, &directory.now_view()));
         }
         let words = format!("the directory has {} entries now", directory.size());
         happenings.insert(0, Happening::new(EventKind::Directory, "", words));

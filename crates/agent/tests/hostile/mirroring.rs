@@ -291,3 +291,62 @@ async fn only_a_relay_that_lacks_what_it_showed_itself_went_back() {
     assert!(alarm.words.contains("relay-1"), "{}", alarm.words);
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn officers_and_rules_of_ours_that_this_node_did_not_publish_raise_an_alarm() {
+    let relay = FakeRelay::start("relay-1");
+    let mut world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    relay.asked_again().await;
+    // Somebody has our root key, and wants to release in our name.
+    let contact_point = crate::world::point("MD/technical");
+    let rules = pouch_wire::List::new(vec![pouch_directory::ReleaseRule {
+        types: crate::world::set(pouch_wire::NoticeType::ALL),
+        at_or_above: pouch_wire::Precedence::Flash,
+        officers: 1,
+        break_glass: false,
+    }])
+    .unwrap();
+    let act = pouch_directory::Act::SetReleaseRules { contact_point, rules };
+    world.log(act, NOW, &[&crate::world::key("MD root")]);
+    relay.serve(&world);
+    relay.say_it_grew().await;
+    let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(alarm.code, "POUCH-MON-02");
+    assert!(alarm.words.contains("release rules of MD/technical"), "{}", alarm.words);
+    assert!(alarm.words.contains("revoke the key that made it"), "{}", alarm.words);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_of_our_root_is_told_when_it_begins_and_when_it_takes_effect() {
+    let relay = FakeRelay::start("relay-1");
+    let mut world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    relay.asked_again().await;
+    let new_root = crate::world::key("MD recovered");
+    let act = pouch_directory::Act::RecoverRoot {
+        member: "MD".parse().unwrap(),
+        new_root: new_root.public(),
+        next_root: crate::world::key("MD recovered, the next").public().id(),
+    };
+    world.log(act, NOW, &[&crate::world::key("NL root"), &new_root]);
+    relay.serve(&world);
+    relay.say_it_grew().await;
+    let began = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(began.code, "POUCH-MON-02");
+    // Another member's daily business ends the wait; that entry says nothing about us.
+    let live = pouch_wire::Environment::Live;
+    let entry = office("BA/technical", "BA next", live, mandate());
+    world.authorise(entry, crate::world::later(2 * crate::world::HOUR));
+    let root = world.directory.now_view().member(&"MD".parse().unwrap()).unwrap().root;
+    assert_eq!(root, new_root.public(), "it took effect");
+    relay.serve(&world);
+    relay.say_it_grew().await;
+    let ended = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(ended.code, "POUCH-MON-03");
+    assert!(ended.words.contains("took effect"), "{}", ended.words);
+    node.stop().await;
+}
