@@ -48,6 +48,17 @@ pub(crate) struct Believed {
     pub(crate) cosigned_at: Option<Timestamp>,
 }
 
+impl Believed {
+    fn of(directory: &Directory, accepted: &pouch_tlog::AcceptedCheckpoint) -> Self {
+        Self {
+            directory: Arc::new(directory.clone()),
+            size: accepted.size(),
+            root: accepted.root(),
+            cosigned_at: accepted.cosigned_at(),
+        }
+    }
+}
+
 /// Owns the mirror.
 pub(crate) struct MirrorKeeper {
     store: AgentStore,
@@ -198,12 +209,7 @@ impl MirrorKeeper {
         self.tree = tree;
         self.last = last;
         self.told.retain(|(teller, _)| teller != relay);
-        self.believed.send_replace(Arc::new(Believed {
-            directory: Arc::new(self.directory.clone()),
-            size: accepted.size(),
-            root: accepted.root(),
-            cosigned_at: accepted.cosigned_at(),
-        }));
+        self.believed.send_replace(Arc::new(Believed::of(&self.directory, &accepted)));
         desk.events.announce(&numbers);
         if !too_old {
             self.watchdog.progressed(Instant::now());
