@@ -196,12 +196,12 @@ impl Choices {
                 )
                 .unwrap(),
                 relays: List::new(&parties().relays[usize::from(self.b % 3)..]).unwrap(),
-                first_relay: (self.a % 3 == 0).then(|| parties().relays[0].name.clone()),
+                first_relay: self.a.is_multiple_of(3).then(|| parties().relays[0].name.clone()),
                 drop_witnesses: Set::default(),
                 witnesses: parties().witnesses.clone(),
                 quorum: self.b % 4,
                 thresholds: THRESHOLDS,
-                directory_log: (self.b % 5 == 0).then(|| parties().relays[0].message_log.clone()),
+                directory_log: self.b.is_multiple_of(5).then(|| parties().relays[0].message_log.clone()),
             })),
         }
     }

@@ -231,7 +231,9 @@ async fn an_office_is_changed_and_another_one_added_after_the_founding() {
         said.contains("after:  telephone +31 555 0199") && said.contains("Point technique (fr)"),
         "{said}"
     );
-    assert!(!said.contains("signing key"), "what stays as it is is not told: {said}");
+    let (changes, whole) = said.split_once("The whole statement:").unwrap();
+    assert!(!changes.contains("signing key"), "what stays as it is is no change: {said}");
+    assert!(whole.contains("its signing key ") && whole.contains("  digits "), "all that is signed: {said}");
     let inquiry = nl.run(&["send", "--to", "MD/policy", "--type", "update", "--subject", "S", "--text", "T"]);
     assert_eq!(inquiry.await.unwrap().exit, 2, "an update concerns something");
     let invite = ["send", "--to", "MD/policy", "--type", "all-clear", "--subject", "S", "--text", "T"];

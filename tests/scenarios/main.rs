@@ -10,7 +10,8 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
-    reason = "tests"
+    clippy::too_many_lines,
+    reason = "tests: a story is told in one piece"
 )]
 
 mod drills;

@@ -48,6 +48,17 @@ pub(crate) struct Believed {
     pub(crate) cosigned_at: Option<Timestamp>,
 }
 
+impl Believed {
+    fn of(directory: &Directory, accepted: &pouch_tlog::AcceptedCheckpoint) -> Self {
+        Self {
+            directory: Arc::new(directory.clone()),
+            size: accepted.size(),
+            root: accepted.root(),
+            cosigned_at: accepted.cosigned_at(),
+        }
+    }
+}
+
 /// Owns the mirror.
 pub(crate) struct MirrorKeeper {
     store: AgentStore,
@@ -150,13 +161,11 @@ impl MirrorKeeper {
             Err(error) => return self.refuse(error, relay, session, desk).await,
         };
         self.showed(relay, session, accepted.size()).await?;
-        if desk.time_is_sure() && is_too_old(accepted.cosigned_at(), (desk.clock)()) {
-            let words = format!(
-                "{relay} shows a directory that was not witnessed for more than a day; no new key is taken from it"
-            );
-            return self.tell(relay, "POUCH-MIR-10", &words, desk).await;
-        }
+        let too_old = desk.time_is_sure() && is_too_old(accepted.cosigned_at(), (desk.clock)());
         let known = self.believed.borrow().clone();
+        if too_old && accepted.size() <= known.size {
+            return self.too_old(relay, desk).await;
+        }
         if accepted.size() == known.size && accepted.cosigned_at() <= known.cosigned_at {
             // Nothing new: nothing is written, and nobody is woken.
             return Ok(());
@@ -177,6 +186,12 @@ impl MirrorKeeper {
         let from = self.tree.size();
         let mut directory = self.directory.clone();
         let happenings = self.fold(&mut directory, from, &entries, desk).await?;
+        // Where the network changed, only the one before it cosigned, once: that checkpoint is old for ever,
+        // and the only way on. It keeps its time, so that nothing is green by it; what follows is asked for
+        // at once.
+        if too_old && !directory.now_view().ends_with_a_change() {
+            return self.too_old(relay, desk).await;
+        }
         let now = (desk.clock)();
         let step = MirrorStep {
             from,
@@ -194,15 +209,20 @@ impl MirrorKeeper {
         self.tree = tree;
         self.last = last;
         self.told.retain(|(teller, _)| teller != relay);
-        self.believed.send_replace(Arc::new(Believed {
-            directory: Arc::new(self.directory.clone()),
-            size: accepted.size(),
-            root: accepted.root(),
-            cosigned_at: accepted.cosigned_at(),
-        }));
+        self.believed.send_replace(Arc::new(Believed::of(&self.directory, &accepted)));
         desk.events.announce(&numbers);
-        self.watchdog.progressed(Instant::now());
+        if !too_old {
+            self.watchdog.progressed(Instant::now());
+        }
         desk.compare_with_others(accepted.cosigned_at()).await
+    }
+
+    async fn too_old(&mut self, relay: &str, desk: &Desk) -> Result<(), AgentError> {
+        let words = format!(
+            "{relay} shows a directory that was not witnessed for more than a day; no new key is taken from \
+                     it"
+        );
+        self.tell(relay, "POUCH-MIR-10", &words, desk).await
     }
 
     /// What time brings: a directory that stands still, or is held back from us.
@@ -223,7 +243,8 @@ impl MirrorKeeper {
     }
 }
 
-/// From a checkpoint that was cosigned so long ago no new key is taken.
+/// From a checkpoint that was cosigned so long ago no new key is taken, unless it ends with a change of the
+/// network.
 fn is_too_old(cosigned_at: Option<Timestamp>, now: Timestamp) -> bool {
     cosigned_at.is_none_or(|at| now.0.saturating_sub(at.0) > RED_AFTER_MS)
 }

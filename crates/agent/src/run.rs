@@ -60,9 +60,8 @@ pub async fn run(
     let store = AgentStore::open(&config.data.join("agent.sqlite"))?;
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
-    let by_hand = u64::try_from(charter.first_statements.len()).unwrap_or(0).saturating_add(1);
     let made = Made::restore(&store).await?;
-    let heard = Mutex::new(Heard::restore(&store, by_hand).await?);
+    let heard = Mutex::new(Heard::restore(&store, by_hand(&charter)).await?);
     let current = Arc::new(keeper.signing()?);
     let named = is_named(&config, &current, &believed.borrow())?;
     let next = keeper.next_signing()?.map(Arc::new);
@@ -79,10 +78,10 @@ pub async fn run(
     let dialer = context.dialer.clone();
     let (mut keeper_of_links, links) = LinkKeeper::new(context);
     keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
-    let watching = Watching::restore(&store).await?;
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
+        watching: Watching::restore(&store).await?,
         me: config.contact_point.clone(),
         network: directory.network(),
         network_name: directory.charter().name.to_string(),
@@ -105,7 +104,6 @@ pub async fn run(
         clocks: RwLock::default(),
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
-        watching,
         beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
         made: RwLock::new(made),
@@ -126,6 +124,11 @@ pub async fn run(
     info!(contact_point = %desk.me, "serving");
     ready();
     until_over(parts, &shutdown, &dialer).await
+}
+
+/// How many entries came by hand.
+fn by_hand(charter: &CharterFile) -> u64 {
+    u64::try_from(charter.first_statements.len()).unwrap_or(0).saturating_add(1)
 }
 
 /// What a node does by itself, whatever comes.

@@ -104,11 +104,11 @@ impl NetworkChange {
                 "relay {} at {}, session key {}, receipt key {}, log {} with keys {} and {}",
                 &*relay.name,
                 &*relay.address,
-                relay.transport.id().short(),
-                relay.receipts.id().short(),
+                relay.transport.id(),
+                relay.receipts.id(),
                 &*relay.message_log.origin,
-                relay.message_log.ed25519.id().short(),
-                relay.message_log.mldsa.id().short()
+                relay.message_log.ed25519.id(),
+                relay.message_log.mldsa.id()
             )
         }));
         let first = self.first_relay.iter();
@@ -118,16 +118,12 @@ impl NetworkChange {
             format!(
                 "witness {} with keys {} and {}",
                 &*witness.name,
-                witness.ed25519.id().short(),
-                witness.mldsa.id().short()
+                witness.ed25519.id(),
+                witness.mldsa.id()
             )
         }));
         lines.extend(self.directory_log.iter().map(|log| {
-            format!(
-                "the directory log has the keys {} and {}",
-                log.ed25519.id().short(),
-                log.mldsa.id().short()
-            )
+            format!("the directory log has the keys {} and {}", log.ed25519.id(), log.mldsa.id())
         }));
         lines.push(format!("{} witnesses must cosign", self.quorum));
         lines.push(self.thresholds.words());

@@ -304,6 +304,14 @@ impl<'a> View<'a> {
         self.network().thresholds
     }
 
+    /// Whether the newest entry changed the network: the checkpoint of these entries is the last one that the
+    /// network before it cosigned.
+    #[must_use]
+    pub fn ends_with_a_change(&self) -> bool {
+        let period = self.directory.state.network.at(self.size);
+        period.is_some_and(|period| period.from.checked_add(1) == Some(self.size))
+    }
+
     /// Which checkpoints of the directory log count.
     #[must_use]
     pub fn directory_policy(&self) -> Policy {

@@ -63,7 +63,7 @@ mod tests {
     const EVERY: Duration = Duration::from_secs(60);
 
     fn pass(alone: &mut Alone, second: u64, up: bool) -> Option<String> {
-        let told = alone.pass(Duration::from_secs(second), up, EVERY, Timestamp(second * 1000));
+        let told = alone.pass(Duration::from_secs(second), up, EVERY, Timestamp(second.saturating_mul(1000)));
         told.map(|happening| happening.code)
     }
 

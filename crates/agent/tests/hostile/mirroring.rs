@@ -1,12 +1,13 @@
 //! What a node believes of the directory: what witnesses saw, and nothing beyond it.
 
 use pouch_control::{Answer, Call, EventKind};
+use pouch_directory::{Act, NetworkChange};
 use pouch_store::Mirror as _;
 use pouch_wire::Timestamp;
 
 use crate::node::{Running, Starting, network, told};
 use crate::relay::{FakeRelay, Served};
-use crate::world::{NOW, WITNESSES, World, mandate, office};
+use crate::world::{NOW, WITNESSES, World, key, mandate, office, witnesses};
 
 async fn believed(node: &Running) -> (u64, bool) {
     match node.client.call(&Call::Directory).await.unwrap() {
@@ -89,12 +90,12 @@ async fn sealing_keys_that_this_node_did_not_make_raise_an_alarm() {
         usable_from: NOW,
         usable_until: crate::world::later(crate::world::DAY),
     };
-    let act = pouch_directory::Act::PublishPrekeys {
+    let act = Act::PublishPrekeys {
         contact_point: crate::world::point("MD/technical"),
         environment: pouch_wire::Environment::Live,
         prekeys: pouch_wire::List::new(vec![prekey]).unwrap(),
     };
-    world.log(act, NOW, &[&crate::world::key("MD/technical")]);
+    world.log(act, NOW, &[&key("MD/technical")]);
     let world = grown(&world);
     relay.serve(&world);
     relay.say_it_grew().await;
@@ -217,6 +218,53 @@ async fn from_a_directory_of_yesterday_no_new_key_is_taken() {
     // The mirror had something newer: what is older is new entries all the same.
     let grew = |event: &pouch_control::Event| event.words.contains(&format!("{} entries", size + 1));
     told(&mut events, |event| event.kind == EventKind::Directory && grew(event)).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_network_two_days_ago_is_followed_and_nothing_else_that_old() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    // A new node: it has the founders' charter alone.
+    let node = Running::start(&world).await;
+    let mut events = node.events().await;
+    relay.asked_again().await;
+    let size = world.directory.size();
+    let mut changed = world.clone();
+    let mut relays = changed.directory.now_view().relays().to_vec();
+    relays.push(crate::world::relay("relay-3"));
+    let view = changed.directory.now_view();
+    let change = NetworkChange::to(&view, &relays, &witnesses(), 2, view.thresholds()).unwrap();
+    let act = Act::ChangeNetwork(Box::new(change));
+    changed.log(act, NOW, &[&key("MD root"), &key("NL root")]);
+    relay.serve(&changed);
+    relay.served.lock().unwrap().cosigned_at = Some(Timestamp(NOW.0 - 2 * crate::world::DAY));
+    relay.say_it_grew().await;
+    let has = |entries: u64| {
+        move |event: &pouch_control::Event| {
+            assert_ne!(event.code, "POUCH-MIR-10", "before {entries} entries: {}", event.words);
+            event.kind == EventKind::Directory && event.words.contains(&format!("{entries} entries"))
+        }
+    };
+    told(&mut events, has(size + 1)).await;
+    assert_eq!(believed(&node).await, (size + 1, false));
+    // It is asked on at once; the same bridge once more is nothing new, and passes for no fresh one.
+    let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
+    assert_eq!(alarm.code, "POUCH-MIR-10");
+    // What follows the change must be fresh.
+    let after = grown(&changed);
+    relay.serve(&after);
+    relay.served.lock().unwrap().cosigned_at = Some(Timestamp(NOW.0 - 2 * crate::world::DAY));
+    relay.say_it_grew().await;
+    relay.asked_again().await;
+    assert_eq!(believed(&node).await, (size + 1, false));
+    relay.served.lock().unwrap().cosigned_at = None;
+    relay.say_it_grew().await;
+    told(&mut events, |event| {
+        event.kind == EventKind::Directory && event.words.contains(&format!("{} entries", size + 2))
+    })
+    .await;
+    assert_eq!(believed(&node).await, (size + 2, false));
     node.stop().await;
 }
 

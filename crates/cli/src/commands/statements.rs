@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pouch_control::{Answer, Bytes, Call, Client, ClientError};
 use pouch_crypto::{SigningKey, sha256, spoken_digits};
-use pouch_directory::{Act, Mandate, SignedStatement, Statement};
+use pouch_directory::{Act, ContactPointEntry, Mandate, SignedStatement, Statement};
 use pouch_notice::visible;
 use pouch_wire::{Blob, Canonical as _, Digest, NetworkId, Set, decode_hex, encode_hex};
 use rand::Rng as _;
@@ -158,25 +158,16 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
             format!("revokes key {key} for ever ({})", reason.as_str()),
             format!("  with effect from {}", clock::utc(*effective)),
         ],
-        Act::AuthoriseContactPoint(entry) => vec![
-            format!(
-                "authorises {}{} with signing key {}",
-                entry.contact_point,
-                within(entry.environment),
-                entry.signing.id().short()
-            ),
-            format!("  its node's key {}, telephone {}", entry.transport.id().short(), &*entry.telephone),
-            may(&entry.mandate),
-        ],
+        Act::AuthoriseContactPoint(entry) => office_words(entry),
         Act::AuthoriseOfficer(entry) => vec![
             format!(
-                "authorises an officer of {}{}: {} (person {}) with key {}",
+                "authorises an officer of {}{}: {} (person {})",
                 entry.contact_point,
                 within(entry.environment),
                 &*entry.title,
                 &*entry.person,
-                entry.key.id().short()
             ),
+            format!("  the officer's key {}", entry.key.id()),
             may(&entry.mandate),
         ],
         Act::SetReleaseRules { contact_point, rules } => {
@@ -199,6 +190,21 @@ pub(crate) fn words(act: &Act) -> Vec<String> {
     lines.iter().map(|line| visible(line, true)).collect()
 }
 
+/// Everything that an office's entry says.
+fn office_words(entry: &ContactPointEntry) -> Vec<String> {
+    let homes: Vec<&str> = entry.home_relays.iter().map(|relay| &**relay).collect();
+    let mut lines = vec![
+        format!("authorises {}{}", entry.contact_point, within(entry.environment)),
+        format!("  its signing key {}", entry.signing.id()),
+        format!("  its node's key {}", entry.transport.id()),
+        format!("  telephone {}, collects at {}", &*entry.telephone, homes.join(", ")),
+    ];
+    let names = entry.display_names.iter();
+    lines.extend(names.map(|name| format!("  called {} ({})", &*name.name, &*name.language)));
+    lines.push(may(&entry.mandate));
+    lines
+}
+
 /// Says of what belongs to an exercise that it does.
 fn within(environment: pouch_wire::Environment) -> String {
     match environment {
@@ -209,7 +215,8 @@ fn within(environment: pouch_wire::Environment) -> String {
 
 /// What one is authorised to do, and until when.
 fn may(mandate: &Mandate) -> String {
-    format!("  may: {}, until {}", mandate.words(), clock::utc(mandate.until))
+    let (from, until) = (clock::utc(mandate.from), clock::utc(mandate.until));
+    format!("  may: {}, from {from} until {until}", mandate.words())
 }
 
 /// The root key in a member's folder.

@@ -310,7 +310,7 @@ proptest! {
 fn all_kinds() -> (Verified<Notice>, Vec<Verified<Notice>>) {
     let world = World::new();
     let letter = proposal(&world, statement_of_all());
-    let kinds = vec![
+    let kinds = [
         signature(&world, &letter, NL),
         signature(&world, &letter, NL).saying(|n| n.number.n = 30),
         signature(&world, &letter, BA),

@@ -28,7 +28,7 @@ impl Listener {
 
     fn hears(&mut self, who: &'static str, citation: Citation, at: u64) -> Heard {
         let ours = self.ours.root_at(citation.size).ok();
-        self.hearsay.hear(&who, citation, ours, seconds(at), Timestamp(at * 1000))
+        self.hearsay.hear(&who, citation, ours, seconds(at), Timestamp(at.saturating_mul(1000)))
     }
 
     fn grows_to(&mut self, entries: u32) -> Vec<(&'static str, Citation, Heard)> {
@@ -166,7 +166,7 @@ proptest! {
         ours in 1_u32..40, theirs in 1_u32..40, fork in proptest::option::of(0_u32..40),
         cited in proptest::collection::vec(1_u64..40, 1..12),
     ) {
-        let theirs: Vec<u32> = (0..theirs).map(|n| if fork.is_some_and(|f| n >= f) { n + 1000 } else { n }).collect();
+        let theirs: Vec<u32> = (0..theirs).map(|n| if fork.is_some_and(|f| n >= f) { n.saturating_add(1000) } else { n }).collect();
         let theirs = tree(theirs);
         let mut listener = Listener::with(1);
         let mut contradicted = false;

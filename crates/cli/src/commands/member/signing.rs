@@ -6,6 +6,7 @@ use std::path::Path;
 use pouch_control::{Answer, Call, Client, ClientError, GovernanceView, OfficeView};
 use pouch_crypto::SigningKey;
 use pouch_directory::{Act, ContactPointEntry};
+use pouch_notice::visible;
 use pouch_wire::{Canonical as _, ContactPoint};
 
 use crate::args::ByRoot;
@@ -78,9 +79,16 @@ impl<'a> Desk<'a> {
     /// Shows what was and what will be, asks, signs, and puts it where it belongs.
     pub(super) async fn decide(&self, act: Act, change: Change, next: &str) -> Result<(), Problem> {
         let Change { what, before, after } = change;
-        let mut lines = vec![what.clone()];
-        lines.extend(before.iter().map(|line| format!("  before: {line}")));
-        lines.extend(after.iter().map(|line| format!("  after:  {line}")));
+        // Made first: what is shown is read from the very bytes that are signed. What was before comes from
+        // whoever gave the state, and stands beside it.
+        let statement = Carried::new(self.state.network, act)?;
+        let plain = |text: &String| visible(text, true);
+        let mut lines = vec![plain(&what), format!("  in network {}", self.state.network)];
+        lines.extend(before.iter().map(|line| format!("  before: {}", plain(line))));
+        lines.extend(after.iter().map(|line| format!("  after:  {}", plain(line))));
+        lines.push("The whole statement:".to_owned());
+        lines.extend(statement.words().iter().map(|line| format!("  {line}")));
+        lines.push(format!("  digits {}", statement.digits()));
         if self.by.yes {
             self.out.say(&lines.join("\n"));
         } else {
@@ -91,7 +99,7 @@ impl<'a> Desk<'a> {
                     .next("confirm on a terminal, or give --yes"));
             }
         }
-        let statement = Carried::new(self.state.network, act)?.with(&self.root)?;
+        let statement = statement.with(&self.root)?;
         let (entry, file) = match (&self.by.output, &self.client) {
             (Some(path), _) => {
                 statement.write(path)?;
