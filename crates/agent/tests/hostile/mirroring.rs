@@ -356,8 +356,8 @@ async fn officers_and_rules_of_ours_that_this_node_did_not_publish_raise_an_alar
         break_glass: false,
     }])
     .unwrap();
-    let act = pouch_directory::Act::SetReleaseRules { contact_point, rules };
-    world.log(act, NOW, &[&crate::world::key("MD root")]);
+    let act = Act::SetReleaseRules { contact_point, rules };
+    world.log(act, NOW, &[&key("MD root")]);
     relay.serve(&world);
     relay.say_it_grew().await;
     let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
@@ -374,20 +374,19 @@ async fn a_recovery_of_our_root_is_told_when_it_begins_and_when_it_takes_effect(
     let node = Running::start(&world).await;
     let mut events = node.events().await;
     relay.asked_again().await;
-    let new_root = crate::world::key("MD recovered");
-    let act = pouch_directory::Act::RecoverRoot {
+    let new_root = key("MD recovered");
+    let act = Act::RecoverRoot {
         member: "MD".parse().unwrap(),
         new_root: new_root.public(),
-        next_root: crate::world::key("MD recovered, the next").public().id(),
+        next_root: key("MD recovered, the next").public().id(),
     };
-    world.log(act, NOW, &[&crate::world::key("NL root"), &new_root]);
+    world.log(act, NOW, &[&key("NL root"), &new_root]);
     relay.serve(&world);
     relay.say_it_grew().await;
     let began = told(&mut events, |event| event.kind == EventKind::Alarm).await;
     assert_eq!(began.code, "POUCH-MON-02");
     // Another member's daily business ends the wait; that entry says nothing about us.
-    let live = pouch_wire::Environment::Live;
-    let entry = office("BA/technical", "BA next", live, mandate());
+    let entry = office("BA/technical", "BA next", pouch_wire::Environment::Live, mandate());
     world.authorise(entry, crate::world::later(2 * crate::world::HOUR));
     let root = world.directory.now_view().member(&"MD".parse().unwrap()).unwrap().root;
     assert_eq!(root, new_root.public(), "it took effect");
