@@ -72,11 +72,13 @@ impl Town {
         let (liar, shutdown) = (Arc::new(Liar::default()), CancellationToken::new());
         let relay = start_relay(&stage, liar.clone(), shutdown.clone()).await?;
         let mut residents = BTreeMap::new();
+        let mut nodes = Vec::new();
         for (folder, _) in OFFICES {
-            let mut node = stage.start_node(folder).await?;
-            if folder == "ba" {
-                node.everyone_can_be_sealed_to().await?;
-            }
+            let node = stage.start_node(folder).await?;
+            nodes.push((folder, node));
+        }
+        for (folder, mut node) in nodes {
+            node.everyone_can_be_sealed_to().await?;
             let Node { config, service, watcher, .. } = node;
             residents.insert(folder.to_owned(), Resident { journal: Journal::of(watcher), config, service });
         }

@@ -1,6 +1,6 @@
 //! What this node knows of the others: who is heard of, what they announced, what has not come.
 //!
-//! The judgement is [`SenderWatch`]'s and pure; here stand its memory, its clock and the words in which it
+//! The judgement is [`pouch_notice::SenderWatch`]'s and pure; here stand its memory, its clock and the words in which it
 //! is told. What is missing and what was told of it outlasts a restart, what was announced comes again
 //! with the next beacon.
 
