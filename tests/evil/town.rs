@@ -147,8 +147,16 @@ impl Town {
     pub async fn rotates(&self, folder: &str) -> Result<Outcome, StageError> {
         let root = format!("{folder}-root");
         let (dir, passphrase) = (self.stage.path(&root), self.stage.passphrase(&root));
-        let rotate =
-            ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
+        let rotate = [
+            "keys",
+            "rotate",
+            "--member-dir",
+            &dir,
+            "--throw-away",
+            "--yes",
+            "--passphrase-file",
+            &passphrase,
+        ];
         self.run(folder, &rotate).await
     }
 

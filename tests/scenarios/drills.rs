@@ -20,7 +20,8 @@ async fn three() -> Network {
 async fn by_root(node: &Node, stage: &Stage, folder: &str, command: &[&str]) -> Outcome {
     let root = format!("{folder}-root");
     let (dir, passphrase) = (stage.path(&root), stage.passphrase(&root));
-    node.run(&[command, &["--member-dir", &dir, "--passphrase-file", &passphrase]].concat()).await.unwrap()
+    let by = ["--member-dir", &dir, "--passphrase-file", &passphrase, "--yes"];
+    node.run(&[command, &by].concat()).await.unwrap()
 }
 
 async fn open(node: &Node, stage: &Stage, folder: &str, name: &str, participants: &str) -> Outcome {
@@ -72,7 +73,7 @@ async fn drill(node: &Node, to: &str, text: &str) -> Value {
 }
 
 async fn close(node: &Node, stage: &Stage, folder: &str) -> Outcome {
-    by_root(node, stage, folder, &["exercise", "close", NAME, "--yes"]).await
+    by_root(node, stage, folder, &["exercise", "close", NAME]).await
 }
 
 /// Waits until a node has destroyed what it had for the exercise.

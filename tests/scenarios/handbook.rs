@@ -98,8 +98,9 @@ impl Players {
         assert!(!filled.contains("$P"), "whose passphrase? {command}");
         let verb = words[1..3].join(" ");
         let more = match verb.as_str() {
-            "network endorse" | "keys veto" => " --yes",
-            "init member" | "init node" | "witness init" | "keys recover" | "keys rotate" => " --throw-away",
+            "network endorse" | "network authorise" | "keys veto" => " --yes",
+            "init member" | "init node" | "witness init" | "keys recover" => " --throw-away",
+            "keys rotate" => " --throw-away --yes",
             _ => "",
         };
         filled + more
@@ -390,7 +391,7 @@ async fn witnesses(all: &mut Players) {
     }
     let passphrase = all.stage.path("lu-root/passphrase");
     let rotate = format!(
-        "pouch keys rotate --member-dir lu-root --config lu/agent.toml --throw-away --passphrase-file {passphrase}"
+        "pouch keys rotate --member-dir lu-root --config lu/agent.toml --throw-away --yes --passphrase-file {passphrase}"
     );
     let size = all.directory().await["size"].as_u64().unwrap();
     let rotated = all.run(&rotate).await;

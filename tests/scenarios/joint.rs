@@ -143,7 +143,7 @@ async fn two_of_three_make_a_statement_and_one_that_is_revoked_makes_none() {
     }
     // With another key MD may sign again; that it had signed before counts for nothing.
     let md = &mut network.nodes[1];
-    by_root(md, &stage, "md", &["keys", "rotate", "--throw-away"]).await;
+    by_root(md, &stage, "md", &["keys", "rotate", "--throw-away", "--yes"]).await;
     let in_use = |event: &Value| is(event, "kind", "key") && is(event, "code", "POUCH-KEY-60");
     md.watcher.wait_for("the new key in use", PATIENCE, in_use).await.unwrap();
     let again = signs(md, &id).await;

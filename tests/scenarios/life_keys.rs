@@ -12,7 +12,8 @@ async fn two() -> Network {
 async fn rotate(node: &mut Node, stage: &Stage, folder: &str) {
     let root = format!("{folder}-root");
     let (dir, passphrase) = (stage.path(&root), stage.passphrase(&root));
-    let rotate = ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
+    let rotate =
+        ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--yes", "--passphrase-file", &passphrase];
     node.ok(&rotate).await.unwrap();
     let in_use = |event: &Value| is(event, "kind", "key") && is(event, "code", "POUCH-KEY-60");
     node.watcher.wait_for("the new key in use", PATIENCE, in_use).await.unwrap();
@@ -54,7 +55,8 @@ async fn another_members_root_key_rotates_nothing() {
     let network = two().await;
     let (nl, stage) = (&network.nodes[0], &network.stage);
     let (dir, passphrase) = (stage.path("md-root"), stage.passphrase("md-root"));
-    let rotate = ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
+    let rotate =
+        ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--yes", "--passphrase-file", &passphrase];
     refused(&nl.run(&rotate).await.unwrap(), 23, "POUCH-CLI-21");
     let keys = nl.json(&["keys", "list"]).await.unwrap();
     assert!(keys.as_array().unwrap().iter().all(|key| !is(key, "kind", "next signing")), "{keys}");

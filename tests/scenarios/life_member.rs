@@ -1,7 +1,11 @@
 //! A member's own governance after the founding: officers, rules and offices that came later take effect
 //! everywhere, a delegation ends with one command, and an emergency is told of at both ends.
 
+use pouch_control::{Bytes, GovernanceView};
+use pouch_crypto::{KeyFingerprint, SigningKey};
+use pouch_directory::ContactPointEntry;
 use pouch_testkit::stage::{Node, Outcome, PATIENCE, Stage, is, word};
+use pouch_wire::Canonical as _;
 use serde_json::Value;
 
 use crate::network::{Network, inbox_with, pair, refused};
@@ -216,6 +220,49 @@ async fn breaking_the_glass_is_marked_at_both_ends_and_reported() {
     network.stop().await;
 }
 
+/// Whoever altered the state on its way to the root has another key in it, and words that hide: the root's holder
+/// sees the key in what is to be signed, and nothing is signed unseen.
+async fn forged_on_its_way(nl: &Node, stage: &Stage) {
+    let carried = nl.ok(&["member", "show", "--json"]).await.unwrap();
+    let mut state: Value = serde_json::from_str(&carried).unwrap();
+    let view: GovernanceView = serde_json::from_value(state["value"].clone()).unwrap();
+    let thief = SigningKey::from_seed(&[66; 32]).public();
+    let mut entry = ContactPointEntry::from_bytes(&view.offices[0].entry.0).unwrap();
+    entry.signing = thief;
+    let entry = Bytes(entry.to_bytes().unwrap());
+    state["value"]["offices"][0]["entry"] = serde_json::to_value(entry).unwrap();
+    state["value"]["offices"][0]["rules"] = serde_json::json!([{ "words": "none\u{1b}[2J\n  after:  nothing\u{202e}", "types": [], "at_or_above": "flash", "officers": 1, "break_glass": false }]);
+    let file = stage.path("forged.json");
+    std::fs::write(&file, state.to_string()).unwrap();
+    let (dir, root, charter) =
+        (stage.path("nl-root"), stage.passphrase("nl-root"), stage.path("charter.pouch"));
+    let output = stage.path("forged.statement");
+    let by = ["--member-dir", &dir, "--state", &file, "--output", &output, "--passphrase-file", &root];
+    let with_charter = [&by[..], &["--charter", &charter]].concat();
+    let telephone = ["member", "office", "NL/technical", "--telephone", "+31 555 0111"];
+    let asked = stage.program.run(&[&telephone[..], &with_charter].concat()).await.unwrap();
+    refused(&asked, 23, "POUCH-CLI-15");
+    for part in [
+        format!("  signing key {}\n", thief.id()),
+        format!("    digits {}\n", KeyFingerprint::of(&thief.id())),
+        "by its charter\n".to_owned(),
+        format!("  network {}\n", view.network),
+    ] {
+        assert!(asked.stderr.contains(&part), "{part}: {}", asked.stderr);
+    }
+    assert!(!std::path::Path::new(&output).exists(), "nothing was signed");
+    let rules = ["member", "rules", "NL/technical", "--none"];
+    let asked = stage.program.run(&[&rules[..], &by].concat()).await.unwrap();
+    refused(&asked, 23, "POUCH-CLI-15");
+    assert!(asked.stderr.contains("before: none[U+001B][2J   after:  nothing[U+202E]"), "{}", asked.stderr);
+    assert!(!asked.stderr.contains(['\u{1b}', '\u{202e}']), "{}", asked.stderr);
+    // And one of another network is not of the charter's.
+    state["value"]["network"] = "00".repeat(32).into();
+    std::fs::write(&file, state.to_string()).unwrap();
+    let other = stage.program.run(&[&telephone[..], &with_charter].concat()).await.unwrap();
+    refused(&other, 10, "POUCH-CER-08");
+}
+
 #[tokio::test]
 async fn an_office_is_changed_and_another_one_added_after_the_founding() {
     let mut network = Network::start(pair()).await;
@@ -231,9 +278,11 @@ async fn an_office_is_changed_and_another_one_added_after_the_founding() {
         said.contains("after:  telephone +31 555 0199") && said.contains("Point technique (fr)"),
         "{said}"
     );
-    let (changes, whole) = said.split_once("The whole statement:").unwrap();
-    assert!(!changes.contains("signing key"), "what stays as it is is no change: {said}");
-    assert!(whole.contains("its signing key ") && whole.contains("  digits "), "all that is signed: {said}");
+    assert!(!said.contains("before: signing key"), "what stays as it is is no change: {said}");
+    // What is signed is told whole, what stays as it is too: nobody knows but from the bytes that it stays.
+    for part in ["  signing key ", "  collects at relay-1", "environment: live", "network's digits "] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
     let inquiry = nl.run(&["send", "--to", "MD/policy", "--type", "update", "--subject", "S", "--text", "T"]);
     assert_eq!(inquiry.await.unwrap().exit, 2, "an update concerns something");
     let invite = ["send", "--to", "MD/policy", "--type", "all-clear", "--subject", "S", "--text", "T"];
@@ -287,6 +336,7 @@ async fn an_office_is_changed_and_another_one_added_after_the_founding() {
         "--passphrase-file",
         &root,
     ];
+    forged_on_its_way(nl, &stage).await;
     stage.program.ok(&offline).await.unwrap();
     nl.ok(&["directory", "submit", &statement]).await.unwrap();
     let entries = size(nl).await;

@@ -9,7 +9,8 @@ use crate::network::{Network, green, inbox_with, pair, tell};
 async fn rotate(node: &mut Node, stage: &Stage) {
     let (dir, passphrase) = (stage.path("nl-root"), stage.passphrase("nl-root"));
     // It returns when the node signs with the new key: the next message leaves with that.
-    let rotate = ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
+    let rotate =
+        ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--yes", "--passphrase-file", &passphrase];
     node.ok(&rotate).await.unwrap();
 }
 

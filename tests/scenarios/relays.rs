@@ -6,7 +6,7 @@ use pouch_store::{Mailboxes as _, RelayStore};
 use pouch_testkit::stage::{Node, PATIENCE, Party, is, word};
 use serde_json::Value;
 
-use crate::network::{Network, connected_to, green, inbox_with, tell};
+use crate::network::{Network, connected_to, green, inbox_with, refused, tell};
 
 const BOTH: [&str; 2] = ["relay-1", "relay-2"];
 
@@ -44,10 +44,29 @@ async fn kept_for_md(network: &Network, folder: &str) -> usize {
     kept
 }
 
+/// Nobody becomes the directory's keeper by the way: the proposal that drops the first relay names the next.
+async fn who_comes_first_is_said(network: &Network) {
+    let (nl, output) = (&network.nodes[0], network.stage.path("change.pouch"));
+    let drop = ["network", "propose", "change", "--drop-relay", "relay-1", "--output", &output];
+    refused(&nl.run(&drop).await.unwrap(), 23, "POUCH-CER-11");
+    let named = nl.run(&[&drop[..], &["--first-relay", "relay-2", "--quiet"]].concat()).await.unwrap();
+    assert_eq!(named.exit, 0, "{}", named.stderr);
+    assert!(
+        named.stdout.contains("relay relay-2 comes first and keeps the directory log"),
+        "{}",
+        named.stdout
+    );
+    for part in ["relay-1 keeps the directory log no more", "must hold the present keys of the directory log"]
+    {
+        assert!(named.stderr.contains(part), "{part}: {}", named.stderr);
+    }
+}
+
 #[tokio::test]
 async fn a_message_goes_to_both_relays_and_is_shown_once() {
     let mut network = at_both(&["NL/technical", "MD/policy"]).await;
     network.nodes.pop().unwrap().stop().await.unwrap();
+    who_comes_first_is_said(&network).await;
     let nl = network.nodes.last_mut().unwrap();
     let first = tell(nl, "MD/policy", "Through both").await;
     accepted_by_both(nl, &first).await;

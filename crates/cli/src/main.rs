@@ -96,8 +96,8 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::Demo(demo) => demo::demo(demo, out).await?,
         Command::Init(command) => init::init(command, &source()?, out).await?,
         Command::Network(command) => network::network(command, &global.config, &source()?, out).await?,
-        Command::Keys(Keys::Rotate { member_dir, root, cost }) if root.root => {
-            ceremonies::rotate(&member_dir, &root, cost, &global.config, &source()?, out).await?;
+        Command::Keys(Keys::Rotate { member_dir, root, cost, yes }) if root.root => {
+            ceremonies::rotate(&member_dir, &root, (cost, yes), &global.config, &source()?, out).await?;
         }
         Command::Keys(Keys::Recover(recover)) => {
             ceremonies::recover(&recover, &global.config, &source()?, out).await?;

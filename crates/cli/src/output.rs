@@ -4,6 +4,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
+use pouch_notice::visible;
 use serde::Serialize;
 
 use crate::args::{CONFIG, Global};
@@ -107,7 +108,7 @@ impl Output {
             let value = serde_json::json!({ "schema": format!("pouch.{schema}/1"), "value": value });
             self.line(&value.to_string());
         } else {
-            self.line(text.trim_end_matches('\n'));
+            self.line(&visible(text.trim_end_matches('\n'), false));
         }
         Ok(())
     }
@@ -126,7 +127,8 @@ impl Output {
 
     /// What a question is about: shown however quiet the command is.
     pub(crate) fn show(&self, text: &str) {
-        drop(writeln!(anstream::stderr(), "{text}"));
+        // Whatever came from a file or from another state moves no cursor and hides nothing.
+        drop(writeln!(anstream::stderr(), "{}", visible(text, false)));
     }
 
     /// Talk: what to do next.
@@ -142,7 +144,7 @@ impl Output {
                 "why": problem.why, "next": problem.next, "exit": problem.exit });
             drop(writeln!(anstream::stderr(), "{value}"));
         } else {
-            drop(writeln!(anstream::stderr(), "{problem}"));
+            drop(writeln!(anstream::stderr(), "{}", visible(&problem.to_string(), false)));
         }
     }
 }
@@ -152,7 +154,7 @@ pub(crate) fn confirm(question: &str) -> bool {
     if !std::io::stdin().is_terminal() {
         return false;
     }
-    drop(write!(anstream::stderr(), "{question} Type yes: "));
+    drop(write!(anstream::stderr(), "{} Type yes: ", visible(question, true)));
     drop(anstream::stderr().flush());
     let mut line = String::new();
     matches!(std::io::stdin().read_line(&mut line), Ok(n) if n > 0) && line.trim() == "yes"

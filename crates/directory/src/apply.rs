@@ -19,7 +19,7 @@ use pouch_crypto::sha256;
 use pouch_tlog::LeafHash;
 use pouch_wire::{Canonical as _, Digest, Environment, ExerciseId, Member};
 
-pub(crate) use network::{NetworkRules, log_services, quorum, services, thresholds};
+pub(crate) use network::{NetworkRules, changed, log_services, quorum, services, thresholds};
 
 use crate::directory::Directory;
 use crate::plain::unplain_of_act;

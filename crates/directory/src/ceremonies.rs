@@ -99,36 +99,39 @@ impl NetworkChange {
     pub fn words(&self) -> Vec<String> {
         let mut lines = Vec::new();
         lines.extend(self.drop_relays.iter().map(|name| format!("relay {} leaves", &**name)));
-        lines.extend(self.relays.iter().map(|relay| {
-            format!(
-                "relay {} at {}, session key {}, receipt key {}, log {} with keys {} and {}",
-                &*relay.name,
-                &*relay.address,
-                relay.transport.id(),
-                relay.receipts.id(),
-                &*relay.message_log.origin,
-                relay.message_log.ed25519.id(),
-                relay.message_log.mldsa.id()
-            )
-        }));
+        for relay in &self.relays {
+            let log = &relay.message_log;
+            lines.push(format!("relay {}", &*relay.name));
+            lines.push(format!("  at {}", &*relay.address));
+            lines.push(format!("  session key {}", relay.transport.id()));
+            lines.push(format!("  receipt key {}", relay.receipts.id()));
+            lines.push(format!("  log {}", &*log.origin));
+            lines.extend(two_keys(log.ed25519.id(), log.mldsa.id()));
+        }
         let first = self.first_relay.iter();
         lines.extend(first.map(|name| format!("relay {} comes first and keeps the directory log", &**name)));
         lines.extend(self.drop_witnesses.iter().map(|name| format!("witness {} leaves", &**name)));
-        lines.extend(self.witnesses.iter().map(|witness| {
-            format!(
-                "witness {} with keys {} and {}",
-                &*witness.name,
-                witness.ed25519.id(),
-                witness.mldsa.id()
-            )
-        }));
-        lines.extend(self.directory_log.iter().map(|log| {
-            format!("the directory log has the keys {} and {}", log.ed25519.id(), log.mldsa.id())
-        }));
+        for witness in &self.witnesses {
+            lines.push(format!("witness {}", &*witness.name));
+            lines.extend(two_keys(witness.ed25519.id(), witness.mldsa.id()));
+            lines.push(match &witness.transport {
+                Some(key) => format!("  session key {}", key.id()),
+                None => "  no session key: it runs inside a node".to_owned(),
+            });
+        }
+        if let Some(log) = &self.directory_log {
+            lines.push(format!("the directory log {} gets other keys", &*log.origin));
+            lines.extend(two_keys(log.ed25519.id(), log.mldsa.id()));
+        }
         lines.push(format!("{} witnesses must cosign", self.quorum));
         lines.push(self.thresholds.words());
         lines
     }
+}
+
+/// Keys are told whole: whoever could choose one with the same beginning would be believed.
+fn two_keys(ed25519: KeyId, mldsa: KeyId) -> [String; 2] {
+    [format!("  key {ed25519}"), format!("  key {mldsa}")]
 }
 
 impl Thresholds {

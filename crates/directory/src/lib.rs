@@ -9,6 +9,7 @@ mod apply;
 mod ceremonies;
 mod charter;
 mod confusable;
+mod consequences;
 mod directory;
 mod governance;
 mod mandate;

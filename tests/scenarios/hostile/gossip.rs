@@ -208,7 +208,8 @@ async fn a_statement_that_a_relay_promised_a_place_and_entered_elsewhere_or_nowh
     trial.puppet.promises(trial.size);
     let stage = trial.scene.stage.clone();
     let (dir, passphrase) = (stage.path("nl-root"), stage.passphrase("nl-root"));
-    let rotate = ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--passphrase-file", &passphrase];
+    let rotate =
+        ["keys", "rotate", "--member-dir", &dir, "--throw-away", "--yes", "--passphrase-file", &passphrase];
     // How the command ends does not matter: it may wait for an entry that never comes.
     trial.scene.node("nl").run(&rotate).await.ok();
     // It survives a restart of the node.

@@ -132,6 +132,9 @@ pub(crate) struct Endorse {
     /// The charter, to be sure that it is about this network
     #[arg(long, value_name = "FILE")]
     pub(crate) charter: Option<PathBuf>,
+    /// With --charter: the folder with the directory log, to see what a change of the network changes
+    #[arg(long, value_name = "DIR", requires = "charter")]
+    pub(crate) log: Option<PathBuf>,
     /// Where to write the endorsement
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,
@@ -167,6 +170,9 @@ pub(crate) struct AuthoriseOffice {
     /// Where to write the statement
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Sign without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// The rotation of a root, beside that of a node's signing key.

@@ -32,9 +32,6 @@ pub(crate) enum Exercise {
         exercise: String,
         #[command(flatten)]
         root: Root,
-        /// Do it without asking
-        #[arg(long)]
-        yes: bool,
     },
     /// Sign a statement about an exercise with a root key that is kept offline; needs no node
     Sign(SignExercise),
@@ -71,6 +68,9 @@ pub(crate) struct Root {
     /// Write the statement here, for `pouch directory submit`, instead of publishing it
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Do it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// A statement about an exercise, and the key that it needs.
@@ -81,6 +81,9 @@ pub(crate) struct SignExercise {
     /// The member's folder with the root key
     #[arg(long, value_name = "DIR")]
     pub(crate) member_dir: PathBuf,
+    /// The charter, to be sure that it is about this network, and to see its name
+    #[arg(long, value_name = "FILE")]
+    pub(crate) charter: Option<PathBuf>,
     /// Where to write it, signed
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,

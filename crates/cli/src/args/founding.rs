@@ -175,6 +175,9 @@ pub(crate) enum Keys {
         root: RootRotation,
         #[command(flatten)]
         cost: Cost,
+        /// Sign without asking
+        #[arg(long)]
+        yes: bool,
     },
     /// Make new roots for a member that lost its own, and a proposal for other members to endorse
     Recover(Recover),

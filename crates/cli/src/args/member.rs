@@ -30,6 +30,9 @@ pub(crate) struct ByRoot {
     /// Sign without a node: what `pouch member show --json` printed, carried to where the root key lies
     #[arg(long, value_name = "FILE", requires = "output")]
     pub(crate) state: Option<PathBuf>,
+    /// The charter, to be sure that it is about this network, and to see its name
+    #[arg(long, value_name = "FILE")]
+    pub(crate) charter: Option<PathBuf>,
     /// Write the signed statement here instead of putting it into the directory; `pouch directory submit`
     /// does that later, at any node
     #[arg(long, short, value_name = "FILE")]

@@ -15,6 +15,9 @@ pub(crate) use propose::{authorise, propose, with};
 pub(crate) use roots::{recover, rotate, veto};
 pub(crate) use submit::submit;
 
+use pouch_directory::{Directory, NetworkChange, StatementRefused};
+use pouch_notice::visible;
+
 use crate::commands::statements::Carried;
 use crate::output::Output;
 
@@ -23,6 +26,20 @@ fn described(carried: &Carried) -> String {
     let mut lines = carried.words();
     lines.push(format!("digits {}", carried.digits()));
     lines.join("\n")
+}
+
+/// What a change of the network means for the network that is known here, line by line.
+fn consequences(change: &NetworkChange, directory: &Directory) -> Vec<String> {
+    let view = directory.now_view();
+    let lines = match view.consequences(change) {
+        Ok(lines) => lines,
+        Err(StatementRefused::NetworkChanged(since, known)) => vec![format!(
+            "what it changes is not known here: it is about the network that entry {since} made, and this copy \
+             of the directory has the one that entry {known} made"
+        )],
+        Err(refused) => vec![format!("it would have no effect: {refused} ({})", refused.code())],
+    };
+    lines.iter().map(|line| format!("  {}", visible(line, true))).collect()
 }
 
 /// Says what a new file is about: its words and the digits to compare.

@@ -9,17 +9,21 @@ use pouch_wire::{ContactPoint, Environment, ExerciseId, Member, Set};
 
 use crate::args::{Exercise, Root, SignExercise};
 use crate::clock;
+use crate::commands::consent::{Asked, Called, consent, of_charter};
 use crate::commands::keys::{directory, own_entry, root_of};
 use crate::commands::network::{bounded, full_mandate, text};
 use crate::commands::statements::{Carried, root as root_in, submit};
 use crate::config::NodeFiles;
 use crate::exit::Exit;
 use crate::keyring::{KeyRing, cost, name};
-use crate::output::{Output, confirm};
+use crate::output::Output;
 use crate::passphrase::Source;
 use crate::problem::Problem;
 use crate::render;
 use crate::requests::{self, MemberRequest};
+
+/// The refusal's code when nobody says yes.
+const UNSIGNED: &str = "POUCH-EXR-15";
 
 /// What every one of these commands needs.
 struct Office<'a> {
@@ -49,7 +53,7 @@ pub(crate) async fn exercise(
             let dates = (from.as_deref(), until.as_str());
             office.open(&name, participants, dates, &root).await
         }
-        Exercise::Close { exercise, root, yes } => office.close(&exercise, &root, yes).await,
+        Exercise::Close { exercise, root } => office.close(&exercise, &root).await,
         Exercise::Join { exercise, root, cost } => office.join(&exercise, &root, cost.throw_away).await,
         Exercise::Officer { exercise, request, root } => {
             office.officer(&exercise, requests::read(&request)?, &root).await
@@ -97,7 +101,7 @@ impl Office<'_> {
             from: from.map_or(Ok(now), |from| clock::moment(from, now))?,
             until: clock::moment(until, now)?,
         };
-        let carried = self.enact(act, self.root(root)?, root, "opens the exercise").await?;
+        let carried = self.enact(act, (self.root(root)?, root), &[], "opens the exercise").await?;
         // An exercise's id is that of the statement that opens it.
         let id = ExerciseId(sha256(&carried.signed.statement));
         let value = serde_json::json!({ "id": id.to_string(), "name": name });
@@ -106,7 +110,7 @@ impl Office<'_> {
         Ok(())
     }
 
-    async fn close(&self, wanted: &str, root: &Root, yes: bool) -> Result<(), Problem> {
+    async fn close(&self, wanted: &str, root: &Root) -> Result<(), Problem> {
         let exercise = self.called(wanted)?;
         let member = &self.me().member;
         if exercise.opened_by != *member {
@@ -119,13 +123,12 @@ impl Office<'_> {
             .next(format!("ask {} to close it", exercise.opened_by)));
         }
         self.still_open(exercise)?;
-        self.out.show(&format!("Closing EXERCISE {} for everybody, for ever.", exercise.name));
-        if !yes && !confirm("Its keys are destroyed everywhere. Close it?") {
-            return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-EXR-15", "the exercise was not closed")
-                .next("confirm on a terminal, or give --yes"));
-        }
+        let note = format!(
+            "that closes EXERCISE {} for everybody, for ever: its keys are destroyed everywhere",
+            exercise.name
+        );
         let act = Act::CloseExercise { exercise: id_of(exercise)? };
-        self.enact(act, self.root(root)?, root, "closes the exercise").await.map(drop)
+        self.enact(act, (self.root(root)?, root), &[note], "closes the exercise").await.map(drop)
     }
 
     /// Makes the exercise's signing key beside the live one and lets the root authorise it. Nothing is lost if
@@ -155,7 +158,7 @@ impl Office<'_> {
         let environment = Environment::Exercise(id);
         let entry = ContactPointEntry { environment, signing: key.public(), ..live };
         let act = Act::AuthoriseContactPoint(Box::new(entry));
-        self.enact(act, root_key, root, "lets this office take part").await?;
+        self.enact(act, (root_key, root), &[part(exercise)], "lets this office take part").await?;
         self.out.line(&format!("digits {}", KeyFingerprint::of(&key.public().id())));
         self.out.next(&format!(
             "nothing: the node publishes its sealing keys for EXERCISE {} by itself; then: pouch send --exercise {} ...",
@@ -184,20 +187,31 @@ impl Office<'_> {
             mandate: full_mandate()?,
         };
         let act = Act::AuthoriseOfficer(Box::new(entry));
-        self.enact(act, self.root(root)?, root, "authorises the officer for the exercise").await.map(drop)
+        let does = "authorises the officer for the exercise";
+        self.enact(act, (self.root(root)?, root), &[part(exercise)], does).await.map(drop)
     }
 
     /// Puts a statement into the directory, or into a file: signed when the key is here.
     async fn enact(
         &self,
         act: Act,
-        key: Option<SigningKey>,
-        root: &Root,
+        (key, root): (Option<SigningKey>, &Root),
+        notes: &[String],
         does: &str,
     ) -> Result<Carried, Problem> {
         let unsigned = Carried::new(self.view.network, act)?;
         let carried = match &key {
-            Some(key) => unsigned.with(key)?,
+            Some(key) => {
+                let asked = Asked {
+                    signer: format!("the root key of {}", self.me().member),
+                    network: Called::by_node(&self.view.name),
+                    notes,
+                    yes: root.yes,
+                    refusal: UNSIGNED,
+                };
+                consent(&unsigned, &asked, self.out)?;
+                unsigned.with(key)?
+            }
             None => unsigned,
         };
         let Some(path) = &root.output else {
@@ -259,6 +273,14 @@ pub(crate) fn called<'a>(view: &'a DirectoryView, wanted: &str) -> Result<&'a Ex
     }
 }
 
+/// Which exercise it is, by the node's words.
+fn part(exercise: &ExerciseView) -> String {
+    format!(
+        "that is, as the node says: EXERCISE {}, opened by {}, {}",
+        exercise.name, exercise.opened_by, exercise.state
+    )
+}
+
 fn id_of(exercise: &ExerciseView) -> Result<ExerciseId, Problem> {
     exercise.id.parse().map(ExerciseId).map_err(|_| ClientError::Unexpected.into())
 }
@@ -266,7 +288,7 @@ fn id_of(exercise: &ExerciseView) -> Result<ExerciseId, Problem> {
 /// Signs a statement about an exercise with a root key that no node is near. Nothing else is signed here: a
 /// root key that signs whatever is put before it is everybody's.
 pub(crate) fn sign(command: &SignExercise, source: &Source, out: &Output) -> Result<(), Problem> {
-    let SignExercise { file, member_dir, output, yes } = command;
+    let SignExercise { file, member_dir, charter, output, yes } = command;
     let carried = Carried::read(file)?;
     if !about_an_exercise(&carried.statement.act) {
         let what = format!("{}: is not about an exercise", file.display());
@@ -274,17 +296,12 @@ pub(crate) fn sign(command: &SignExercise, source: &Source, out: &Output) -> Res
             .why(format!("it {}", carried.words().join(" ")))
             .next("ask whoever sent it what it is for; sign nothing that you did not expect"));
     }
-    // What is signed is shown, however quiet the command is.
-    let network = carried.statement.network.short();
-    out.show(&format!(
-        "For the network {network}: {}\ndigits {}",
-        carried.words().join("\n"),
-        carried.digits()
-    ));
-    if !yes && !confirm("Sign it with the root key?") {
-        return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-EXR-15", "nothing was signed")
-            .next("confirm on a terminal, or give --yes"));
-    }
+    let network = match charter {
+        Some(charter) => Called::by_charter(&of_charter(charter, carried.statement.network)?),
+        None => Called::unknown(),
+    };
+    let signer = format!("the root key in {}", member_dir.display());
+    consent(&carried, &Asked { signer, network, notes: &[], yes: *yes, refusal: UNSIGNED }, out)?;
     let signed = carried.with(&root_in(member_dir, source)?)?;
     signed.write(output)?;
     let value = serde_json::json!({ "file": output, "words": signed.words(), "digits": signed.digits() });

@@ -7,19 +7,19 @@ use std::time::Duration;
 use pouch_control::{Answer, Call, Client, ClientError, DirectoryView, Events, KeyView};
 use pouch_crypto::{KeyFingerprint, SigningKey};
 use pouch_directory::{Act, ContactPointEntry, RevocationReason};
-use pouch_wire::{Blob, Canonical as _, ContactPoint, Environment, KeyId, NetworkId, limits};
+use pouch_wire::{Canonical as _, ContactPoint, Environment, KeyId, NetworkId};
 use tokio::time::{Instant, timeout_at};
 
 use crate::args::Keys;
 use crate::clock;
 use crate::commands::compose::spoken;
 
-use crate::commands::network::signed;
-use crate::commands::statements::submit;
+use crate::commands::consent::{Asked, Called, NOTHING_SIGNED, change, consent};
+use crate::commands::statements::{Carried, root, submit};
 use crate::config::NodeFiles;
 use crate::exit::Exit;
 use crate::keyring::{KeyRing, cost, name};
-use crate::output::{Output, confirm};
+use crate::output::Output;
 use crate::passphrase::Source;
 use crate::problem::Problem;
 use crate::render;
@@ -36,8 +36,8 @@ pub(crate) async fn keys(
             let keys = list(&client).await?;
             out.result("keys", &keys, &render::keys(&keys))
         }
-        Keys::Rotate { member_dir, cost: hard, .. } => {
-            rotate(node, &member_dir, hard.throw_away, source, out).await
+        Keys::Rotate { member_dir, cost: hard, yes, .. } => {
+            rotate(node, &member_dir, (hard.throw_away, yes), source, out).await
         }
         Keys::Revoke { key, reason, effective, member_dir, yes } => {
             let revocation = Revocation { key, reason, effective, yes };
@@ -65,7 +65,7 @@ async fn list(client: &Client) -> Result<Vec<KeyView>, Problem> {
 async fn rotate(
     node: &NodeFiles,
     member_dir: &Path,
-    throw_away: bool,
+    (throw_away, yes): (bool, bool),
     source: &Source,
     out: &Output,
 ) -> Result<(), Problem> {
@@ -84,9 +84,22 @@ async fn rotate(
         _ => return Err(ClientError::Unexpected.into()),
     }
     let (network, entry) = own_entry(&client, &node.config.contact_point).await?;
+    let before = entry.signing.id();
     let act = Act::AuthoriseContactPoint(Box::new(ContactPointEntry { signing: next.public(), ..entry }));
+    let carried = Carried::new(network, act)?;
+    let asked = Asked {
+        signer: format!("the root key of {}", node.config.contact_point.member),
+        network: Called::by_node(&view.name),
+        notes: &change(
+            &[format!("signing key {before}")],
+            &[format!("signing key {}, made here", next.public().id())],
+        ),
+        yes,
+        refusal: NOTHING_SIGNED,
+    };
+    consent(&carried, &asked, out)?;
     let events = client.watch(None).await?;
-    let index = publish(&client, signed(act, network, &[&root])?).await?;
+    let index = submit(&client, carried.with(&root)?.entry()?).await?;
     in_use(&client, events, next.public().id()).await?;
     out.say(&format!(
         "The directory's entry {index} authorises the new signing key {} of {}.",
@@ -154,14 +167,6 @@ pub(crate) fn root_of(
     .next(format!("give the folder that `pouch init member` made for {member}")))
 }
 
-/// Puts a signed statement into the directory; its index.
-pub(crate) async fn publish(
-    client: &Client,
-    statement: Blob<{ limits::STATEMENT_BYTES }>,
-) -> Result<u64, Problem> {
-    submit(client, statement.into_vec()).await
-}
-
 /// The directory's current entry of this contact point, from the agent's own mirror.
 pub(crate) async fn own_entry(
     client: &Client,
@@ -203,22 +208,34 @@ async fn revoke(
         None => clock::now(),
         Some(text) => clock::moment(text, clock::now())?,
     };
-    out.say(&format!(
-        "Revoking {key}\n  for ever, with effect from {}. What was logged before stays good; what came after is refused \
-         everywhere; unclear cases become doubtful.",
-        clock::utc(effective)
-    ));
-    if !revocation.yes && !confirm("This cannot be undone. Revoke it?") {
-        return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-15", "nothing was revoked")
-            .next("confirm on a terminal, or give --yes"));
-    }
-    let root =
-        KeyRing::open(&member_dir.join("keys"), source.existing("the root key")?).signing(name::ROOT)?;
-    let act = Act::RevokeKey { key, reason, effective };
-    let index = publish(&client, signed(act, view.network, &[&root])?).await?;
+    let carried = Carried::new(view.network, Act::RevokeKey { key, reason, effective })?;
+    let asked = Asked {
+        signer: format!("the root key of {}", node.config.contact_point.member),
+        network: Called::by_node(&view.name),
+        notes: &[
+            whose(&view, key),
+            "What was logged before stays good; what came after is refused everywhere; unclear cases become \
+             doubtful. This cannot be undone."
+                .to_owned(),
+        ],
+        yes: revocation.yes,
+        refusal: NOTHING_SIGNED,
+    };
+    consent(&carried, &asked, out)?;
+    let root = root(member_dir, source)?;
+    let index = submit(&client, carried.with(&root)?.entry()?).await?;
     out.say(&format!("Revoked by the directory's entry {index}."));
     out.next("authorise another key: pouch keys rotate");
     Ok(())
+}
+
+/// Whose key the node says that it is.
+fn whose(view: &DirectoryView, key: KeyId) -> String {
+    let mut offices = view.members.iter().flat_map(|m| &m.contact_points);
+    match offices.find(|office| office.signing_key == key) {
+        Some(office) => format!("that is, as the node says: the signing key of {}", office.contact_point),
+        None => "that is no office's present signing key, as the node says".to_owned(),
+    }
 }
 
 /// A reason by its word.

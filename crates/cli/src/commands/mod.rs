@@ -1,8 +1,10 @@
 //! One module per group of commands.
 
+pub(crate) mod acts;
 pub(crate) mod audit;
 pub(crate) mod ceremonies;
 pub(crate) mod compose;
+pub(crate) mod consent;
 pub(crate) mod directory;
 pub(crate) mod exercise;
 pub(crate) mod explain;

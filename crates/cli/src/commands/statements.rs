@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use pouch_control::{Answer, Bytes, Call, Client, ClientError};
 use pouch_crypto::{SigningKey, sha256, spoken_digits};
-use pouch_directory::{Act, ContactPointEntry, Mandate, SignedStatement, Statement};
-use pouch_notice::visible;
+use pouch_directory::{Act, SignedStatement, Statement};
 use pouch_wire::{Blob, Canonical as _, Digest, NetworkId, Set, decode_hex, encode_hex};
 use rand::Rng as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock;
+use crate::commands::acts::words;
 use crate::exit::Exit;
 use crate::files;
 use crate::keyring::{KeyRing, name};
@@ -124,99 +124,6 @@ fn too_large(error: pouch_wire::EncodeError) -> Problem {
     Problem::new(Exit::Usage, "POUCH-CER-09", error.to_string())
         .why("an entry of the directory has a limit; keys of logs and witnesses are large")
         .next("do it in several statements, one after the other")
-}
-
-/// What an act does, in words: everything that a signer must know, from the bytes.
-pub(crate) fn words(act: &Act) -> Vec<String> {
-    let lines = match act {
-        Act::AdmitMember { member, name, root, next_root } => vec![
-            format!("admits {member} ({}) as a member", &**name),
-            format!("  its root key {}", root.id()),
-            format!("  the root after it {next_root}"),
-        ],
-        Act::SuspendMember { member, reason } => {
-            vec![format!("suspends {member}: its keys speak for nobody"), format!("  because {}", &**reason)]
-        }
-        Act::ReinstateMember { member } => vec![format!("reinstates {member}: its keys speak again")],
-        Act::ChangeNetwork(change) => {
-            let mut lines = vec![format!("changes the network that entry {} made", change.since)];
-            lines.extend(change.words().into_iter().map(|line| format!("  {line}")));
-            lines
-        }
-        Act::RecoverRoot { member, new_root, next_root } => vec![
-            format!("gives {member} a new root key, after a delay in which {member} can veto it"),
-            format!("  the new root key {}", new_root.id()),
-            format!("  the root after it {next_root}"),
-        ],
-        Act::RotateRoot { member, new_root, next_root } => vec![
-            format!("takes the committed next root of {member} into use"),
-            format!("  the root key {}", new_root.id()),
-            format!("  the root after it {next_root}"),
-        ],
-        Act::VetoRecovery { member, .. } => vec![format!("vetoes the recovery of {member} that waits")],
-        Act::RevokeKey { key, reason, effective } => vec![
-            format!("revokes key {key} for ever ({})", reason.as_str()),
-            format!("  with effect from {}", clock::utc(*effective)),
-        ],
-        Act::AuthoriseContactPoint(entry) => office_words(entry),
-        Act::AuthoriseOfficer(entry) => vec![
-            format!(
-                "authorises an officer of {}{}: {} (person {})",
-                entry.contact_point,
-                within(entry.environment),
-                &*entry.title,
-                &*entry.person,
-            ),
-            format!("  the officer's key {}", entry.key.id()),
-            may(&entry.mandate),
-        ],
-        Act::SetReleaseRules { contact_point, rules } => {
-            let mut lines = vec![format!("sets {} release rules of {contact_point}", rules.len())];
-            lines.extend(rules.iter().map(|rule| format!("  {}", rule.words())));
-            lines
-        }
-        Act::PublishPrekeys { contact_point, prekeys, .. } => {
-            vec![format!("publishes {} sealing keys of {contact_point}", prekeys.len())]
-        }
-        Act::OpenExercise { name, participants, from, until } => {
-            let members: Vec<&str> = participants.iter().map(|member| member.as_str()).collect();
-            vec![
-                format!("opens the exercise {:?} for {}", &**name, members.join(", ")),
-                format!("  from {} until {}", clock::utc(*from), clock::utc(*until)),
-            ]
-        }
-        Act::CloseExercise { exercise } => vec![format!("ends exercise {exercise} at once")],
-    };
-    lines.iter().map(|line| visible(line, true)).collect()
-}
-
-/// Everything that an office's entry says.
-fn office_words(entry: &ContactPointEntry) -> Vec<String> {
-    let homes: Vec<&str> = entry.home_relays.iter().map(|relay| &**relay).collect();
-    let mut lines = vec![
-        format!("authorises {}{}", entry.contact_point, within(entry.environment)),
-        format!("  its signing key {}", entry.signing.id()),
-        format!("  its node's key {}", entry.transport.id()),
-        format!("  telephone {}, collects at {}", &*entry.telephone, homes.join(", ")),
-    ];
-    let names = entry.display_names.iter();
-    lines.extend(names.map(|name| format!("  called {} ({})", &*name.name, &*name.language)));
-    lines.push(may(&entry.mandate));
-    lines
-}
-
-/// Says of what belongs to an exercise that it does.
-fn within(environment: pouch_wire::Environment) -> String {
-    match environment {
-        pouch_wire::Environment::Live => String::new(),
-        pouch_wire::Environment::Exercise(id) => format!(" in EXERCISE {}", id.short()),
-    }
-}
-
-/// What one is authorised to do, and until when.
-fn may(mandate: &Mandate) -> String {
-    let (from, until) = (clock::utc(mandate.from), clock::utc(mandate.until));
-    format!("  may: {}, from {from} until {until}", mandate.words())
 }
 
 /// The root key in a member's folder.

@@ -260,7 +260,16 @@ async fn rotate(stage: &Stage, summary: &mut Summary, cast: &mut Cast) -> Result
     let before = tell_bosnia(&cast.nl, "Update before the key change").await?;
     let rotated = cast
         .nl
-        .ok(&["keys", "rotate", "--member-dir", &root, "--throw-away", "--passphrase-file", &passphrase])
+        .ok(&[
+            "keys",
+            "rotate",
+            "--member-dir",
+            &root,
+            "--throw-away",
+            "--yes",
+            "--passphrase-file",
+            &passphrase,
+        ])
         .await?;
     summary.quote(&rotated);
     let in_use = |event: &Value| is(event, "kind", "key") && is(event, "code", "POUCH-KEY-60");

@@ -73,7 +73,7 @@ impl Directory {
 }
 
 /// The network after a change, still with the policies of the one before.
-fn changed(current: &Network, change: &NetworkChange) -> Result<Network, Refused> {
+pub(crate) fn changed(current: &Network, change: &NetworkChange) -> Result<Network, Refused> {
     named_once(change)?;
     let mut relays = current.relays.clone();
     for name in &change.drop_relays {

@@ -266,3 +266,63 @@ fn thresholds_are_for_the_members_that_can_sign() {
     });
     world.does(three, &ENOUGH);
 }
+
+#[test]
+fn what_a_change_means_is_told_from_what_the_directory_is_now() {
+    let world = World::new();
+    let view = world.directory.now_view();
+    let Act::ChangeNetwork(change) = change_network() else { panic!("a change of the network") };
+    assert_eq!(view.another_first(&change), Some(("relay-1".into(), "relay-2".into())));
+    let told = view.consequences(&change).unwrap().join("\n");
+    let log = view.directory_log();
+    for part in [
+        "quorum: 2 of 3 now, 1 of 3 then".to_owned(),
+        "thresholds: as they are".to_owned(),
+        "relay-1 keeps the directory log no more, and relay-2 does".to_owned(),
+        format!(
+            "whoever runs relay-2 must hold the present keys of the directory log when it is in effect: {} and {}",
+            log.ed25519.id(),
+            log.mldsa.id()
+        ),
+        "whoever ran relay-1 until then still has copies of those keys".to_owned(),
+        "NL/technical collects at no relay that stays".to_owned(),
+    ] {
+        assert!(told.contains(&part), "{part}\n{told}");
+    }
+    // An admission by fewer is told, and what stays as it is alarms nobody.
+    let fewer = Thresholds { admission: 1, ..THRESHOLDS };
+    let milder = NetworkChange { thresholds: fewer, ..no_change() };
+    assert_eq!(view.another_first(&milder), None);
+    let told = view.consequences(&milder).unwrap();
+    let admission = format!("members for an admission: {} now, 1 then", THRESHOLDS.admission);
+    assert_eq!(told, ["quorum: 2 of 3, as it is".to_owned(), admission]);
+    let other = NetworkChange { since: 7, ..no_change() };
+    assert_eq!(view.consequences(&other), Err(Refused::NetworkChanged(7, 0)));
+}
+
+#[test]
+fn no_key_of_a_change_is_shortened_for_whoever_endorses_it() {
+    let own = Witness { transport: Some(key("witness transport").public()), ..witness("fr.example/w") };
+    let change = NetworkChange {
+        relays: List::new(vec![relay("relay-2")]).unwrap(),
+        witnesses: Set::new([own.clone()]).unwrap(),
+        directory_log: Some(log("directory")),
+        ..no_change()
+    };
+    let words = change.words().join("\n");
+    let (joins, keys) = (relay("relay-2"), log("directory"));
+    let transport = own.transport.unwrap();
+    for id in [
+        joins.transport.id(),
+        joins.receipts.id(),
+        joins.message_log.ed25519.id(),
+        joins.message_log.mldsa.id(),
+        own.ed25519.id(),
+        own.mldsa.id(),
+        transport.id(),
+        keys.ed25519.id(),
+        keys.mldsa.id(),
+    ] {
+        assert!(words.contains(&id.to_string()), "{id}\n{words}");
+    }
+}

@@ -1,20 +1,24 @@
 //! `network endorse`: the one moment at which a root key signs what others wrote. It happens where the root
 //! lies, which has no network, so everything that is shown comes from the bytes themselves.
 
-use pouch_directory::Act;
+use std::path::Path;
 
-use super::described;
+use pouch_directory::{Act, Directory};
+
+use super::consequences;
 use crate::args::Endorse;
+use crate::commands::audit;
+use crate::commands::consent::{Asked, Called, NOTHING_SIGNED, consent, of_charter};
 use crate::commands::network::read_charter;
 use crate::commands::statements::{Carried, root};
 use crate::exit::Exit;
-use crate::output::{Output, confirm};
+use crate::output::Output;
 use crate::passphrase::Source;
 use crate::problem::Problem;
 use crate::requests::{self, FounderRequest};
 
 pub(crate) fn endorse(command: &Endorse, source: &Source, out: &Output) -> Result<(), Problem> {
-    let Endorse { proposal, member_dir, charter, output, yes } = command;
+    let Endorse { proposal, member_dir, charter, log, output, yes } = command;
     let carried = Carried::read(proposal)?;
     if !together(&carried.statement.act) {
         return Err(Problem::new(
@@ -28,35 +32,21 @@ pub(crate) fn endorse(command: &Endorse, source: &Source, out: &Output) -> Resul
         ))
         .next("ask whoever sent it what it is for; sign nothing that you did not expect"));
     }
-    if let Some(charter) = charter {
-        let network = read_charter(charter)?.found().map(|directory| directory.network());
-        if network.ok() != Some(carried.statement.network) {
-            return Err(Problem::new(
-                Exit::NotAuthentic,
-                "POUCH-CER-08",
-                format!("{}: is about another network than the charter's", proposal.display()),
-            )
-            .next("sign nothing; ask whoever sent it"));
-        }
-    }
+    let known = charter.as_ref().map(|charter| known(charter, log.as_deref(), &carried)).transpose()?;
     let me: FounderRequest = requests::read(&member_dir.join("founder.toml"))?;
-    let text = format!(
-        "{} is asked to sign, for the network {}:\n{}",
-        me.member,
-        carried.statement.network.short(),
-        described(&carried)
-    );
-    if *yes {
-        out.say(&text);
-    } else {
-        // What is signed is shown, however quiet the command is.
-        out.show(&text);
-        out.show("Compare the digits by telephone with whoever proposed it.");
-        if !confirm(&format!("Sign it with the root key of {}?", me.member)) {
-            return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-15", "nothing was signed")
-                .next("confirm on a terminal, or give --yes"));
-        }
+    let mut notes = Vec::new();
+    if let (Act::ChangeNetwork(change), Some(directory)) = (&carried.statement.act, &known) {
+        notes.extend(consequences(change, directory));
     }
+    notes.push("Compare the digits by telephone with whoever proposed it.".to_owned());
+    let asked = Asked {
+        signer: format!("the root key of {}", me.member),
+        network: known.as_ref().map_or_else(Called::unknown, Called::by_charter),
+        notes: &notes,
+        yes: *yes,
+        refusal: NOTHING_SIGNED,
+    };
+    consent(&carried, &asked, out)?;
     let endorsed = carried.with(&root(member_dir, source)?)?;
     endorsed.write(output)?;
     let value = serde_json::json!({
@@ -69,6 +59,15 @@ pub(crate) fn endorse(command: &Endorse, source: &Source, out: &Output) -> Resul
         output.display()
     ));
     Ok(())
+}
+
+/// What is known here of the network that the proposal is about: its charter, or more with a copy of the log.
+fn known(charter: &Path, log: Option<&Path>, carried: &Carried) -> Result<Directory, Problem> {
+    let founded = of_charter(charter, carried.statement.network)?;
+    match log {
+        None => Ok(founded),
+        Some(log) => audit::folded(log, &read_charter(charter)?).map(|(directory, _)| directory),
+    }
 }
 
 /// Whether several members sign such a statement. Nobody's root signs by this command what the member alone

@@ -6,8 +6,9 @@ use pouch_directory::{Act, Directory, LogKeys, NetworkChange, StatementRefused, 
 use pouch_wire::{List, Set};
 
 use super::known::known;
-use super::made;
+use super::{consequences, made};
 use crate::args::{AuthoriseOffice, Proposal, Propose, ProposeChange, ThresholdArgs};
+use crate::commands::consent::{Asked, Called, NOTHING_SIGNED, consent};
 use crate::commands::network::{bounded, contact_point, read_charter, relay, text, witness};
 use crate::commands::statements::{Carried, root};
 use crate::exit::Exit;
@@ -40,9 +41,14 @@ pub(crate) async fn propose(command: Propose, config: &Path, out: &Output) -> Re
         }
         Propose::Change(change) => {
             let directory = known(&change.proposal.place, config).await?;
-            let act = Act::ChangeNetwork(Box::new(network_change(&change, &directory)?));
+            let wanted = network_change(&change, &directory)?;
+            named_first(&wanted, &directory)?;
+            let meaning = consequences(&wanted, &directory);
             let proposal = change.proposal;
+            let act = Act::ChangeNetwork(Box::new(wanted));
             let carried = proposed_in(&directory, act, &proposal.output, out)?;
+            // What follows for others is told to whoever can still think again, however quiet the command is.
+            out.show(&format!("What it means now:\n{}", meaning.join("\n")));
             round(&proposal, carried.needed.network, "members", out);
         }
     }
@@ -122,6 +128,23 @@ fn network_change(change: &ProposeChange, directory: &Directory) -> Result<Netwo
     })
 }
 
+/// Who keeps the directory log is never changed by the way: when the first relay leaves, the proposal names the
+/// next one, and everybody who endorses it reads that.
+fn named_first(change: &NetworkChange, directory: &Directory) -> Result<(), Problem> {
+    let Some((old, new)) =
+        directory.now_view().another_first(change).filter(|_| change.first_relay.is_none())
+    else {
+        return Ok(());
+    };
+    Err(Problem::new(
+        Exit::RefusedByPolicy,
+        "POUCH-CER-11",
+        format!("{old} keeps the directory log and leaves; {new} would keep it from then on"),
+    )
+    .why("whoever comes first sequences the directory, and needs the keys of its log; nothing was written")
+    .next(format!("say who does: --first-relay {new}, or another relay that stays")))
+}
+
 /// The directory log's keys in a relay's request, under the name that the log has.
 fn new_log(path: &Path, directory: &Directory) -> Result<LogKeys, Problem> {
     let request: RelayRequest = requests::read(path)?;
@@ -146,7 +169,7 @@ pub(crate) fn with(now: Thresholds, asked: &ThresholdArgs) -> Thresholds {
 
 /// Signs an office of a member whose first node is in no directory yet: nobody but its root can vouch for it.
 pub(crate) fn authorise(command: &AuthoriseOffice, source: &Source, out: &Output) -> Result<(), Problem> {
-    let AuthoriseOffice { request, member_dir, charter, output } = command;
+    let AuthoriseOffice { request, member_dir, charter, output, yes } = command;
     let MemberRequest::ContactPoint(office) = requests::read(request)? else {
         return Err(Problem::usage(format!("{}: is not an office's request", request.display()))
             .next("give the contact-point.toml that `pouch init node` wrote"));
@@ -155,11 +178,21 @@ pub(crate) fn authorise(command: &AuthoriseOffice, source: &Source, out: &Output
     if office.contact_point.member != founder.member {
         return Err(Problem::usage(format!("{}: is not an office of {}", request.display(), founder.member)));
     }
-    let network = read_charter(charter)?.found().map(|directory| directory.network()).map_err(|error| {
+    let directory = read_charter(charter)?.found().map_err(|error| {
         Problem::new(Exit::RefusedByPolicy, error.code(), format!("the charter is not good: {error}"))
     })?;
+    let root = root(member_dir, source)?;
     let act = Act::AuthoriseContactPoint(Box::new(contact_point(&office)?));
-    let carried = Carried::new(network, act)?.with(&root(member_dir, source)?)?;
+    let carried = Carried::new(directory.network(), act)?;
+    let asked = Asked {
+        signer: format!("the root key of {}", founder.member),
+        network: Called::by_charter(&directory),
+        notes: &[],
+        yes: *yes,
+        refusal: NOTHING_SIGNED,
+    };
+    consent(&carried, &asked, out)?;
+    let carried = carried.with(&root)?;
     carried.write(output)?;
     made(&carried, output, out)?;
     out.next(&format!(

@@ -8,14 +8,15 @@ use pouch_directory::{Act, Directory, MemberRecord};
 use pouch_wire::Member;
 
 use super::known::known;
+use super::made;
 use super::propose::{without_effect, write};
-use super::{described, made};
 use crate::args::{Cost, Recover, RootRotation, Veto};
+use crate::commands::consent::{Asked, Called, NOTHING_SIGNED, consent};
 use crate::commands::statements::Carried;
 use crate::exit::Exit;
 use crate::files;
 use crate::keyring::{KeyRing, cost, name};
-use crate::output::{Output, confirm};
+use crate::output::Output;
 use crate::passphrase::Source;
 use crate::problem::Problem;
 use crate::requests::{self, FounderRequest};
@@ -26,7 +27,7 @@ const ROTATION: &str = "rotate-root.pouch";
 pub(crate) async fn rotate(
     member_dir: &Path,
     rotation: &RootRotation,
-    hard: Cost,
+    (hard, yes): (Cost, bool),
     config: &Path,
     source: &Source,
     out: &Output,
@@ -44,6 +45,14 @@ pub(crate) async fn rotate(
     let act = Act::RotateRoot { member: me.member.clone(), new_root: root.public(), next_root };
     let carried = Carried::new(directory.network(), act)?.with(&root)?;
     directory.check(&carried.entry()?).map_err(|refused| without_effect(&refused))?;
+    let asked = Asked {
+        signer: format!("the next root of {}", me.member),
+        network: Called::by_charter(&directory),
+        notes: &[format!("  before: the root key {}", record.root.id())],
+        yes,
+        refusal: NOTHING_SIGNED,
+    };
+    consent(&carried, &asked, out)?;
     put_request(to, &me.member, me.name, &root, next_root)?;
     let file = to.join(ROTATION);
     carried.write(&file)?;
@@ -98,19 +107,14 @@ pub(crate) async fn veto(
     let act = Act::VetoRecovery { member: whose.clone(), next_root: next_root.public() };
     let carried = Carried::new(directory.network(), act)?.with(&next_root)?;
     directory.check(&carried.entry()?).map_err(|refused| without_effect(&refused))?;
-    let text = format!(
-        "{}\nIt shows the next root of {whose} to everybody: rotate to it afterwards.",
-        described(&carried)
-    );
-    if *yes {
-        out.say(&text);
-    } else {
-        out.show(&text);
-        if !confirm("Sign the veto?") {
-            return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-15", "nothing was signed")
-                .next("confirm on a terminal, or give --yes"));
-        }
-    }
+    let asked = Asked {
+        signer: format!("the next root of {whose}"),
+        network: Called::by_charter(&directory),
+        notes: &[format!("It shows the next root of {whose} to everybody: rotate to it afterwards.")],
+        yes: *yes,
+        refusal: NOTHING_SIGNED,
+    };
+    consent(&carried, &asked, out)?;
     carried.write(&proposal.output)?;
     made(&carried, &proposal.output, out)?;
     out.next(&format!(

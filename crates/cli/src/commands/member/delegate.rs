@@ -84,7 +84,7 @@ fn change(office: &OfficeView, officer: &OfficerView, reason: &str, effective: T
         before: vec![format!("{}, until {}", officer.state, clock::utc(officer.until))],
         after: vec![format!(
             "key {} is revoked for ever, with effect from {}",
-            officer.key.short(),
+            officer.key,
             clock::utc(effective)
         )],
     }
@@ -114,7 +114,7 @@ fn one<'a>(
                 .next("pouch member show"))
         }
         more => {
-            let keys: Vec<String> = more.iter().map(|(_, officer)| officer.key.short()).collect();
+            let keys: Vec<String> = more.iter().map(|(_, officer)| officer.key.to_string()).collect();
             Err(Problem::usage(format!("{wanted:?} is more than one officer: keys {}", keys.join(", ")))
                 .next("give the beginning of the key"))
         }

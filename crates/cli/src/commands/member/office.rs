@@ -1,7 +1,7 @@
 //! `member office`: a new office, or new keys, details or bounds of one.
 
 use pouch_directory::{Act, ContactPointEntry, DisplayName};
-use pouch_wire::{ContactPoint, List, Set, limits};
+use pouch_wire::{ContactPoint, List, Set};
 
 use super::bounds::within;
 use super::signing::{Change, Desk, entry_of};
@@ -119,15 +119,11 @@ fn words(entry: &ContactPointEntry, other: Option<&ContactPointEntry>) -> Vec<St
         entry.display_names.iter().map(|n| format!("{} ({})", &*n.name, &*n.language)).collect();
     let relays: Vec<&str> = entry.home_relays.iter().map(|relay| relay.as_str()).collect();
     let mandate = &entry.mandate;
-    let from = mandate.from.after(std::time::Duration::from_millis(limits::CLOCK_SKEW_MS_MAX));
     let all = [
-        (
-            other.is_none_or(|o| o.signing != entry.signing),
-            format!("signing key {}", entry.signing.id().short()),
-        ),
+        (other.is_none_or(|o| o.signing != entry.signing), format!("signing key {}", entry.signing.id())),
         (
             other.is_none_or(|o| o.transport != entry.transport),
-            format!("transport key {}", entry.transport.id().short()),
+            format!("transport key {}", entry.transport.id()),
         ),
         (other.is_none_or(|o| o.telephone != entry.telephone), format!("telephone {}", &*entry.telephone)),
         (other.is_none_or(|o| o.display_names != entry.display_names), names.join(", ")),
@@ -140,7 +136,7 @@ fn words(entry: &ContactPointEntry, other: Option<&ContactPointEntry>) -> Vec<St
             format!(
                 "may: {}, from {} until {}",
                 mandate.words(),
-                clock::utc(from),
+                clock::utc(mandate.from),
                 clock::utc(mandate.until)
             ),
         ),

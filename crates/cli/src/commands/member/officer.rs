@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pouch_directory::{Act, Mandate, OfficerEntry};
+use pouch_notice::visible;
 use pouch_wire::Environment;
 
 use super::bounds::within;
@@ -52,9 +53,9 @@ pub(super) async fn authorise(
     for other in same {
         desk.out.show(&format!(
             "Note: {} is person {} too, with key {}. One person has one vote, however many keys.",
-            other.title,
-            other.person,
-            other.key.short()
+            visible(&other.title, true),
+            visible(&other.person, true),
+            other.key
         ));
     }
     let until = clock::utc(mandate.until);
@@ -63,7 +64,7 @@ pub(super) async fn authorise(
         request.title,
         request.contact_point,
         request.person,
-        request.key.id().short()
+        request.key.id()
     );
     let after = vec![format!("may approve: {}", mandate.words())];
     let entry = OfficerEntry {

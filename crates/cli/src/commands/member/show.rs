@@ -31,8 +31,11 @@ fn words(view: &GovernanceView) -> String {
 }
 
 fn office_words(office: &OfficeView, now: Timestamp) -> Vec<String> {
-    let names: Vec<String> =
-        office.names.iter().map(|(language, name)| format!("{} ({language})", visible(name, true))).collect();
+    let names: Vec<String> = office
+        .names
+        .iter()
+        .map(|(language, name)| format!("{} ({})", visible(name, true), visible(language, true)))
+        .collect();
     let mut lines = vec![
         format!(
             "  {}  {}  telephone {}",
@@ -43,13 +46,13 @@ fn office_words(office: &OfficeView, now: Timestamp) -> Vec<String> {
         format!(
             "    signing key {}; collects at {}",
             office.signing_key.short(),
-            office.home_relays.join(", ")
+            visible(&office.home_relays.join(", "), true)
         ),
         format!("    may: {}, until {}", visible(&office.mandate, true), utc(office.until)),
     ];
     match office.rules.as_slice() {
         [] => lines.push("    rules: none; no officer needs to approve anything".into()),
-        rules => lines.extend(rules.iter().map(|rule| format!("    rule: {}", rule.words))),
+        rules => lines.extend(rules.iter().map(|rule| format!("    rule: {}", visible(&rule.words, true)))),
     }
     let (delegations, officers): (Vec<_>, Vec<_>) = office.officers.iter().partition(|o| o.delegation);
     lines.extend(officers.iter().map(|officer| officer_words("officer", officer, now)));

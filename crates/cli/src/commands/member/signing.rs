@@ -10,12 +10,14 @@ use pouch_notice::visible;
 use pouch_wire::{Canonical as _, ContactPoint};
 
 use crate::args::ByRoot;
+use crate::commands::consent::{Asked, Called, NOTHING_SIGNED, change as changes, consent, of_charter};
+use crate::commands::keys::directory;
 use crate::commands::statements::{Carried, submit};
 use crate::config::NodeFiles;
 use crate::exit::Exit;
 use crate::files;
 use crate::keyring::{KeyRing, name};
-use crate::output::{Output, confirm};
+use crate::output::Output;
 use crate::passphrase::Source;
 use crate::problem::Problem;
 
@@ -30,6 +32,7 @@ pub(super) struct Desk<'a> {
     /// How this command talks.
     pub(super) out: &'a Output,
     client: Option<Client>,
+    called: Called,
     root: SigningKey,
     by: ByRoot,
 }
@@ -49,8 +52,9 @@ impl<'a> Desk<'a> {
             }
             (None, None) => return Err(Problem::usage("no node is configured, and no --state is given")),
         };
+        let called = called(by.charter.as_deref(), &state, client.as_ref()).await?;
         let root = root_of(&state, &by.member_dir, source)?;
-        Ok(Self { state, out, client, root, by })
+        Ok(Self { state, out, client, called, root, by })
     }
 
     /// An office of the member.
@@ -78,27 +82,18 @@ impl<'a> Desk<'a> {
 
     /// Shows what was and what will be, asks, signs, and puts it where it belongs.
     pub(super) async fn decide(&self, act: Act, change: Change, next: &str) -> Result<(), Problem> {
-        let Change { what, before, after } = change;
-        // Made first: what is shown is read from the very bytes that are signed. What was before comes from
-        // whoever gave the state, and stands beside it.
+        let Change { what, before, after } = change.visible();
         let statement = Carried::new(self.state.network, act)?;
-        let plain = |text: &String| visible(text, true);
-        let mut lines = vec![plain(&what), format!("  in network {}", self.state.network)];
-        lines.extend(before.iter().map(|line| format!("  before: {}", plain(line))));
-        lines.extend(after.iter().map(|line| format!("  after:  {}", plain(line))));
-        lines.push("The whole statement:".to_owned());
-        lines.extend(statement.words().iter().map(|line| format!("  {line}")));
-        lines.push(format!("  digits {}", statement.digits()));
-        if self.by.yes {
-            self.out.say(&lines.join("\n"));
-        } else {
-            // What is signed is shown, however quiet the command is.
-            self.out.show(&lines.join("\n"));
-            if !confirm("Sign it with the member's root key?") {
-                return Err(Problem::new(Exit::RefusedByPolicy, "POUCH-CLI-15", "nothing was signed")
-                    .next("confirm on a terminal, or give --yes"));
-            }
-        }
+        let mut notes = vec![format!("that is: {what}")];
+        notes.extend(changes(&before, &after));
+        let asked = Asked {
+            signer: format!("the root key of {}", self.state.member),
+            network: self.called.clone(),
+            notes: &notes,
+            yes: self.by.yes,
+            refusal: NOTHING_SIGNED,
+        };
+        consent(&statement, &asked, self.out)?;
         let statement = statement.with(&self.root)?;
         let (entry, file) = match (&self.by.output, &self.client) {
             (Some(path), _) => {
@@ -112,7 +107,10 @@ impl<'a> Desk<'a> {
             (Some(entry), _) => format!("The directory's entry {entry}: {what}"),
             (None, file) => format!("Signed, in {}: {what}", file.clone().unwrap_or_default()),
         };
-        let value = serde_json::json!({ "what": what, "before": before, "after": after, "entry": entry, "file": file });
+        let value = serde_json::json!({
+            "what": what, "before": before, "after": after, "words": statement.words(),
+            "network": statement.statement.network, "digits": statement.digits(), "entry": entry, "file": file,
+        });
         self.out.result("member-decision", &value, &done)?;
         match &file {
             None => self.out.next(next),
@@ -124,7 +122,8 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// A decision in words: what it is, and what it changes.
+/// A decision in words: what it is, and what it changes, by what the member's state says. It stands beside what
+/// is signed, and proves nothing.
 #[derive(Debug)]
 pub(super) struct Change {
     pub(super) what: String,
@@ -132,10 +131,31 @@ pub(super) struct Change {
     pub(super) after: Vec<String>,
 }
 
+impl Change {
+    /// Titles and names in it come from files and from nodes.
+    fn visible(self) -> Self {
+        let lines = |lines: &[String]| lines.iter().map(|line| visible(line, true)).collect();
+        Self { what: visible(&self.what, true), before: lines(&self.before), after: lines(&self.after) }
+    }
+}
+
 /// The directory's entry of an office, as it stands.
 pub(super) fn entry_of(office: &OfficeView) -> Result<ContactPointEntry, Problem> {
     ContactPointEntry::from_bytes(&office.entry.0)
         .map_err(|error| Problem::new(Exit::Failed, "POUCH-MEM-02", format!("not a member's state: {error}")))
+}
+
+/// How the network is called; when a charter says it, the state must be of its network.
+async fn called(
+    charter: Option<&Path>,
+    state: &GovernanceView,
+    client: Option<&Client>,
+) -> Result<Called, Problem> {
+    match (charter, client) {
+        (Some(path), _) => of_charter(path, state.network).map(|directory| Called::by_charter(&directory)),
+        (None, Some(client)) => Ok(Called::by_node(&directory(client).await?.name)),
+        (None, None) => Ok(Called::unknown()),
+    }
 }
 
 pub(super) async fn state(client: &Client) -> Result<GovernanceView, Problem> {
