@@ -1,3 +1,5 @@
+//! What others cite, compared with what this node has: agreement, contradiction, and what is held back.
+
 use proptest::prelude::*;
 
 use super::*;
