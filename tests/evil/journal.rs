@@ -50,6 +50,25 @@ impl Journal {
         self.all(|event| is(event, "kind", "alarm"))
     }
 
+    /// How many events were told so far.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        *self.grown.borrow()
+    }
+
+    /// Waits for an event after the first so many.
+    ///
+    /// # Errors
+    /// When none comes, in time.
+    pub async fn next_after(&self, told: usize, what: &str, within: Duration) -> Result<(), StageError> {
+        let mut grown = self.grown.clone();
+        let until = Instant::now().checked_add(within).unwrap_or_else(Instant::now);
+        match timeout_at(until, grown.wait_for(|count| *count > told)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(StageError(format!("{what} was not told in {within:?}"))),
+        }
+    }
+
     /// The first event that fits, told before the deadline; `None` when there is none.
     pub async fn first(&self, until: Instant, fits: impl Fn(&Value) -> bool) -> Option<Told> {
         let mut grown = self.grown.clone();

@@ -125,7 +125,7 @@ impl Lie for LogLie {
             Self::Rollback => {
                 let old = forger.published()?;
                 town.rotates("nl").await?;
-                grown(town, size).await?;
+                grown(town, "md", size).await?;
                 town.liar.begins(shows(shown(&old, Vec::new())?));
             }
             Self::Shrink => {
@@ -154,7 +154,7 @@ impl Lie for LogLie {
                 let face = forger.face(&noise(&entries), size, QUORUM)?;
                 let faces = Faces { shown: face, noise: b"noise".to_vec(), from: size };
                 town.liar.begins(TwoFaces { to: victim, faces });
-                grown_at(town, "md", size).await?;
+                grown(town, "md", size).await?;
             }
         }
         let began = Instant::now();
@@ -162,7 +162,7 @@ impl Lie for LogLie {
             // The log grows, and the victim is to see something else than the others.
             Self::Freeze | Self::Omit | Self::WrongLeaf | Self::DuplicateIndex | Self::SplitView => {
                 town.rotates("ba").await?;
-                grown_at(town, "nl", size).await?;
+                grown(town, "nl", size).await?;
                 town.sends("nl", "md", "routine").await?;
             }
             // The command waits for a key that never comes into use.
@@ -180,29 +180,31 @@ impl Lie for LogLie {
 /// Waits until MD believes all that the log published; how much that is.
 pub(super) async fn settled(town: &Town) -> Result<u64, StageError> {
     let forger = Forger::of(town)?;
-    for _ in 0..600 {
+    loop {
+        // What MD told until now, before its directory is looked at: what grows meanwhile is told after it.
+        let told = town.journal("md")?.count();
         let size = size_of(&forger.published()?)?;
         if town.directory_size("md").await? == size {
             return Ok(size);
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        town.journal("md")?.next_after(told, "that MD catches up", WITHIN).await?;
     }
-    Err(StageError::new("MD does not catch up"))
-}
-
-async fn grown(town: &Town, size: u64) -> Result<(), StageError> {
-    grown_at(town, "md", size).await
 }
 
 /// Waits until a node's directory has more entries than this.
-pub(super) async fn grown_at(town: &Town, folder: &str, size: u64) -> Result<(), StageError> {
-    for _ in 0..900 {
+pub(super) async fn grown(town: &Town, folder: &str, size: u64) -> Result<(), StageError> {
+    loop {
+        let told = town.journal(folder)?.count();
         if town.directory_size(folder).await? > size {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        town.journal(folder)?.next_after(told, "that the directory grows", WITHIN).await?;
     }
-    Err(StageError(format!("the directory of {folder} does not grow")))
+}
+
+/// Whether it is this office that asks about the directory's log.
+fn lied_to(office: &ContactPoint, asker: &Peer, log: LogName) -> bool {
+    log == LogName::Directory && is_of(asker, office)
 }
 
 /// Whether a session is of this office.
@@ -224,8 +226,7 @@ impl Conduct for Shows {
         asked: &ReadConsistency,
         honest: Given<Consistency>,
     ) -> Given<Consistency> {
-        let lied_to = asked.log == LogName::Directory && is_of(to, &self.to);
-        if lied_to { Given::Answer(self.shown.clone()) } else { honest }
+        if lied_to(&self.to, to, asked.log) { Given::Answer(self.shown.clone()) } else { honest }
     }
 }
 
@@ -258,7 +259,7 @@ impl Conduct for Frozen {
         asked: &ReadConsistency,
         honest: Given<Consistency>,
     ) -> Given<Consistency> {
-        if asked.log != LogName::Directory || !is_of(to, &self.to) {
+        if !lied_to(&self.to, to, asked.log) {
             return honest;
         }
         Given::Answer(self.shown.clone())
@@ -274,7 +275,7 @@ struct Spoils {
 
 impl Conduct for Spoils {
     fn entries(&self, to: &Peer, asked: &ReadLog, honest: Given<LogEntries>) -> Given<LogEntries> {
-        if asked.log != LogName::Directory || !is_of(to, &self.to) {
+        if !lied_to(&self.to, to, asked.log) {
             return honest;
         }
         let Given::Answer(answer) = honest else { return honest };
@@ -330,7 +331,7 @@ impl Conduct for TwoFaces {
         asked: &ReadConsistency,
         honest: Given<Consistency>,
     ) -> Given<Consistency> {
-        if asked.log != LogName::Directory || !is_of(to, &self.to) {
+        if !lied_to(&self.to, to, asked.log) {
             return honest;
         }
         let proof =
@@ -339,7 +340,7 @@ impl Conduct for TwoFaces {
     }
 
     fn entries(&self, to: &Peer, asked: &ReadLog, honest: Given<LogEntries>) -> Given<LogEntries> {
-        if asked.log != LogName::Directory || !is_of(to, &self.to) || asked.from != self.faces.from {
+        if !lied_to(&self.to, to, asked.log) || asked.from != self.faces.from {
             return honest;
         }
         let entries = Blob::new(self.faces.noise.clone()).map(|noise| vec![noise]).unwrap_or_default();

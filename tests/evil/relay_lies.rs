@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::codes::{CONTACT_LOST, GAP, HELD_BACK, OVERDUE, REPEATED, WITHHELD};
 use super::forger::Forger;
-use super::log_lies::{Frozen, grown_at, is_of, settled};
+use super::log_lies::{Frozen, grown, is_of, settled};
 use super::runs::{Expected, Lie};
 use super::town::{Town, office};
 
@@ -290,7 +290,7 @@ async fn stale(town: &Town) -> Result<Instant, StageError> {
     town.liar.begins(Stale(Frozen::now(point("md")?, &Forger::of(town)?)?));
     town.rotates("ba").await?;
     let began = Instant::now();
-    grown_at(town, "nl", size).await?;
+    grown(town, "nl", size).await?;
     town.sends("nl", "md", "flash").await?;
     Ok(began)
 }

@@ -10,6 +10,7 @@ pub mod exercises;
 pub mod gossip;
 pub mod rejudged;
 pub mod relay;
+pub mod sending;
 
 use std::future::Future;
 
