@@ -286,15 +286,16 @@ impl Gardener {
         if Some(member) == self.suspended {
             return Ok(());
         }
+        // Two may begin at one moment; no two have one name.
+        let name = text(&format!("Exercise {}", self.directory.size()))?;
         let act = Act::OpenExercise {
-            name: text(&format!("Exercise {}", self.directory.size()))?,
+            name: name.clone(),
             participants,
             from: Timestamp(self.now),
             until: Timestamp(self.now.saturating_add(DAY)),
         };
         self.by_root("exercise", member, act)?;
-        let newest =
-            self.directory.now_view().exercises().find(|e| e.from == Timestamp(self.now)).map(|e| e.id);
+        let newest = self.directory.now_view().exercises().find(|e| e.name == name).map(|e| e.id);
         self.exercise = newest.map(|id| (id, member));
         Ok(())
     }
