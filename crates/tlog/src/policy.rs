@@ -106,6 +106,7 @@ pub struct Policy {
     pub(crate) groups: Vec<PolicyGroup>,
     pub(crate) quorum: Option<Part>,
     pub(crate) both_log_kinds: bool,
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Policy {
@@ -171,6 +172,13 @@ impl Policy {
     #[must_use]
     pub fn requiring_both_log_signatures(self) -> Self {
         Self { both_log_kinds: true, ..self }
+    }
+
+    /// The same policy of a network that has changed since: a witness's cosignature counts when it says that
+    /// it was made at this time or before. The policy's text does not say so.
+    #[must_use]
+    pub fn counting_until(self, until: Timestamp) -> Self {
+        Self { until: Some(until), ..self }
     }
 
     /// Checks a note: a known log signed it under its origin, and witnesses enough cosigned it.
@@ -250,6 +258,9 @@ impl Policy {
                     if witness.key.name().as_str() == checkpoint.origin() {
                         kinds.push(witness.key.kind());
                     }
+                    continue;
+                }
+                if self.until.is_some_and(|until| time > until) {
                     continue;
                 }
                 // Twice the same witness is one witness, last seen when it last signed.

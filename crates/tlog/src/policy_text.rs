@@ -238,7 +238,7 @@ impl Build {
     pub(crate) fn finish(self) -> Result<Policy, PolicyTextError> {
         let quorum = self.quorum.ok_or_else(|| self.refuse(PolicyDefect::NoQuorum))?;
         let Self { logs, witnesses, groups, .. } = self;
-        Ok(Policy { logs, witnesses, groups, quorum, both_log_kinds: false })
+        Ok(Policy { logs, witnesses, groups, quorum, both_log_kinds: false, until: None })
     }
 
     const fn refuse(&self, defect: PolicyDefect) -> PolicyTextError {

@@ -184,11 +184,14 @@ impl Puppet {
         receipt_at(self.network, envelope, 0, at, &self.receipts)
     }
 
-    /// Ends, and leaves the address to another. Visitors' sessions must have been dropped.
+    /// Ends, and leaves the address to another. Visitors that were handed out must have been dropped.
     pub(crate) async fn end(self) {
-        let address = self.listener.local_addr();
-        self.listener.shutdown(WITHIN).await.unwrap();
-        drop(self);
+        let Self { listener, visitors, early, .. } = self;
+        // Nodes come back at once when they are let go: nobody else holds those sessions.
+        drop((visitors, early));
+        let address = listener.local_addr();
+        listener.shutdown(WITHIN).await.unwrap();
+        drop(listener);
         // The socket goes with the last task that answered somebody.
         let free = async {
             while std::net::UdpSocket::bind(address).is_err() {
