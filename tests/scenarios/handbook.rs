@@ -161,7 +161,8 @@ impl Players {
     }
 
     /// Sends a line from one to another, which must verify without reservation.
-    async fn exchange(&mut self, from: &str, to: &str, office: &str, words: &str) {
+    /// Sends a notice, and waits until it is there and holds; its envelope.
+    async fn exchange(&mut self, from: &str, to: &str, office: &str, words: &str) -> String {
         for folder in [from, to] {
             self.catches_up(folder).await;
         }
@@ -169,6 +170,16 @@ impl Players {
         let rows = inbox_with(self.node(to), std::slice::from_ref(&sent)).await;
         let row = rows.iter().find(|row| is(row, "envelope", &sent)).unwrap();
         assert!(green(row), "{row}");
+        sent
+    }
+
+    /// What a recipient hands to an auditor, who has the charter and nothing else.
+    async fn proves(&mut self, folder: &str, envelope: &str, file: &str) {
+        let file = self.stage.path(file);
+        self.node(folder).ok(&["evidence", "export", envelope, "--output", &file]).await.unwrap();
+        let audit = ["audit", "evidence", &file, "--charter", &self.stage.path("charter.pouch")];
+        let audited = self.stage.program.ok(&audit).await.unwrap();
+        assert!(audited.contains("is authentic."), "{audited}");
     }
 
     async fn stop(&mut self) {
@@ -365,6 +376,8 @@ async fn thief(all: &Players) {
 /// Two of three witnesses are replaced, and in the end none of the old ones is left: the network goes on, and a
 /// node that was away meanwhile finds its way from the old ones to the new.
 async fn witnesses(all: &mut Players) {
+    let before = all.exchange("ua", "ba", "BA/technical", "Under the old witnesses").await;
+    all.proves("ba", &before, "evidence-before").await;
     let away = all.nodes.remove("rs").unwrap();
     away.stop().await.unwrap();
     all.chapter("Change relays, witnesses, quorum or thresholds", async |all, command| {
@@ -400,7 +413,10 @@ async fn witnesses(all: &mut Players) {
         let directory = |event: &Value| is(event, "kind", "directory");
         all.node("nl").watcher.wait_for("a checkpoint of the new quorum", PATIENCE, directory).await.unwrap();
     }
-    all.exchange("ua", "ba", "BA/technical", "Under the new quorum").await;
+    let after = all.exchange("ua", "ba", "BA/technical", "Under the new quorum").await;
+    all.proves("ba", &after, "evidence-of-after").await;
+    // The proof that the old witnesses made is kept, and holds.
+    all.proves("ba", &before, "evidence-later").await;
     let back = all.stage.start_node("rs").await.unwrap();
     all.nodes.insert("rs", back);
     all.exchange("rs", "nl", "NL/technical", "What did I miss?").await;
