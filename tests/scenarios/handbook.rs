@@ -266,12 +266,44 @@ async fn changed_on_its_way(all: &Players) {
         "{}",
         outcome.stderr
     );
+    stale_endorsement(all).await;
     // What a member signs for itself, nobody endorses by mistake.
     let passphrase = all.stage.path("nl-root/passphrase");
     let wolf = format!(
         "pouch network endorse lu-office.statement --member-dir nl-root --output x --yes --passphrase-file {passphrase}"
     );
     refused(&all.run(&wolf).await, 23, "POUCH-CER-02");
+}
+
+/// A signature by a root that its member has no more does no harm beside enough good ones, and none is good alone.
+async fn stale_endorsement(all: &Players) {
+    let (stale, root) = (all.stage.path("stale"), all.stage.path("ba-root"));
+    fs::create_dir_all(format!("{stale}/keys")).unwrap();
+    fs::copy(format!("{root}/founder.toml"), format!("{stale}/founder.toml")).unwrap();
+    fs::copy(format!("{root}/keys/next-root.pem"), format!("{stale}/keys/root.pem")).unwrap();
+    let works = async |command: &str, owner: &str| {
+        let passphrase = all.stage.path(&passphrase_of(owner));
+        let done = all.run(&format!("{command} --passphrase-file {passphrase}")).await;
+        assert_eq!(done.exit, 0, "{command}: {}", done.stderr);
+        done
+    };
+    let propose =
+        "pouch network propose suspend RS --reason Tests --output stale.pouch --config nl/agent.toml";
+    works(propose, "nl-root").await;
+    for (folder, owner) in
+        [("nl-root", "nl-root"), ("md-root", "md-root"), ("ua-root", "ua-root"), ("stale", "ba-root")]
+    {
+        let endorse =
+            format!("pouch network endorse stale.pouch --member-dir {folder} --output by-{folder} --yes");
+        works(&endorse, owner).await;
+    }
+    let join =
+        "pouch network join stale.pouch by-nl-root by-md-root by-stale --output y --config nl/agent.toml";
+    refused(&all.run(join).await, 10, "POUCH-CER-06");
+    let join = join.replace("--output", "by-ua-root --output");
+    let joined = works(&join, "nl-root").await;
+    let said = format!("{}{}", joined.stdout, joined.stderr);
+    assert!(said.contains("Signed by MD, NL, UA.") && said.contains("POUCH-CER-06"), "{said}");
 }
 
 /// A suspended member's node speaks for nobody, and speaks again.
