@@ -48,6 +48,9 @@ type Listing = BTreeMap<String, Vec<String>>;
 pub struct Oracle {
     submitted: BTreeMap<String, Submitted>,
     accepted: BTreeSet<Delivery>,
+    /// Accepted for all its recipients, who may become known later: a node that was killed while it answered
+    /// tells of the message when it is back. Receipts are accepted too, and are nobody's to present.
+    accepted_whole: BTreeSet<String>,
     confirmed: BTreeSet<Delivery>,
     undelivered: BTreeMap<Delivery, String>,
     /// Every time that a node told of a message as new, with its content where that was seen.
@@ -68,17 +71,19 @@ impl Oracle {
     /// A sender's node took a message for these recipients; `digest` stands for its content, by whatever
     /// rule the harness also applies to what is presented.
     pub fn submitted(&mut self, id: &str, from: &str, to: &[&str], digest: &str) {
-        let to = to.iter().map(|point| (*point).to_owned()).collect();
+        let to: BTreeSet<String> = to.iter().map(|point| (*point).to_owned()).collect();
+        if self.accepted_whole.contains(id) {
+            self.accepted.extend(to.iter().map(|point| Delivery::new(id, point)));
+        }
         self.submitted
             .insert(id.to_owned(), Submitted { from: from.to_owned(), to, digest: digest.to_owned() });
     }
 
     /// The sender was shown that a relay accepted it, for all its recipients.
     pub fn accepted(&mut self, id: &str) {
-        let to: Vec<String> = self.submitted.get(id).into_iter().flat_map(|one| &one.to).cloned().collect();
-        for point in to {
-            self.accepted_for(id, &point);
-        }
+        self.accepted_whole.insert(id.to_owned());
+        let to = self.submitted.get(id).into_iter().flat_map(|one| &one.to);
+        self.accepted.extend(to.map(|point| Delivery::new(id, point)));
     }
 
     /// The sender was shown that a relay accepted it for one recipient.
@@ -89,6 +94,24 @@ impl Oracle {
     /// The sender was shown that the recipient's node has it.
     pub fn confirmed(&mut self, id: &str, to: &str) {
         self.confirmed.insert(Delivery::new(id, to));
+    }
+
+    /// Whether the sender was shown that a relay accepted it for this recipient.
+    #[must_use]
+    pub fn is_accepted(&self, id: &str, to: &str) -> bool {
+        self.accepted.contains(&Delivery::new(id, to))
+    }
+
+    /// Whether the sender was shown that the recipient's node has it.
+    #[must_use]
+    pub fn is_confirmed(&self, id: &str, to: &str) -> bool {
+        self.confirmed.contains(&Delivery::new(id, to))
+    }
+
+    /// How often a node told of a message as new.
+    #[must_use]
+    pub fn tellings(&self, node: &str, id: &str) -> usize {
+        self.told.get(&Delivery::new(id, node)).map_or(0, Vec::len)
     }
 
     /// People at the sender see that it was not delivered, and why. What is presented all the same was.

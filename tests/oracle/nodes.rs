@@ -78,7 +78,14 @@ pub fn event(oracle: &mut Oracle, node: &str, event: &Value) {
     if is(event, "kind", "received") {
         oracle.told(node, id);
     }
-    if is(event, "kind", "progress") && word(event, "words").contains(" accepted by ") {
+    if !is(event, "kind", "progress") {
+        return;
+    }
+    let words = word(event, "words");
+    if words.contains(" accepted by ") {
         oracle.accepted(id);
+    }
+    if let Some((_, to)) = words.rsplit_once(" verified by the node of ") {
+        oracle.confirmed(id, to);
     }
 }

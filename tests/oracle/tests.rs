@@ -141,6 +141,17 @@ fn what_nobody_sent_there_is_invented() {
     assert!(!found.holds());
 }
 
+#[test]
+fn what_is_accepted_before_it_is_known_whose_it_is_counts_when_that_is_known() {
+    let mut oracle = Oracle::new();
+    oracle.accepted("m");
+    assert!(oracle.judge().holds(), "a receipt is accepted, and nobody's to present");
+    oracle.submitted("m", "NL", &["MD"], "text");
+    let found = oracle.judge();
+    assert_eq!(found.lost, at("m", "MD"));
+    assert_eq!(oracle.sender_of("m"), Some("NL"));
+}
+
 /// A row of an outbox with one recipient.
 fn row(rung: &str, overdue: bool) -> serde_json::Value {
     json!({
@@ -185,6 +196,13 @@ fn the_events_of_real_nodes_say_what_was_accepted_and_what_was_told_as_new() {
     let progress = json!({ "kind": "progress", "envelope": "e1", "words": "message e1 accepted by relay-1" });
     nodes::event(&mut oracle, "NL/technical", &progress);
     assert_eq!(oracle.waiting().count(), 1);
+    let words = "message e1 verified by the node of MD/policy";
+    nodes::event(
+        &mut oracle,
+        "NL/technical",
+        &json!({ "kind": "progress", "envelope": "e1", "words": words }),
+    );
+    assert!(oracle.is_confirmed("e1", "MD/policy"));
     let received = json!({ "kind": "received", "envelope": "e1", "words": "FLASH from NL/technical" });
     nodes::event(&mut oracle, "MD/policy", &received);
     assert!(oracle.judge().holds());
