@@ -20,7 +20,7 @@ use std::path::Path;
 
 use pouch_wire::Digest;
 
-use crate::contracts::{WitnessLife, WitnessMemory};
+use crate::contracts::{StoredWhole, WitnessLife, WitnessMemory};
 use crate::db::{Db, Kind};
 use crate::error::StoreError;
 use crate::rows::WitnessBirth;
@@ -125,6 +125,8 @@ CREATE TABLE shown (relay TEXT NOT NULL, key BLOB NOT NULL, size INTEGER NOT NUL
 ", "
 CREATE TABLE refuted (office TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE beacon_out (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
+", "
+ALTER TABLE carried ADD COLUMN epoch INTEGER NOT NULL DEFAULT 1;
 "],
 };
 
@@ -168,6 +170,20 @@ impl AgentStore {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.0.commits()
+    }
+}
+
+impl StoredWhole for AgentStore {
+    async fn scrub(&self) -> Result<Vec<String>, StoreError> {
+        self.0.scrub().await
+    }
+
+    fn damaged(&self) -> Vec<String> {
+        self.0.damaged().iter().cloned().collect()
+    }
+
+    async fn until_more_damage(&self, known: &[String]) -> Vec<String> {
+        self.0.until_more_damage(known).await
     }
 }
 

@@ -15,7 +15,7 @@ use pouch_wire::Digest;
 pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Watching};
 pub use gossip::{Gossip, Promises};
 pub use rejudged::Rejudging;
-pub use relay::{Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues};
+pub use relay::{Checkpoints, DirectoryLog, Epoch, Followed, Mailboxes, MessageLog, SmallValues};
 
 use crate::error::StoreError;
 use crate::rows::WitnessBirth;
@@ -24,6 +24,23 @@ use crate::rows::WitnessBirth;
 pub trait Answer<T>: Future<Output = Result<T, StoreError>> + Send {}
 
 impl<T, F: Future<Output = Result<T, StoreError>> + Send> Answer<T> for F {}
+
+/// Whether what is stored is what was stored. A damaged record is left out of what is answered, named, and
+/// kept as it is.
+pub trait StoredWhole {
+    /// Reads everything that is stored, and gives the names of what is damaged. It disturbs nobody, and may
+    /// take minutes.
+    ///
+    /// # Errors
+    /// When storage failed, or was closed meanwhile.
+    fn scrub(&self) -> impl Answer<Vec<String>>;
+
+    /// The names of the damaged records that were met since the start.
+    fn damaged(&self) -> Vec<String>;
+
+    /// Waits until others are damaged than are known; the names of all.
+    fn until_more_damage(&self, known: &[String]) -> impl Future<Output = Vec<String>> + Send;
+}
 
 /// What a witness cosigned last, per log.
 pub trait WitnessMemory {

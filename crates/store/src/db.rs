@@ -5,25 +5,35 @@
 
 mod batch;
 mod column;
+pub(crate) mod damage;
 mod open;
+mod repair;
+mod room;
+pub(crate) mod scrub;
+mod sums;
 
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use column::{environment, exercise, int, kept, point, precedence, uint};
 pub(crate) use open::Kind;
 
 use crate::error::StoreError;
-use batch::{Job, Request};
+use batch::{Job, Request, Weight};
+use room::Room;
 
 /// Requests that may wait; whoever comes later waits before the channel.
 const WAITING: usize = 4096;
 /// Requests committed together at most.
 const TOGETHER: usize = 512;
+
+/// A scrub's rest between two pieces.
+const BREATH: std::time::Duration = std::time::Duration::from_millis(2);
 
 enum Message {
     Job(Box<dyn Job>),
@@ -44,6 +54,25 @@ struct Shared {
     commits: AtomicU64,
     /// Why the thread ended.
     ended: OnceLock<StoreError>,
+    /// The names of damaged records that were met.
+    damaged: watch::Sender<Arc<BTreeSet<String>>>,
+    /// Where the database is; nowhere when it is in memory.
+    path: Option<PathBuf>,
+    /// Held by whoever reads beside the thread, so that it neither empties the log nor ends meanwhile.
+    beside: Mutex<()>,
+    /// Nobody may begin to read beside the thread any more.
+    ending: AtomicBool,
+}
+
+impl Shared {
+    /// Puts what the thread at hand found to what is known.
+    fn found(&self) {
+        let findings = damage::drain();
+        if let Some(path) = self.path.as_ref().filter(|_| findings.damaged.iter().any(|name| repair::asks(name))) {
+            repair::mark(path);
+        }
+        self.damaged.send_if_modified(|known| damage::merge(Arc::make_mut(known), findings));
+    }
 }
 
 impl core::fmt::Debug for Db {
@@ -56,21 +85,32 @@ impl Db {
     /// Opens a database, or makes it.
     pub(crate) fn open(path: &Path, kind: &Kind) -> Result<Self, StoreError> {
         let (connection, lock) = open::file(path, kind)?;
-        Self::start(connection, Some(lock))
+        let room = Room::beside(path)?;
+        Self::start(connection, Some((lock, room)), Some(path.to_owned()))
     }
 
     /// A database that is gone when the last handle is.
     pub(crate) fn in_memory(kind: &Kind) -> Result<Self, StoreError> {
-        Self::start(open::memory(kind)?, None)
+        Self::start(open::memory(kind)?, None, None)
     }
 
-    fn start(connection: Connection, lock: Option<std::fs::File>) -> Result<Self, StoreError> {
+    fn start(
+        connection: Connection,
+        held: Option<(std::fs::File, Room)>,
+        path: Option<PathBuf>,
+    ) -> Result<Self, StoreError> {
         let (tx, rx) = mpsc::channel(WAITING);
-        let shared = Arc::new(Shared::default());
+        let (lock, room) = held.unzip();
+        let shared = Arc::new(Shared { path, ..Shared::default() });
+        // What opening found.
+        shared.found();
         let told = shared.clone();
         std::thread::Builder::new().name("pouch-store".into()).spawn(move || {
-            let closed = serve(&connection, rx, &told);
+            let closed = serve(&connection, room, rx, &told);
+            told.ending.store(true, Ordering::SeqCst);
+            let beside = told.beside.lock().unwrap_or_else(PoisonError::into_inner);
             drop(connection);
+            drop(beside);
             // Only now may another process open it.
             drop(lock);
             if let Some(closed) = closed {
@@ -98,7 +138,7 @@ impl Db {
         &self,
         request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(request, false).await
+        self.ask(request, Weight::Urgent).await
     }
 
     /// Like [`Db::call`] for what must not be found on the disk afterwards: the write-ahead log, which
@@ -107,16 +147,74 @@ impl Db {
         &self,
         request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(request, true).await
+        self.ask(request, Weight::Erases).await
+    }
+
+    /// Like [`Db::call`] for what can wait when the disk is nearly full: what is left then is for others.
+    pub(crate) async fn bulk<T: Send + 'static>(
+        &self,
+        request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(request, Weight::Bulk).await
+    }
+
+    /// The names of the damaged records that were met since the database was opened.
+    pub(crate) fn damaged(&self) -> Arc<BTreeSet<String>> {
+        self.shared.damaged.borrow().clone()
+    }
+
+    /// Waits until other records are damaged than are known; their names.
+    pub(crate) async fn until_more_damage(&self, known: &[String]) -> Vec<String> {
+        let mut damaged = self.shared.damaged.subscribe();
+        let other = |names: &Arc<BTreeSet<String>>| !names.iter().eq(known);
+        // The sender is ours: it does not go while we wait.
+        match damaged.wait_for(other).await {
+            Ok(names) => names.iter().cloned().collect(),
+            Err(_) => known.to_vec(),
+        }
+    }
+
+    /// Reads everything that is stored, beside what else goes on, and gives the names of what is damaged.
+    pub(crate) async fn scrub(&self) -> Result<Vec<String>, StoreError> {
+        let mut scrub = scrub::Scrub::default();
+        let Some(path) = self.shared.path.clone() else {
+            let scrub = Mutex::new(scrub);
+            let all = move |db: &Connection| {
+                let mut scrub = scrub.lock().unwrap_or_else(PoisonError::into_inner);
+                while scrub.step(db)? {}
+                Ok(())
+            };
+            self.call(all).await?;
+            return Ok(self.damaged().iter().cloned().collect());
+        };
+        let shared = self.shared.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            loop {
+                // One piece at a time: between two the thread may empty its log, or end.
+                let beside = shared.beside.lock().unwrap_or_else(PoisonError::into_inner);
+                if shared.ending.load(Ordering::SeqCst) {
+                    return Err(StoreError::Closed);
+                }
+                let more = open::reader(&path).and_then(|connection| scrub.step(&connection));
+                drop(beside);
+                shared.found();
+                if !more? {
+                    return Ok(());
+                }
+                std::thread::sleep(BREATH);
+            }
+        });
+        read.await.map_err(|_| StoreError::Fatal("the scrub ended".into()))??;
+        Ok(self.damaged().iter().cloned().collect())
     }
 
     async fn ask<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
-        erases: bool,
+        weight: Weight,
     ) -> Result<T, StoreError> {
         let (answer, rx) = oneshot::channel();
-        let job = Box::new(Request { work, result: None, answer, erases });
+        let job = Box::new(Request { work, result: None, answer, weight });
         self.tx.send(Message::Job(job)).await.map_err(|_| self.ended())?;
         rx.await.map_err(|_| self.ended())?
     }
@@ -153,13 +251,17 @@ impl Db {
 /// a commit fails.
 fn serve(
     connection: &Connection,
+    mut room: Option<Room>,
     mut rx: mpsc::Receiver<Message>,
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
     loop {
         let first = rx.blocking_recv()?;
-        let (mut jobs, closed) = drain(first, &mut rx);
-        if let Err(error) = batch::commit_each(connection, &mut jobs, &shared.commits) {
+        let (jobs, closed) = drain(first, &mut rx);
+        let mut jobs = batch::within_room(jobs, room.as_mut());
+        let committed = batch::commit_each(connection, &mut jobs, room.as_mut(), shared);
+        shared.found();
+        if let Err(error) = committed {
             tracing::error!(code = error.code(), %error, "the store ends");
             // Whoever waits, and whoever comes, hears why: the jobs are dropped unanswered.
             shared.ended.set(error).ok();

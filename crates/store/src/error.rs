@@ -81,11 +81,35 @@ impl StoreError {
     }
 }
 
+/// Whether there was no room: on the disk, or for the file that SQLite shares its index of the log in.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error() {
+        Some(found) => {
+            found.code == rusqlite::ErrorCode::DiskFull
+                || found.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+        }
+        None => false,
+    }
+}
+
+/// The name of the damaged record, if that is what a statement ended with.
+fn damaged_name(error: &rusqlite::Error) -> Option<&str> {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(words)) => words.strip_prefix(crate::db::damage::MARK),
+        _ => None,
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::{Error, ErrorCode};
+        if let Some(name) = damaged_name(&error) {
+            return Self::Damaged(name.to_owned());
+        }
+        if is_full(&error) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged("database".into()),
             Some(ErrorCode::ConstraintViolation) => Self::Conflict("a row that is there, or one that is not"),
             Some(_) => Self::Fatal(error.to_string()),

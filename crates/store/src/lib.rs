@@ -19,8 +19,8 @@ mod witness;
 
 pub use agent::AgentStore;
 pub use contracts::{
-    Answer, Checkpoints, DirectoryLog, Drafts, EventLog, Followed, Gossip, Inbox, Ladder, Lookup, Mailboxes,
-    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging, SmallValues, Watching, WitnessLife,
+    Answer, Checkpoints, DirectoryLog, Drafts, Epoch, EventLog, Followed, Gossip, Inbox, Ladder, Lookup, Mailboxes,
+    MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging, SmallValues, StoredWhole, Watching, WitnessLife,
     WitnessMemory,
 };
 pub use error::StoreError;

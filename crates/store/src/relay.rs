@@ -5,8 +5,10 @@
 
 mod checkpoints;
 mod directory_log;
+mod epoch;
 mod followed;
 mod mailboxes;
+mod mending;
 mod message_log;
 mod meta;
 mod queue;
@@ -15,7 +17,7 @@ use std::path::Path;
 
 use pouch_wire::Digest;
 
-use crate::contracts::WitnessMemory;
+use crate::contracts::{StoredWhole, WitnessMemory};
 use crate::db::{Db, Kind};
 use crate::error::StoreError;
 use crate::witness;
@@ -52,6 +54,11 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 ",
         "
 CREATE TABLE fork (one BLOB NOT NULL, other BLOB NOT NULL, PRIMARY KEY (one, other)) STRICT;
+",
+        // From here on every row has a checksum: `db/sums.rs`.
+        "
+CREATE TABLE epoch (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL) STRICT;
+INSERT INTO epoch (one, epoch) VALUES (1, 1);
 ",
     ],
 };
@@ -97,6 +104,20 @@ impl RelayStore {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.0.commits()
+    }
+}
+
+impl StoredWhole for RelayStore {
+    async fn scrub(&self) -> Result<Vec<String>, StoreError> {
+        self.0.scrub().await
+    }
+
+    fn damaged(&self) -> Vec<String> {
+        self.0.damaged().iter().cloned().collect()
+    }
+
+    async fn until_more_damage(&self, known: &[String]) -> Vec<String> {
+        self.0.until_more_damage(known).await
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn put_state(
 }
 
 fn known(db: &Connection, origin: &str) -> Result<Option<(u64, Digest)>, StoreError> {
-    let sql = "SELECT size, root FROM witness WHERE origin = ?1";
+    let sql = "SELECT size, root FROM witness WHERE origin = ?1 AND sound(whole, 'witness', origin)";
     let row = |row: &rusqlite::Row<'_>| Ok((uint(row.get(0)?), Digest::new(row.get(1)?)));
     Ok(db.prepare_cached(sql)?.query_row([origin], row).optional()?)
 }
@@ -60,7 +60,7 @@ fn born(db: &Connection) -> Result<Option<WitnessBirth>, StoreError> {
         Ok(WitnessBirth { mark: mark.map(Digest::new), stopped: row.get(1)? })
     };
     Ok(db
-        .prepare_cached("SELECT mark, stopped FROM witness_life WHERE one = 1")?
+        .prepare_cached("SELECT mark, stopped FROM witness_life WHERE one = 1 AND sound(whole, 'witness life')")?
         .query_row([], row)
         .optional()?)
 }
@@ -81,7 +81,7 @@ pub(crate) async fn begin(db: &Db, mark: Digest) -> Result<(), StoreError> {
 pub(crate) async fn stop(db: &Db, reason: &str) -> Result<(), StoreError> {
     let reason = reason.to_owned();
     db.call(move |db| {
-        let sql = "UPDATE witness_life SET stopped = coalesce(stopped, ?1) WHERE one = 1";
+        let sql = "UPDATE witness_life SET stopped = coalesce(stopped, ?1) WHERE one = 1 AND sound(whole, 'witness life')";
         match db.prepare_cached(sql)?.execute([&reason])? {
             1 => Ok(()),
             _ => Err(StoreError::Conflict("no witness began this memory")),

@@ -14,7 +14,7 @@ use crate::rows::Draft;
 impl Drafts for AgentStore {
     async fn put_draft(&self, draft: Draft) -> Result<(), StoreError> {
         self.0
-            .call(move |db| {
+            .bulk(move |db| {
                 let sql = "INSERT INTO draft (notice, bytes, created) VALUES (?1, ?2, ?3)
                     ON CONFLICT (notice) DO UPDATE SET bytes = ?2";
                 let values = params![draft.notice.as_bytes(), draft.bytes, int(draft.created.0)];
@@ -27,7 +27,7 @@ impl Drafts for AgentStore {
     async fn draft(&self, notice: NoticeId) -> Result<Option<Draft>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT notice, bytes, created FROM draft WHERE notice = ?1";
+                let sql = "SELECT notice, bytes, created FROM draft WHERE notice = ?1 AND sound(whole, 'draft', notice)";
                 Ok(db.prepare_cached(sql)?.query_row([notice.as_bytes()], draft_row).optional()?)
             })
             .await
@@ -36,7 +36,8 @@ impl Drafts for AgentStore {
     async fn drafts(&self) -> Result<Vec<Draft>, StoreError> {
         self.0
             .call(|db| {
-                let sql = "SELECT notice, bytes, created FROM draft ORDER BY created, notice";
+                let sql = "SELECT notice, bytes, created FROM draft WHERE kept(whole, 'draft', notice)
+                    ORDER BY created, notice";
                 let mut statement = db.prepare_cached(sql)?;
                 let rows = statement.query_map([], draft_row)?;
                 Ok(rows.collect::<Result<_, _>>()?)

@@ -18,18 +18,20 @@ impl EventLog for AgentStore {
 
     async fn events(&self, after: u64, count: u32) -> Result<Vec<EventRow>, StoreError> {
         let sql =
-            "SELECT number, at, code, words, detail FROM event WHERE number > ?1 ORDER BY number LIMIT ?2";
+            "SELECT number, at, code, words, detail FROM event WHERE number > ?1
+            AND kept(whole, 'event', number) ORDER BY number LIMIT ?2";
         self.event_rows(sql, after, count).await
     }
 
     async fn newest_events(&self, count: u32) -> Result<Vec<EventRow>, StoreError> {
-        let sql = "SELECT number, at, code, words, detail FROM event WHERE number > ?1 ORDER BY number DESC LIMIT ?2";
+        let sql = "SELECT number, at, code, words, detail FROM event WHERE number > ?1
+            AND kept(whole, 'event', number) ORDER BY number DESC LIMIT ?2";
         self.event_rows(sql, 0, count).await
     }
 
     async fn newest_alarms(&self, count: u32) -> Result<Vec<EventRow>, StoreError> {
         let sql = "SELECT number, at, code, words, detail FROM event
-            WHERE alarm = 1 AND number > ?1 ORDER BY number DESC LIMIT ?2";
+            WHERE alarm = 1 AND number > ?1 AND kept(whole, 'event', number) ORDER BY number DESC LIMIT ?2";
         self.event_rows(sql, 0, count).await
     }
 }

@@ -20,7 +20,8 @@ impl Lookup for AgentStore {
         let (number, range) = (wanted.to_owned(), range(wanted));
         let sql = format!(
             "SELECT {ENTRY} FROM inbox WHERE (number = ?1 OR envelope BETWEEN ?2 AND ?3
-            OR notice BETWEEN ?2 AND ?3) AND (notice IS NOT NULL OR refused IS NOT NULL) LIMIT 2"
+            OR notice BETWEEN ?2 AND ?3) AND (notice IS NOT NULL OR refused IS NOT NULL)
+            AND kept(whole, 'message', envelope) LIMIT 2"
         );
         self.0.call(move |db| entries(db, &sql, params![number, range.0, range.1])).await
     }
@@ -29,7 +30,8 @@ impl Lookup for AgentStore {
         let range = range(wanted);
         let sql = format!(
             "SELECT {OUTGOING} FROM outbox
-            WHERE (envelope BETWEEN ?1 AND ?2 OR notice BETWEEN ?1 AND ?2) AND notice IS NOT NULL LIMIT 2"
+            WHERE (envelope BETWEEN ?1 AND ?2 OR notice BETWEEN ?1 AND ?2) AND notice IS NOT NULL
+            AND kept(whole, 'message', envelope) LIMIT 2"
         );
         self.0.call(move |db| outgoing_rows(db, &sql, params![range.0, range.1])).await
     }

@@ -33,7 +33,7 @@ impl Gossip for AgentStore {
     async fn cited(&self) -> Result<Vec<CitedRow>, StoreError> {
         self.0
             .call(|db| {
-                let sql = "SELECT office, size, root, signed, at FROM cited ORDER BY office";
+                let sql = "SELECT office, size, root, signed, at FROM cited WHERE kept(whole, 'cited by', office) ORDER BY office";
                 let mut statement = db.prepare_cached(sql)?;
                 let rows = statement.query_map([], cited_row)?;
                 Ok(rows.collect::<Result<_, _>>()?)
@@ -68,7 +68,8 @@ impl Gossip for AgentStore {
     async fn refuted(&self) -> Result<Vec<(ContactPoint, u64)>, StoreError> {
         self.0
             .call(|db| {
-                let mut statement = db.prepare_cached("SELECT office, size FROM refuted ORDER BY office")?;
+                let mut statement = db.prepare_cached("SELECT office, size FROM refuted
+                    WHERE kept(whole, 'refuted of', office) ORDER BY office")?;
                 let mut rows = statement.query([])?;
                 let mut found = Vec::new();
                 while let Some(row) = rows.next()? {
@@ -120,7 +121,7 @@ impl Gossip for AgentStore {
         self.0
             .call(|db| {
                 let sql = "SELECT office, size, root, signed, at, ours, note, agreed, settled_at
-                    FROM contradiction ORDER BY number";
+                    FROM contradiction WHERE kept(whole, 'contradiction', number) ORDER BY number";
                 let mut statement = db.prepare_cached(sql)?;
                 let rows = statement.query_map([], |row| {
                     let settled: Option<i64> = row.get(8)?;
@@ -233,7 +234,7 @@ impl AgentStore {
         self.0
             .call(move |db| {
                 let sql = format!(
-                    "SELECT idx, relay, statement, at, broken_at FROM promise WHERE {which} ORDER BY idx, at"
+                    "SELECT idx, relay, statement, at, broken_at FROM promise WHERE {which} AND kept(whole, 'promise', idx) ORDER BY idx, at"
                 );
                 let mut statement = db.prepare_cached(&sql)?;
                 let rows = statement.query_map([], |row| {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use crate::agent::AgentStore;
 use crate::agent::{events, ladder, outbox, rejudged, watching};
 use crate::contracts::Inbox;
-use crate::db::{environment, exercise, int, kept, point, precedence, uint};
+use crate::db::{damage, environment, exercise, int, kept, point, precedence, uint};
 use crate::error::StoreError;
 use crate::rows::{Arrival, ArrivalEntry, ArrivalRow, Kept, NewRefusal, Outgoing, Standing};
 
@@ -43,7 +43,7 @@ impl Inbox for AgentStore {
     }
 
     async fn arrival(&self, envelope: EnvelopeId) -> Result<Option<ArrivalRow>, StoreError> {
-        let sql = format!("SELECT {ARRIVAL} FROM inbox WHERE envelope = ?1");
+        let sql = format!("SELECT {ARRIVAL} FROM inbox WHERE envelope = ?1 AND sound(whole, 'message', envelope)");
         self.0
             .call(move |db| {
                 let mut statement = db.prepare_cached(&sql)?;
@@ -59,6 +59,7 @@ impl Inbox for AgentStore {
         let listed = |place: &str| {
             format!(
                 "SELECT {ENTRY} FROM inbox WHERE (notice IS NOT NULL OR refused IS NOT NULL) AND {place} {only}
+                AND kept(whole, 'message', envelope)
                 ORDER BY arrived_at DESC, rowid DESC LIMIT ?1"
             )
         };
@@ -81,7 +82,7 @@ impl Inbox for AgentStore {
         let offices = format!("{member}/%");
         let sql = format!(
             "SELECT {ENTRY} FROM inbox WHERE concerns = ?1 AND amends = 1 AND notice IS NOT NULL
-            AND sender LIKE ?2 ORDER BY arrived_at DESC, rowid DESC LIMIT ?3"
+            AND sender LIKE ?2 AND kept(whole, 'message', envelope) ORDER BY arrived_at DESC, rowid DESC LIMIT ?3"
         );
         self.0.call(move |db| entries(db, &sql, params![notice.as_bytes(), offices, limit])).await
     }
@@ -95,7 +96,7 @@ impl Inbox for AgentStore {
         let offices = format!("{member}/%");
         let sql = format!(
             "SELECT {ENTRY} FROM inbox WHERE concerns = ?1 AND notice IS NOT NULL
-            AND sender LIKE ?2 ORDER BY arrived_at DESC, rowid DESC LIMIT ?3"
+            AND sender LIKE ?2 AND kept(whole, 'message', envelope) ORDER BY arrived_at DESC, rowid DESC LIMIT ?3"
         );
         self.0.call(move |db| entries(db, &sql, params![notice.as_bytes(), offices, limit])).await
     }
@@ -126,7 +127,8 @@ impl Inbox for AgentStore {
 
     async fn owed(&self, limit: u32) -> Result<Vec<ArrivalEntry>, StoreError> {
         let sql = format!(
-            "SELECT {ENTRY} FROM inbox WHERE owes = 1 ORDER BY exercise IS NOT NULL, arrived_at LIMIT ?1"
+            "SELECT {ENTRY} FROM inbox WHERE owes = 1 AND kept(whole, 'message', envelope)
+            ORDER BY exercise IS NOT NULL, arrived_at LIMIT ?1"
         );
         self.0.call(move |db| entries(db, &sql, params![limit])).await
     }
@@ -154,7 +156,7 @@ impl Inbox for AgentStore {
     async fn unproven(&self, limit: u32) -> Result<Vec<ArrivalEntry>, StoreError> {
         let sql = format!(
             "SELECT {ENTRY} FROM inbox WHERE proof IS NULL AND notice IS NOT NULL
-            AND log_relay IS NOT NULL ORDER BY arrived_at LIMIT ?1"
+            AND log_relay IS NOT NULL AND kept(whole, 'message', envelope) ORDER BY arrived_at LIMIT ?1"
         );
         self.0.call(move |db| entries(db, &sql, params![limit])).await
     }
@@ -190,11 +192,12 @@ impl Inbox for AgentStore {
             .call(move |db| {
                 let state = match exercise(environment) {
                     None => db
-                        .prepare_cached("SELECT state FROM sequence_in WHERE sender = ?1")?
+                        .prepare_cached("SELECT state FROM sequence_in WHERE sender = ?1 AND kept(whole, 'sequence from', sender)")?
                         .query_row(params![sender], |row| row.get(0)),
                     Some(id) => db
                         .prepare_cached(
-                            "SELECT state FROM exercise_sequence_in WHERE sender = ?1 AND exercise = ?2",
+                            "SELECT state FROM exercise_sequence_in WHERE sender = ?1 AND exercise = ?2
+                            AND kept(whole, 'sequence from', sender)",
                         )?
                         .query_row(params![sender, id], |row| row.get(0)),
                 };
@@ -242,14 +245,12 @@ fn put_sequence(db: &Connection, arrival: &Arrival) -> Result<(), StoreError> {
     match exercise(arrival.environment) {
         None => db
             .prepare_cached(
-                "INSERT INTO sequence_in (sender, state) VALUES (?1, ?2)
-                 ON CONFLICT (sender) DO UPDATE SET state = ?2",
+                "INSERT OR REPLACE INTO sequence_in (sender, state) VALUES (?1, ?2)",
             )?
             .execute(params![sender, arrival.sequence])?,
         Some(id) => db
             .prepare_cached(
-                "INSERT INTO exercise_sequence_in (sender, state, exercise) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (exercise, sender) DO UPDATE SET state = ?2",
+                "INSERT OR REPLACE INTO exercise_sequence_in (sender, state, exercise) VALUES (?1, ?2, ?3)",
             )?
             .execute(params![sender, arrival.sequence, id])?,
     };
@@ -350,7 +351,7 @@ fn arrival_row(row: &Row<'_>) -> Result<ArrivalRow, StoreError> {
     let mut stored: Vec<u8> = row.get(10)?;
     let damaged = sha256(&stored) != Digest::new(row.get(16)?);
     if damaged {
-        tracing::error!(%envelope, "a message in the inbox is damaged");
+        damage::note(format!("message {envelope}"));
         stored.clear();
     }
     let index: Option<i64> = row.get(14)?;

@@ -21,7 +21,8 @@ impl Ladder for AgentStore {
         self.0
             .call(move |db| {
                 let sql =
-                    "SELECT recipient, rung, at, detail FROM rung WHERE envelope = ?1 ORDER BY recipient";
+                    "SELECT recipient, rung, at, detail FROM rung
+                    WHERE envelope = ?1 AND kept(whole, 'rung of message', envelope) ORDER BY recipient";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query([envelope.as_bytes()])?;
                 let mut found = Vec::new();
@@ -37,7 +38,7 @@ impl Ladder for AgentStore {
         self.0
             .call(move |db| {
                 let sql = "SELECT recipient, rung, at, detail, receipt FROM step
-                    WHERE envelope = ?1 ORDER BY number";
+                    WHERE envelope = ?1 AND kept(whole, 'step of message', envelope) ORDER BY number";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query([envelope.as_bytes()])?;
                 let mut found = Vec::new();
@@ -56,7 +57,8 @@ impl Ladder for AgentStore {
                 let sql =
                     "SELECT o.envelope, o.notice, o.precedence, o.created, r.recipient, r.rung, o.exercise
                     FROM rung r JOIN outbox o USING (envelope)
-                    WHERE r.rung < 2 AND o.notice IS NOT NULL ORDER BY o.created, r.recipient";
+                    WHERE r.rung < 2 AND o.notice IS NOT NULL AND kept(o.whole, 'message', o.envelope)
+                    AND kept(r.whole, 'rung of message', r.envelope) ORDER BY o.created, r.recipient";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query([])?;
                 let mut late = Vec::new();

@@ -31,7 +31,7 @@ impl Numbers for AgentStore {
 }
 
 fn next(db: &Connection, year: u16, addressees: Digest) -> Result<u32, StoreError> {
-    let sql = "SELECT last FROM number WHERE year = ?1 AND addressees = ?2";
+    let sql = "SELECT last FROM number WHERE year = ?1 AND addressees = ?2 AND sound(whole, 'number', year)";
     let values = params![year, addressees.as_bytes()];
     let last: Option<u32> = db.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
     Ok(last.unwrap_or(0).saturating_add(1))

@@ -4,12 +4,12 @@
 //! a message: a relay's receipt is no reason to forget one.
 
 use pouch_crypto::sha256;
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, NoticeId, Timestamp};
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Environment, NoticeId, Precedence, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use crate::agent::{AgentStore, events, rejudged};
 use crate::contracts::Outbox;
-use crate::db::{environment, exercise, int, kept, point, precedence, uint};
+use crate::db::{damage, environment, exercise, int, kept, point, precedence, uint};
 use crate::error::StoreError;
 use crate::rows::{Carriage, Outgoing, OutgoingRow, Sequence, UncarriedRow};
 
@@ -19,20 +19,34 @@ impl Outbox for AgentStore {
         recipients: Vec<ContactPoint>,
         environment: Environment,
     ) -> Result<Vec<Sequence>, StoreError> {
-        self.0.call(move |db| recipients.iter().map(|to| next_place(db, to, environment)).collect()).await
-    }
-
-    async fn raise_epoch(&self, at_least: u64) -> Result<u64, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "UPDATE epoch SET epoch = max(epoch + 1, ?1) RETURNING epoch";
-                Ok(db.prepare_cached(sql)?.query_row([int(at_least)], |row| Ok(uint(row.get(0)?)))?)
+                let places = |db| recipients.iter().map(|to| next_place(db, to, environment)).collect();
+                match places(db) {
+                    // Where a damaged sequence stood nobody knows: all begin a new epoch, as they do after
+                    // a backup was put back.
+                    Err(StoreError::Damaged(name)) if name.starts_with("sequence to") => {
+                        damage::note(name);
+                        raise_epoch(db, 0)?;
+                        places(db)
+                    }
+                    placed => placed,
+                }
             })
             .await
     }
 
+    async fn raise_epoch(&self, at_least: u64) -> Result<u64, StoreError> {
+        self.0.call(move |db| raise_epoch(db, at_least)).await
+    }
+
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Vec<u64>, StoreError> {
-        self.0.call(move |db| enqueue(db, &outgoing)).await
+        // What is left of a full disk is for flash, and for receipts, which have no notice.
+        if outgoing.precedence == Precedence::Flash || outgoing.notice.is_none() {
+            self.0.call(move |db| enqueue(db, &outgoing)).await
+        } else {
+            self.0.bulk(move |db| enqueue(db, &outgoing)).await
+        }
     }
 
     async fn uncarried(&self, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
@@ -73,7 +87,8 @@ impl Outbox for AgentStore {
     async fn carriages(&self, envelope: EnvelopeId) -> Result<Vec<Carriage>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT relay, receipt, at FROM carried WHERE envelope = ?1 ORDER BY relay";
+                let sql = "SELECT relay, receipt, at FROM carried
+                    WHERE envelope = ?1 AND kept(whole, 'receipts of message', envelope) ORDER BY relay";
                 let mut statement = db.prepare_cached(sql)?;
                 let rows = statement.query_map([envelope.as_bytes()], |row| {
                     Ok(Carriage {
@@ -91,6 +106,7 @@ impl Outbox for AgentStore {
         let listed = |only: &str| {
             format!(
                 "SELECT {OUTGOING} FROM outbox WHERE notice IS NOT NULL AND {only}
+                AND kept(whole, 'message', envelope)
                 ORDER BY created DESC, rowid DESC LIMIT ?1"
             )
         };
@@ -106,7 +122,8 @@ impl Outbox for AgentStore {
 
     async fn own_concerning(&self, notice: NoticeId) -> Result<Vec<OutgoingRow>, StoreError> {
         let sql = format!(
-            "SELECT {OUTGOING} FROM outbox WHERE concerns = ?1 AND notice IS NOT NULL ORDER BY rowid"
+            "SELECT {OUTGOING} FROM outbox WHERE concerns = ?1 AND notice IS NOT NULL
+            AND kept(whole, 'message', envelope) ORDER BY rowid"
         );
         self.0.call(move |db| outgoing_rows(db, &sql, params![notice.as_bytes()])).await
     }
@@ -122,7 +139,7 @@ impl Outbox for AgentStore {
     }
 
     async fn outgoing(&self, envelope: EnvelopeId) -> Result<Option<OutgoingRow>, StoreError> {
-        let sql = format!("SELECT {OUTGOING} FROM outbox WHERE envelope = ?1");
+        let sql = format!("SELECT {OUTGOING} FROM outbox WHERE envelope = ?1 AND sound(whole, 'message', envelope)");
         self.0.call(move |db| Ok(outgoing_rows(db, &sql, params![envelope.as_bytes()])?.pop())).await
     }
 
@@ -140,23 +157,29 @@ impl Outbox for AgentStore {
 pub(super) const OUTGOING: &str =
     "envelope, notice, sealed, digest, precedence, created, not_after, wrapped, exercise, secret, proof";
 
+fn raise_epoch(db: &Connection, at_least: u64) -> Result<u64, StoreError> {
+    let sql = "UPDATE epoch SET epoch = max(epoch + 1, ?1) WHERE sound(whole, 'epoch') RETURNING epoch";
+    Ok(db.prepare_cached(sql)?.query_row([int(at_least)], |row| Ok(uint(row.get(0)?)))?)
+}
+
 fn next_place(
     db: &Connection,
     recipient: &ContactPoint,
     environment: Environment,
 ) -> Result<Sequence, StoreError> {
-    let epoch = uint(db.prepare_cached("SELECT epoch FROM epoch")?.query_row([], |row| row.get(0))?);
+    let epoch = uint(db.prepare_cached("SELECT epoch FROM epoch WHERE sound(whole, 'epoch')")?.query_row([], |row| row.get(0))?);
     // What was sent in an epoch that is over does not count.
     let known = |row: &Row<'_>| Ok((uint(row.get(0)?), row.get::<_, [u8; 32]>(1)?));
     let (to, epoch_of) = (recipient.to_string(), int(epoch));
     let known = match exercise(environment) {
         None => db
-            .prepare_cached("SELECT n, previous FROM sequence_out WHERE recipient = ?1 AND epoch = ?2")?
+            .prepare_cached("SELECT n, previous FROM sequence_out
+                WHERE recipient = ?1 AND epoch = ?2 AND sound(whole, 'sequence to', recipient)")?
             .query_row(params![to, epoch_of], known),
         Some(id) => db
             .prepare_cached(
                 "SELECT n, previous FROM exercise_sequence_out
-                WHERE recipient = ?1 AND epoch = ?2 AND exercise = ?3",
+                WHERE recipient = ?1 AND epoch = ?2 AND exercise = ?3 AND sound(whole, 'sequence to', recipient)",
             )?
             .query_row(params![to, epoch_of, id], known),
     }
@@ -208,6 +231,7 @@ fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<Uncarri
     let sql =
         "SELECT o.envelope, o.precedence, r.recipient, o.exercise FROM rung r JOIN outbox o USING (envelope)
         WHERE r.rung < 2 AND o.not_after > ?2
+        AND kept(o.whole, 'message', o.envelope) AND kept(r.whole, 'rung of message', r.envelope)
         AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
         ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, r.recipient";
     let mut statement = db.prepare_cached(sql)?;
@@ -245,15 +269,13 @@ fn take_place(
     match exercise(environment) {
         None => db
             .prepare_cached(
-                "INSERT INTO sequence_out (recipient, epoch, n, previous) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
+                "INSERT OR REPLACE INTO sequence_out (recipient, epoch, n, previous) VALUES (?1, ?2, ?3, ?4)",
             )?
             .execute(params![recipient, epoch, n, envelope.as_bytes()])?,
         Some(id) => db
             .prepare_cached(
-                "INSERT INTO exercise_sequence_out (recipient, epoch, n, previous, exercise)
-                 VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (exercise, recipient) DO UPDATE SET epoch = ?2, n = ?3, previous = ?4",
+                "INSERT OR REPLACE INTO exercise_sequence_out (recipient, epoch, n, previous, exercise)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![recipient, epoch, n, envelope.as_bytes(), id])?,
     };
@@ -283,7 +305,7 @@ fn outgoing_row(row: &Row<'_>) -> Result<OutgoingRow, StoreError> {
     let mut sealed: Vec<u8> = row.get(2)?;
     let damaged = sha256(&sealed) != Digest::new(row.get(3)?);
     if damaged {
-        tracing::error!(%envelope, "a message in the outbox is damaged");
+        damage::note(format!("message {envelope}"));
         sealed.clear();
     }
     Ok(OutgoingRow {

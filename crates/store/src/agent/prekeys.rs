@@ -34,7 +34,8 @@ impl Prekeys for AgentStore {
         self.0
             .call(|db| {
                 let sql =
-                    "SELECT id, wrapped, usable_from, usable_until, exercise FROM prekey ORDER BY usable_until, id";
+                    "SELECT id, wrapped, usable_from, usable_until, exercise FROM prekey WHERE kept(whole, 'sealing key', id)
+                    ORDER BY usable_until, id";
                 let mut statement = db.prepare_cached(sql)?;
                 let rows = statement.query_map([], prekey_row)?;
                 Ok(rows.collect::<Result<_, _>>()?)
@@ -45,7 +46,8 @@ impl Prekeys for AgentStore {
     async fn prekey(&self, id: KeyId) -> Result<Option<PrekeyRow>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT id, wrapped, usable_from, usable_until, exercise FROM prekey WHERE id = ?1";
+                let sql = "SELECT id, wrapped, usable_from, usable_until, exercise FROM prekey
+                    WHERE id = ?1 AND sound(whole, 'sealing key', id)";
                 Ok(db.prepare_cached(sql)?.query_row([id.as_bytes()], prekey_row).optional()?)
             })
             .await

@@ -68,12 +68,14 @@ impl Rejudging for AgentStore {
     }
 
     async fn rejudged_by(&self, entry: u64) -> Result<Vec<RejudgedRow>, StoreError> {
-        let sql = "SELECT envelope, entry, was FROM rejudged WHERE entry = ?1 ORDER BY envelope";
+        let sql = "SELECT envelope, entry, was FROM rejudged WHERE entry = ?1
+            AND kept(whole, 'judgement of message', envelope) ORDER BY envelope";
         self.0.call(move |db| rows(db, sql, params![int(entry)])).await
     }
 
     async fn rejudged(&self, limit: u32) -> Result<Vec<RejudgedRow>, StoreError> {
-        let sql = "SELECT envelope, entry, was FROM rejudged ORDER BY entry DESC, envelope LIMIT ?1";
+        let sql = "SELECT envelope, entry, was FROM rejudged
+            WHERE kept(whole, 'judgement of message', envelope) ORDER BY entry DESC, envelope LIMIT ?1";
         self.0.call(move |db| rows(db, sql, params![limit])).await
     }
 }
@@ -109,7 +111,7 @@ fn envelopes(db: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<En
 }
 
 fn until(db: &Connection) -> Result<u64, StoreError> {
-    let size = db.prepare_cached("SELECT size FROM rejudged_until")?.query_row([], |row| row.get(0));
+    let size = db.prepare_cached("SELECT size FROM rejudged_until WHERE kept(whole, 'rejudged until')")?.query_row([], |row| row.get(0));
     Ok(size.optional()?.map_or(0, uint))
 }
 

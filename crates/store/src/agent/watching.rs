@@ -32,7 +32,7 @@ impl Watching for AgentStore {
     async fn beacon_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.0
             .call(|db| {
-                let mut statement = db.prepare_cached("SELECT at FROM beacon_out")?;
+                let mut statement = db.prepare_cached("SELECT at FROM beacon_out WHERE kept(whole, 'beacon')")?;
                 let at = statement.query_row([], |row| row.get::<_, i64>(0)).optional()?;
                 Ok(at.map(|at| Timestamp(uint(at))))
             })
@@ -42,8 +42,7 @@ impl Watching for AgentStore {
     async fn put_beacon_at(&self, at: Timestamp) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
-                let sql = "INSERT INTO beacon_out (one, at) VALUES (1, ?1)
-                    ON CONFLICT (one) DO UPDATE SET at = ?1";
+                let sql = "INSERT OR REPLACE INTO beacon_out (one, at) VALUES (1, ?1)";
                 db.prepare_cached(sql)?.execute([int(at.0)])?;
                 Ok(())
             })
@@ -52,7 +51,8 @@ impl Watching for AgentStore {
 
     async fn sequences_in(&self) -> Result<Vec<(ContactPoint, Vec<u8>)>, StoreError> {
         self.0
-            .call(|db| by_sender(db, "SELECT sender, state FROM sequence_in ORDER BY sender", "sequence_in"))
+            .call(|db| by_sender(db, "SELECT sender, state FROM sequence_in WHERE kept(whole, 'sequence from', sender)
+                    ORDER BY sender", "sequence_in"))
             .await
     }
 
@@ -61,7 +61,7 @@ impl Watching for AgentStore {
         self.0
             .call(move |db| {
                 let sql = "SELECT envelope FROM inbox WHERE sender = ?1 AND refused IS NOT NULL
-                    ORDER BY arrived_at DESC LIMIT ?2";
+                    AND kept(whole, 'message', envelope) ORDER BY arrived_at DESC LIMIT ?2";
                 let mut statement = db.prepare_cached(sql)?;
                 let id = |row: &Row<'_>| Ok(EnvelopeId(Digest::new(row.get(0)?)));
                 let rows = statement.query_map(params![sender, count], id)?;
@@ -71,7 +71,7 @@ impl Watching for AgentStore {
     }
 
     async fn gaps_told(&self) -> Result<Vec<(ContactPoint, String)>, StoreError> {
-        self.0.call(|db| by_sender(db, "SELECT sender, gaps FROM gap_told ORDER BY sender", "gap_told")).await
+        self.0.call(|db| by_sender(db, "SELECT sender, gaps FROM gap_told WHERE kept(whole, 'gaps of', sender) ORDER BY sender", "gap_told")).await
     }
 
     async fn tell_gaps(
@@ -83,8 +83,7 @@ impl Watching for AgentStore {
         let sender = sender.to_string();
         self.0
             .call(move |db| {
-                let sql = "INSERT INTO gap_told (sender, gaps) VALUES (?1, ?2)
-                    ON CONFLICT (sender) DO UPDATE SET gaps = ?2";
+                let sql = "INSERT OR REPLACE INTO gap_told (sender, gaps) VALUES (?1, ?2)";
                 db.prepare_cached(sql)?.execute(params![sender, gaps])?;
                 events::put_all(db, &told)
             })
@@ -95,7 +94,7 @@ impl Watching for AgentStore {
         self.0
             .call(move |db| {
                 let sql = "SELECT sender, one, one_outside, other, other_outside, at FROM equivocation
-                    ORDER BY at DESC, one LIMIT ?1";
+                    WHERE kept(whole, 'equivocation', one) ORDER BY at DESC, one LIMIT ?1";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query([count])?;
                 let mut found = Vec::new();
@@ -119,7 +118,8 @@ fn newest(
             EXISTS (SELECT 1 FROM step s WHERE s.envelope = r.envelope AND s.recipient = r.recipient
                 AND s.receipt IS NOT NULL)
         FROM rung r JOIN outbox o USING (envelope)
-        WHERE r.recipient = ?1 AND r.n > 0 AND r.rung > 0 ORDER BY r.epoch DESC, r.n DESC LIMIT ?2";
+        WHERE r.recipient = ?1 AND r.n > 0 AND r.rung > 0 AND kept(r.whole, 'rung of message', r.envelope)
+        AND kept(o.whole, 'message', o.envelope) ORDER BY r.epoch DESC, r.n DESC LIMIT ?2";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params![recipient.to_string(), LOOKED_AT])?;
     while let Some(row) = rows.next()? {

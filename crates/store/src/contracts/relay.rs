@@ -154,6 +154,23 @@ pub trait Followed {
     fn forks(&self) -> impl Answer<Vec<ForkRow>>;
 }
 
+/// A relay's epoch, which senders are told.
+pub trait Epoch {
+    /// The epoch.
+    ///
+    /// # Errors
+    /// When storage failed, or it is damaged.
+    fn epoch(&self) -> impl Answer<u64>;
+
+    /// Begins a new epoch, because something may be lost that was accepted. It becomes at least `at_least`
+    /// and more than it was: give the time, so that a copy that is put back twice does not begin the same
+    /// one twice.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn raise_epoch(&self, at_least: u64) -> impl Answer<u64>;
+}
+
 /// Small values by name, such as the keys of QUIC's reset tokens.
 pub trait SmallValues {
     /// A small value by name.

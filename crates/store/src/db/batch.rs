@@ -4,12 +4,26 @@
 //! whole transaction (the disk is full), each request is run again alone, so that one that is too large
 //! does not take its neighbours with it. Nothing is answered here: that comes after the commit.
 
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::error::StoreError;
+use crate::db::room::Room;
+use crate::db::{Shared, damage};
+use crate::error::{StoreError, is_full};
+
+/// How a request is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Also out of the reserve, when the disk is full.
+    Urgent,
+    /// Urgent, and the write-ahead log is emptied after the commit.
+    Erases,
+    /// Not when only the reserve is left.
+    Bulk,
+}
 
 /// A request with its place for the result.
 pub(super) trait Job: Send {
@@ -17,8 +31,8 @@ pub(super) trait Job: Send {
     fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
     /// Puts an error in the place of the result: what it did was undone.
     fn undo(&mut self, error: StoreError);
-    /// Whether the write-ahead log must be emptied after the commit.
-    fn erases(&self) -> bool;
+    /// How it is done.
+    fn weight(&self) -> Weight;
     /// Hands out the result.
     fn answer(self: Box<Self>);
 }
@@ -28,7 +42,7 @@ pub(super) struct Request<T, W> {
     pub(super) work: W,
     pub(super) result: Option<Result<T, StoreError>>,
     pub(super) answer: oneshot::Sender<Result<T, StoreError>>,
-    pub(super) erases: bool,
+    pub(super) weight: Weight,
 }
 
 impl<T, W> Job for Request<T, W>
@@ -38,6 +52,9 @@ where
 {
     fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let result = (self.work)(connection);
+        if let Err(StoreError::Damaged(name)) = &result {
+            damage::note(name.clone());
+        }
         let stands = result.as_ref().map(|_| ()).map_err(Clone::clone);
         self.result = Some(result);
         stands
@@ -47,8 +64,8 @@ where
         self.result = Some(Err(error));
     }
 
-    fn erases(&self) -> bool {
-        self.erases
+    fn weight(&self) -> Weight {
+        self.weight
     }
 
     fn answer(self: Box<Self>) {
@@ -67,6 +84,19 @@ enum Ended {
     Undone,
 }
 
+/// Answers what can wait that there is no room, when there is none but the reserve; the others are left.
+pub(super) fn within_room(jobs: Vec<Box<dyn Job>>, room: Option<&mut Room>) -> Vec<Box<dyn Job>> {
+    if !jobs.iter().any(|job| job.weight() == Weight::Bulk) || room.is_none_or(Room::is_whole) {
+        return jobs;
+    }
+    let (waits, goes): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.weight() == Weight::Bulk);
+    for mut job in waits {
+        job.undo(StoreError::Full);
+        job.answer();
+    }
+    goes
+}
+
 /// Runs and commits all; afterwards each has its result. Counts the transactions that wrote something.
 ///
 /// # Errors
@@ -74,18 +104,35 @@ enum Ended {
 pub(super) fn commit_each(
     connection: &Connection,
     jobs: &mut [Box<dyn Job>],
-    commits: &AtomicU64,
+    mut room: Option<&mut Room>,
+    shared: &Shared,
 ) -> Result<(), StoreError> {
+    let commits = &shared.commits;
     if let Ended::Undone = commit_together(connection, jobs, commits)? {
         for job in jobs.iter_mut() {
-            let alone = std::slice::from_mut(job);
-            if let Ended::Undone = commit_together(connection, alone, commits)? {
-                job.undo(StoreError::Full);
-            }
+            commit_alone(connection, job, room.as_deref_mut(), commits)?;
         }
     }
-    if jobs.iter().any(|job| job.erases()) {
+    if jobs.iter().any(|job| job.weight() == Weight::Erases) {
+        let _nobody_reads = shared.beside.lock().unwrap_or_else(PoisonError::into_inner);
         empty_log(connection, jobs)?;
+    }
+    Ok(())
+}
+
+/// Runs and commits one; out of the reserve, if need be and it is urgent.
+fn commit_alone(
+    connection: &Connection,
+    job: &mut Box<dyn Job>,
+    mut room: Option<&mut Room>,
+    commits: &AtomicU64,
+) -> Result<(), StoreError> {
+    while let Ended::Undone = commit_together(connection, std::slice::from_mut(job), commits)? {
+        let more = job.weight() != Weight::Bulk && room.as_deref_mut().is_some_and(Room::give);
+        if !more {
+            job.undo(StoreError::Full);
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -106,6 +153,10 @@ fn commit_together(
         if connection.is_autocommit() {
             return Ok(Ended::Undone);
         }
+        if ran == Err(StoreError::Full) {
+            connection.execute_batch("ROLLBACK").map_err(fatal)?;
+            return Ok(Ended::Undone);
+        }
         let close = if ran.is_ok() { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" };
         connection.execute_batch(close).map_err(fatal)?;
     }
@@ -116,7 +167,7 @@ fn commit_together(
             }
             Ok(Ended::Committed)
         }
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+        Err(error) if is_full(&error) => {
             if !connection.is_autocommit() {
                 connection.execute_batch("ROLLBACK").map_err(fatal)?;
             }
@@ -133,8 +184,8 @@ fn empty_log(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), S
     match busy {
         Ok(0) => Ok(()),
         Ok(_) => Err(StoreError::Fatal("somebody else reads the database".into())),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-            for job in jobs.iter_mut().filter(|job| job.erases()) {
+        Err(error) if is_full(&error) => {
+            for job in jobs.iter_mut().filter(|job| job.weight() == Weight::Erases) {
                 job.undo(StoreError::Full);
             }
             Ok(())

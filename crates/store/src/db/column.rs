@@ -2,6 +2,7 @@
 
 use pouch_wire::{ContactPoint, Digest, Environment, ExerciseId, Precedence};
 
+use crate::db::damage;
 use crate::error::StoreError;
 
 /// SQLite's integers are signed; ours are not, and never that large.
@@ -46,6 +47,9 @@ pub(crate) fn kept<T>(row: Result<T, StoreError>, table: &'static str) -> Result
         Ok(row) => Ok(Some(row)),
         Err(error @ StoreError::Damaged(_)) => {
             tracing::error!(code = error.code(), table, %error, "row left out");
+            if let StoreError::Damaged(name) = error {
+                damage::note(format!("{table}: {name}"));
+            }
             Ok(None)
         }
         Err(error) => Err(error),

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::db::{repair, sums};
 use crate::error::StoreError;
 
 /// Versions of SQLite before this one have a bug in the write-ahead log.
@@ -40,6 +41,16 @@ pub(super) fn file(path: &Path, kind: &Kind) -> Result<(Connection, File), Store
     let lock = lock(path)?;
     prepare_file(path)?;
     look_first(path, kind)?;
+    let mut connection = ready(path, kind)?;
+    if repair::mark_of(path).exists() {
+        connection = repaired(connection, path, kind)?;
+        std::fs::remove_file(repair::mark_of(path))?;
+    }
+    sync_folder(path)?;
+    Ok((connection, lock))
+}
+
+fn ready(path: &Path, kind: &Kind) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     configure(&connection)?;
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
@@ -47,8 +58,53 @@ pub(super) fn file(path: &Path, kind: &Kind) -> Result<(Connection, File), Store
         return Err(StoreError::Fatal(format!("journal mode {mode}, not wal")));
     }
     migrate(&connection, kind)?;
+    sums::ensure(&connection)?;
+    Ok(connection)
+}
+
+/// A connection that reads only what another has open.
+pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
+    sums::functions(&connection)?;
+    Ok(connection)
+}
+
+/// The database with its indexes made again; or a new one with all that can be read of it, which takes its
+/// place. The damaged one stays beside it.
+fn repaired(damaged: Connection, path: &Path, kind: &Kind) -> Result<Connection, StoreError> {
+    tracing::warn!(code = "POUCH-STO-21", path = %path.display(), "damaged pages were met; the database is put together again");
+    if repair::reindexed(&damaged)? {
+        return Ok(damaged);
+    }
+    let new = path.with_extension("mended");
+    for left in ["mended", "mended-wal", "mended-shm"] {
+        match std::fs::remove_file(path.with_extension(left)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    prepare_file(&new)?;
+    let mended = ready(&new, kind)?;
+    repair::copy(&damaged, &mended)?;
+    // Both are whole in their own file before one takes the other's name.
+    for connection in [mended, damaged] {
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).or_else(|error| {
+            // What is damaged cannot always be written back; its log stays beside it.
+            if matches!(StoreError::from(error), StoreError::Damaged(_)) { Ok(()) } else { Err(StoreError::Damaged("database".into())) }
+        })?;
+        connection.close().map_err(|(_, error)| StoreError::from(error))?;
+    }
+    std::fs::rename(path, kept_beside(path))?;
+    std::fs::rename(&new, path)?;
     sync_folder(path)?;
-    Ok((connection, lock))
+    ready(path, kind)
+}
+
+/// A name for the damaged file that nothing has yet.
+fn kept_beside(path: &Path) -> std::path::PathBuf {
+    let name = |n: u32| path.with_extension(format!("damaged-{n}.sqlite"));
+    (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
 }
 
 /// A database that never touches a disk.
@@ -57,6 +113,7 @@ pub(super) fn memory(kind: &Kind) -> Result<Connection, StoreError> {
     let connection = Connection::open_in_memory()?;
     configure(&connection)?;
     migrate(&connection, kind)?;
+    sums::ensure(&connection)?;
     Ok(connection)
 }
 
@@ -78,7 +135,8 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     if pragma("synchronous")? != 2 || pragma("foreign_keys")? != 1 || pragma("secure_delete")? != 1 {
         return Err(StoreError::Fatal("SQLite does not keep its settings".into()));
     }
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
+    sums::functions(connection)?;
     Ok(())
 }
 

@@ -41,7 +41,7 @@ impl Checkpoints for RelayStore {
         self.0
             .call(move |db| {
                 let sql = "UPDATE checkpoint SET published_size = ?2, published = ?3
-                    WHERE log = ?1 AND signed_size >= ?2 AND coalesce(published_size, 0) <= ?2";
+                    WHERE log = ?1 AND sound(whole, 'checkpoint', log) AND signed_size >= ?2 AND coalesce(published_size, 0) <= ?2";
                 match db.prepare_cached(sql)?.execute(params![number(log), int(size), note])? {
                     0 => Err(StoreError::Conflict("not signed yet, or a larger log is published")),
                     _ => Ok(()),
@@ -54,7 +54,8 @@ impl Checkpoints for RelayStore {
         self.0
             .call(move |db| {
                 let sql =
-                    "SELECT published_size, published FROM checkpoint WHERE log = ?1 AND published IS NOT NULL";
+                    "SELECT published_size, published FROM checkpoint
+                    WHERE log = ?1 AND published IS NOT NULL AND sound(whole, 'checkpoint', log)";
                 let row = |row: &Row<'_>| Ok(PublishedRow { size: uint(row.get(0)?), note: row.get(1)? });
                 Ok(db.prepare_cached(sql)?.query_row([number(log)], row).optional()?)
             })
@@ -84,7 +85,8 @@ fn goes_on(db: &Connection, log: LogName, size: u64, root: Digest) -> Result<(),
 }
 
 fn signed(db: &Connection, log: LogName) -> Result<Option<SignedRow>, StoreError> {
-    let sql = "SELECT signed_size, signed_root, signed FROM checkpoint WHERE log = ?1";
+    let sql = "SELECT signed_size, signed_root, signed FROM checkpoint
+        WHERE log = ?1 AND sound(whole, 'checkpoint', log)";
     let row = |row: &Row<'_>| {
         Ok(SignedRow { size: uint(row.get(0)?), root: Digest::new(row.get(1)?), note: row.get(2)? })
     };

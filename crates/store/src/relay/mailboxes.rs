@@ -4,30 +4,28 @@
 //! with its last recipient; what expires is named, never dropped in silence.
 
 use pouch_crypto::sha256;
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
+use pouch_wire::{ContactPoint, Digest, EnvelopeId, Precedence, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::contracts::Mailboxes;
 use crate::db::{int, kept, point, uint};
 use crate::error::StoreError;
-use crate::relay::{RelayStore, message_log, queue};
+use crate::relay::{RelayStore, mending, message_log, queue};
 use crate::rows::{AcceptedRow, Expired, NewMessage, Parcel, Pending, Usage};
 
 impl Mailboxes for RelayStore {
     async fn accept(&self, message: NewMessage) -> Result<AcceptedRow, StoreError> {
-        self.0.call(move |db| accept(db, &message)).await
+        // What is left of a full disk is for what must not wait.
+        if message.precedence == Precedence::Flash {
+            self.0.call(move |db| accept(db, &message)).await
+        } else {
+            self.0.bulk(move |db| accept(db, &message)).await
+        }
     }
 
     async fn usage(&self, sender: &ContactPoint) -> Result<Usage, StoreError> {
         let sender = sender.to_string();
-        self.0
-            .call(move |db| {
-                let sql = "SELECT bytes, messages FROM usage WHERE sender = ?1";
-                let usage =
-                    |row: &Row<'_>| Ok(Usage { bytes: uint(row.get(0)?), messages: uint(row.get(1)?) });
-                Ok(db.prepare_cached(sql)?.query_row([&sender], usage).optional()?.unwrap_or_default())
-            })
-            .await
+        self.0.call(move |db| usage(db, &sender)).await
     }
 
     async fn pending(&self, recipient: &ContactPoint, limit: u32) -> Result<Vec<Pending>, StoreError> {
@@ -71,15 +69,40 @@ impl Mailboxes for RelayStore {
 
 fn accept(db: &Connection, new: &NewMessage) -> Result<AcceptedRow, StoreError> {
     if let Some((index, accepted_at)) = message_log::place_of(db, new.envelope)? {
-        return Ok(AcceptedRow { index, accepted_at, fresh: false });
+        let fresh = mending::mend(db, new, index)?;
+        return Ok(AcceptedRow { index, accepted_at, fresh });
     }
     let index = message_log::append(db, new)?;
+    put_message(db, new, index)?;
+    Ok(AcceptedRow { index, accepted_at: new.accepted_at, fresh: true })
+}
+
+fn usage(db: &Connection, sender: &str) -> Result<Usage, StoreError> {
+    let sql = "SELECT bytes, messages, whole FROM usage WHERE sender = ?1";
+    let counted = |row: &Row<'_>| {
+        Ok((Usage { bytes: uint(row.get(0)?), messages: uint(row.get(1)?) }, row.get::<_, bool>(2)?))
+    };
+    match db.prepare_cached(sql)?.query_row([sender], counted).optional()? {
+        None => Ok(Usage::default()),
+        Some((usage, true)) => Ok(usage),
+        // It can be counted again.
+        Some((_, false)) => {
+            mending::count_usage(db)?;
+            let again = db.prepare_cached(sql)?.query_row([sender], counted).optional()?;
+            Ok(again.map(|(usage, _)| usage).unwrap_or_default())
+        }
+    }
+}
+
+/// The payload, and a row and a stanza for each recipient.
+pub(super) fn put_message(db: &Connection, new: &NewMessage, index: u64) -> Result<(), StoreError> {
     if !new.stanzas.is_empty() {
         put_payload(db, new, index)?;
     }
+    // The sums are given here and not left to the triggers: this is the way that every message takes.
     let mut mailbox = db.prepare_cached(
-        "INSERT INTO mailbox (recipient, precedence, sender, idx, envelope, stanza)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO mailbox (recipient, precedence, sender, idx, envelope, stanza, row_sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, row_sum('mailbox', ?1, ?2, ?3, ?4, ?5, ?6))",
     )?;
     let sender = new.sender.to_string();
     for (recipient, stanza) in &new.stanzas {
@@ -92,13 +115,13 @@ fn accept(db: &Connection, new: &NewMessage) -> Result<AcceptedRow, StoreError> 
             stanza
         ])?;
     }
-    Ok(AcceptedRow { index, accepted_at: new.accepted_at, fresh: true })
+    Ok(())
 }
 
 fn put_payload(db: &Connection, new: &NewMessage, index: u64) -> Result<(), StoreError> {
     db.prepare_cached(
-        "INSERT INTO payload (envelope, sender, precedence, idx, not_after, len, digest, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO payload (envelope, sender, precedence, idx, not_after, len, digest, payload, row_sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, row_sum('payload', ?1, ?2, ?3, ?4, ?5, ?6, ?7))",
     )?
     .execute(params![
         new.envelope.as_bytes(),
@@ -133,7 +156,8 @@ fn recipients(db: &Connection) -> Result<Vec<ContactPoint>, StoreError> {
 fn load(db: &Connection, envelope: EnvelopeId, recipient: &str) -> Result<Option<Parcel>, StoreError> {
     let sql = "SELECT l.header, l.signature, m.stanza, p.payload, l.idx, l.accepted_at, p.digest, l.digest
         FROM mailbox m JOIN payload p USING (envelope) JOIN message_log l USING (envelope)
-        WHERE m.envelope = ?1 AND m.recipient = ?2";
+        WHERE m.envelope = ?1 AND m.recipient = ?2 AND sound(m.whole, 'message', m.envelope)
+        AND sound(p.whole, 'message', p.envelope) AND sound(l.whole, 'message', l.envelope)";
     let found = db
         .prepare_cached(sql)?
         .query_row(params![envelope.as_bytes(), recipient], |row| {
@@ -156,7 +180,8 @@ fn load(db: &Connection, envelope: EnvelopeId, recipient: &str) -> Result<Option
 
 fn expire(db: &Connection, now: Timestamp) -> Result<Vec<Expired>, StoreError> {
     let sql = "SELECT m.envelope, m.recipient, p.sender FROM payload p JOIN mailbox m USING (envelope)
-        WHERE p.not_after <= ?1 ORDER BY p.idx, m.recipient";
+        WHERE p.not_after <= ?1 AND kept(p.whole, 'message', p.envelope) AND kept(m.whole, 'message', m.envelope)
+        ORDER BY p.idx, m.recipient";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([int(now.0)])?;
     let mut gone = Vec::new();
@@ -164,10 +189,16 @@ fn expire(db: &Connection, now: Timestamp) -> Result<Vec<Expired>, StoreError> {
         gone.extend(kept(expired_row(row), "mailbox")?);
     }
     db.prepare_cached(
-        "DELETE FROM mailbox WHERE envelope IN (SELECT envelope FROM payload WHERE not_after <= ?1)",
+        "DELETE FROM mailbox WHERE whole = 1
+         AND envelope IN (SELECT envelope FROM payload WHERE not_after <= ?1 AND whole = 1)",
     )?
     .execute([int(now.0)])?;
-    db.prepare_cached("DELETE FROM payload WHERE not_after <= ?1")?.execute([int(now.0)])?;
+    // When a damaged one expires, or for whom it was, nobody knows: it is kept.
+    db.prepare_cached(
+        "DELETE FROM payload WHERE not_after <= ?1 AND whole = 1
+         AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.envelope = payload.envelope)",
+    )?
+    .execute([int(now.0)])?;
     Ok(gone)
 }
 

@@ -15,7 +15,8 @@ use crate::rows::{NewMessage, SignatureRow};
 
 impl MessageLog for RelayStore {
     async fn leaves(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
-        let sql = "SELECT idx, leaf FROM message_log WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
+        let sql = "SELECT idx, leaf FROM message_log WHERE idx >= ?1 AND sound(whole, 'log entry', idx)
+            ORDER BY idx LIMIT ?2";
         self.0.call(move |db| run_of(db, sql, from, count)).await
     }
 
@@ -30,8 +31,8 @@ impl MessageLog for RelayStore {
     async fn signature_records(&self, from: u64, count: u32) -> Result<Vec<SignatureRow>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT idx, envelope, header, signature, accepted_at, digest FROM message_log
-                    WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
+                let sql = "SELECT idx, envelope, header, signature, accepted_at, digest, whole
+                    FROM message_log WHERE idx >= ?1 ORDER BY idx LIMIT ?2";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query(params![int(from), count])?;
                 let mut records = Vec::new();
@@ -50,7 +51,7 @@ fn record(row: &Row<'_>) -> Result<SignatureRow, StoreError> {
     let header: Vec<u8> = row.get(2)?;
     let signature: [u8; 64] = row.get(3).map_err(|_| damaged())?;
     let digest: [u8; 32] = row.get(5).map_err(|_| damaged())?;
-    if record_digest(&header, &signature) != Digest::new(digest) {
+    if record_digest(&header, &signature) != Digest::new(digest) || !row.get::<_, bool>(6)? {
         return Err(damaged());
     }
     Ok(SignatureRow {
@@ -79,17 +80,29 @@ pub(super) fn place_of(
     db: &Connection,
     envelope: EnvelopeId,
 ) -> Result<Option<(u64, Timestamp)>, StoreError> {
-    let sql = "SELECT idx, accepted_at FROM message_log WHERE envelope = ?1";
+    let sql = "SELECT idx, accepted_at FROM message_log WHERE envelope = ?1 AND sound(whole, 'log entry', idx)";
     let place = |row: &Row<'_>| Ok((uint(row.get(0)?), Timestamp(uint(row.get(1)?))));
     Ok(db.prepare_cached(sql)?.query_row([envelope.as_bytes()], place).optional()?)
+}
+
+/// Puts header and signature to a place in the log that has lost them.
+pub(super) fn put_record(db: &Connection, new: &NewMessage, index: u64) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE message_log SET header = ?2, signature = ?3, digest = ?4 WHERE idx = ?1")?
+        .execute(params![
+            int(index),
+            new.header,
+            new.signature,
+            record_digest(&new.header, &new.signature).as_bytes()
+        ])?;
+    Ok(())
 }
 
 /// Puts a message's leaf and signature at the end; its index.
 pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<u64, StoreError> {
     let index = leaf_count(db)?;
     db.prepare_cached(
-        "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest, row_sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, row_sum('message_log', ?1, ?2, ?3, ?4, ?5, ?6, ?7))",
     )?
     .execute(params![
         int(index),

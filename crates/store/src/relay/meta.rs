@@ -10,7 +10,7 @@ impl SmallValues for RelayStore {
     async fn meta(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT value FROM meta WHERE name = ?1";
+                let sql = "SELECT value FROM meta WHERE name = ?1 AND kept(whole, 'value', name)";
                 Ok(db.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
             })
             .await
@@ -19,8 +19,7 @@ impl SmallValues for RelayStore {
     async fn put_meta(&self, name: &'static str, value: Vec<u8>) -> Result<(), StoreError> {
         self.0
             .call(move |db| {
-                let sql =
-                    "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
+                let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)";
                 db.prepare_cached(sql)?.execute(params![name, value])?;
                 Ok(())
             })

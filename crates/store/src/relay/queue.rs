@@ -58,7 +58,8 @@ fn of_lane(
 ) -> Result<Vec<Pending>, StoreError> {
     let sql = "SELECT m.envelope, m.sender, m.precedence, m.idx, p.len, p.not_after
         FROM mailbox m JOIN payload p USING (envelope)
-        WHERE m.recipient = ?1 AND m.precedence = ?2 AND m.sender = ?3 ORDER BY m.idx LIMIT ?4";
+        WHERE m.recipient = ?1 AND m.precedence = ?2 AND m.sender = ?3
+        AND kept(m.whole, 'message', m.envelope) AND kept(p.whole, 'message', p.envelope) ORDER BY m.idx LIMIT ?4";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params![recipient, rank, sender, limit])?;
     let mut found = Vec::new();

@@ -1,0 +1,111 @@
+//! A piece of the disk that is kept for what must still be stored when the disk is full.
+//!
+//! A file beside the database takes the room until it is needed. While it is not whole, only what is urgent
+//! is stored: flash, receipts, and whatever frees room. When there is room again the file grows back, and
+//! everything is stored again.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::posix_fallocate;
+use nix::sys::statvfs::fstatvfs;
+
+/// The reserve at most.
+const RESERVE_MAX: u64 = 64 * 1024 * 1024;
+/// One part of the disk in so many is reserved, if that is less.
+const PART: u64 = 20;
+/// In how many steps it is given up.
+const STEPS: u64 = 4;
+/// How often it is tried to take it back.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// The reserve of one database.
+#[derive(Debug)]
+pub(super) struct Room {
+    file: File,
+    wanted: u64,
+    held: u64,
+    tried: Option<Instant>,
+}
+
+impl Room {
+    /// The reserve beside a database; what cannot be had now is taken when there is room.
+    pub(super) fn beside(database: &Path) -> std::io::Result<Self> {
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(database.with_extension("reserve"))?;
+        let disk = fstatvfs(&file)?;
+        let bytes = u64::from(disk.blocks()).saturating_mul(u64::from(disk.fragment_size()));
+        let wanted = RESERVE_MAX.min(bytes / PART);
+        let held = file.metadata()?.len().min(wanted);
+        let mut room = Self { file, wanted, held, tried: None };
+        room.take_back();
+        Ok(room)
+    }
+
+    /// Whether the reserve is whole, so that what is not urgent may be stored.
+    pub(super) fn is_whole(&mut self) -> bool {
+        if self.held < self.wanted && self.tried.is_none_or(|at| at.elapsed() >= AGAIN) {
+            self.take_back();
+        }
+        self.held >= self.wanted
+    }
+
+    fn take_back(&mut self) {
+        self.tried = Some(Instant::now());
+        let len = i64::try_from(self.wanted).unwrap_or(i64::MAX);
+        let was = self.held < self.wanted;
+        // What was given up may be a hole; where there is no room nothing is promised.
+        if posix_fallocate(&self.file, 0, len).is_ok() {
+            self.held = self.wanted;
+            if was {
+                tracing::info!(bytes = self.wanted, "the reserve on the disk is whole");
+            }
+        } else if self.file.set_len(self.held).is_err() {
+            tracing::warn!("the reserve on the disk cannot be measured");
+        }
+    }
+
+    /// Gives up a part of the reserve for what is urgent; whether there was any.
+    pub(super) fn give(&mut self) -> bool {
+        if self.held == 0 {
+            return false;
+        }
+        let left = self.held.saturating_sub(self.wanted.div_ceil(STEPS).max(1));
+        if self.file.set_len(left).is_err() {
+            return false;
+        }
+        tracing::warn!(code = "POUCH-STO-20", left, "the disk is full; the reserve is used for what is urgent");
+        self.held = left;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserve_is_given_up_in_steps_and_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut room = Room::beside(&dir.path().join("x.sqlite")).unwrap();
+        let len = || std::fs::metadata(dir.path().join("x.reserve")).unwrap().len();
+        assert!(room.is_whole());
+        let whole = len();
+        assert!(whole > 0 && whole <= RESERVE_MAX);
+        let mut given = 0_u64;
+        while room.give() {
+            given += 1;
+            assert!(len() < whole);
+        }
+        assert_eq!((given, len()), (STEPS, 0));
+        room.tried = None;
+        assert!(room.is_whole(), "there is room on this disk");
+        assert_eq!(len(), whole);
+    }
+}
