@@ -273,8 +273,8 @@ fn session() -> Vec<Frame> {
         }),
         frame(&s::Taken { envelope: EnvelopeId(sha256(header)) }),
         frame(&s::Attach { network: sha256(b"network"), witnesses: true }),
-        frame(&s::Attached { now: NOW, directory_size: 12 }),
-        frame(&s::Changed { log, size: 300, now: NOW }),
+        frame(&s::Attached { now: NOW, directory_size: 12, epoch: 1 }),
+        frame(&s::Changed { log, size: 300, now: NOW, epoch: 1 }),
         frame(&s::ReadLog { log, from: 4, count: 16 }),
         frame(&s::LogEntries {
             checkpoint: checkpoint(),

@@ -37,6 +37,7 @@ mod sends;
 mod signing;
 mod views;
 mod watching;
+mod wholeness;
 mod witness;
 
 pub use config::{AgentConfig, WitnessConfig, WitnessPart, WitnessedLog};

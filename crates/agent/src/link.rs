@@ -28,6 +28,8 @@ pub(crate) struct Relay {
 pub(crate) struct Line {
     pub(crate) relay: Relay,
     pub(crate) session: Option<Session>,
+    /// The epoch that the relay told.
+    pub(crate) epoch: u64,
 }
 
 /// What happens on the links.
@@ -118,7 +120,7 @@ impl LinkKeeper {
             lines.extend(relays.iter().map(|relay| {
                 let known = before.iter().position(|line| line.relay == *relay);
                 known
-                    .map_or_else(|| Line { relay: relay.clone(), session: None }, |at| before.swap_remove(at))
+                    .map_or_else(|| Line { relay: relay.clone(), session: None, epoch: 0 }, |at| before.swap_remove(at))
             }));
         });
         let mut kept = Vec::new();
@@ -191,23 +193,25 @@ async fn attempt(
     attached.send_message(&hello).await.map_err(|error| error.code())?;
     let welcome: Attached = attached.recv_message().await.map_err(|error| error.code())?;
     attached.set_deadline(None);
+    set_epoch(lines, relay, welcome.epoch);
     set(lines, relay, Some(session.clone()));
     *up = Some(session.clone());
     let up = LinkEvent::Up { relay: relay.name.clone(), relay_now: welcome.now };
     context.events.send(up).await.ok();
     heard(relay, context, welcome.now, welcome.directory_size).await;
-    Ok(serve(relay, context, &session, attached).await)
+    Ok(serve(relay, context, lines, &session, attached).await)
 }
 
 async fn serve(
     relay: &Relay,
     context: &LinkContext,
+    lines: &watch::Sender<Vec<Line>>,
     session: &Session,
     mut attached: Stream,
 ) -> &'static str {
     loop {
         tokio::select! {
-            told = attached.recv() => if let Err(error) = told_by(relay, context, told).await {
+            told = attached.recv() => if let Err(error) = told_by(relay, context, lines, told).await {
                 warn!(relay = relay.name, code = error.code(), "relay hung up");
                 return error.code();
             },
@@ -226,6 +230,7 @@ async fn serve(
 async fn told_by(
     relay: &Relay,
     context: &LinkContext,
+    lines: &watch::Sender<Vec<Line>>,
     told: Result<Option<Frame>, StreamError>,
 ) -> Result<(), StreamError> {
     let frame = told?.ok_or(StreamError::Ended { expected: FrameKind::Changed })?;
@@ -235,6 +240,7 @@ async fn told_by(
         return Ok(());
     }
     let changed: Changed = frame.read()?;
+    set_epoch(lines, relay, changed.epoch);
     heard(relay, context, changed.now, changed.size).await;
     Ok(())
 }
@@ -250,6 +256,14 @@ fn set(lines: &watch::Sender<Vec<Line>>, relay: &Relay, session: Option<Session>
         if let Some(line) = lines.iter_mut().find(|line| line.relay == *relay) {
             line.session = session;
         }
+    });
+}
+
+/// Puts what a relay says of its epoch in its line; whoever sends looks when it is another.
+fn set_epoch(lines: &watch::Sender<Vec<Line>>, relay: &Relay, epoch: u64) {
+    lines.send_if_modified(|lines| {
+        let line = lines.iter_mut().find(|line| line.relay == *relay && line.epoch != epoch);
+        line.map(|line| line.epoch = epoch).is_some()
     });
 }
 

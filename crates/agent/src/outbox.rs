@@ -32,6 +32,8 @@ const TRY_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct Submission {
     relay: String,
+    /// The relay's epoch when it was sent.
+    epoch: u64,
     envelope: EnvelopeId,
     environment: Environment,
     /// Those of its recipients who collect at this relay.
@@ -70,9 +72,8 @@ pub(crate) async fn serve(
                 if sessions.insert(line.relay.name.clone(), session.id()) != Some(session.id()) {
                     sends.is_back(&line.relay.name);
                 }
-                survivable(
-                    send_through(&line.relay.name, &session, &desk, &mut sends, &mut under_way).await,
-                )?;
+                let line = (line.relay.name.as_str(), line.epoch);
+                survivable(send_through(line, &session, &desk, &mut sends, &mut under_way).await)?;
             }
         }
         sends.forget_due(Instant::now());
@@ -97,19 +98,19 @@ async fn until(at: Option<Instant>) {
 }
 
 async fn send_through(
-    relay: &str,
+    (relay, epoch): (&str, u64),
     session: &Session,
     desk: &Arc<Desk>,
     sends: &mut Sends,
     under_way: &mut JoinSet<Answered>,
 ) -> Result<(), AgentError> {
     let directory = desk.directory();
-    for row in desk.store.uncarried(relay, (desk.clock)()).await? {
+    for row in desk.store.uncarried(relay, epoch, (desk.clock)()).await? {
         let homed = homed_at(relay, row.waiting, &directory.now_view());
         let environment = row.environment;
         if !homed.is_empty() && sends.begin(relay, row.envelope, row.precedence, &homed, Instant::now()) {
             let submission =
-                Submission { relay: relay.to_owned(), envelope: row.envelope, environment, homed };
+                Submission { relay: relay.to_owned(), epoch, envelope: row.envelope, environment, homed };
             under_way.spawn(submit(submission, session.clone(), desk.clone()));
         }
     }
@@ -205,7 +206,7 @@ async fn keep(
 
 /// Keeps a relay's receipt; `false` when it is none.
 async fn carried(submission: &Submission, signed: &SignedReceipt, desk: &Desk) -> Result<bool, AgentError> {
-    let Submission { relay, envelope, environment, homed } = submission;
+    let Submission { relay, epoch, envelope, environment, homed } = submission;
     let directory = desk.directory();
     let view = directory.now_view();
     let context = directory.context(Environment::Live);
@@ -215,7 +216,7 @@ async fn carried(submission: &Submission, signed: &SignedReceipt, desk: &Desk) -
         return Ok(false);
     };
     let bytes = Some(signed.to_bytes()?);
-    desk.store.carried(*envelope, relay, homed.clone(), bytes, receipt.at).await?;
+    desk.store.carried(*envelope, (relay, *epoch), homed.clone(), bytes, receipt.at).await?;
     let words = format!("message {} accepted by {relay}", envelope.short());
     let happening = Happening::new(EventKind::Progress, "", words).of(*envelope);
     desk.tell(happening.within(*environment, desk)).await?;
@@ -230,8 +231,8 @@ async fn refused_for_good(
     reason: &str,
     desk: &Desk,
 ) -> Result<(), AgentError> {
-    let Submission { relay, envelope, environment, homed } = submission;
-    desk.store.carried(*envelope, relay, homed.clone(), None, (desk.clock)()).await?;
+    let Submission { relay, epoch, envelope, environment, homed } = submission;
+    desk.store.carried(*envelope, (relay, *epoch), homed.clone(), None, (desk.clock)()).await?;
     let said = desk.store.carriages(*envelope).await?;
     let directory = desk.directory();
     for rung in desk.store.ladder(*envelope).await? {

@@ -29,7 +29,7 @@ use crate::mirror::{Believed, MirrorKeeper};
 use crate::named::{is_named, until_named};
 use crate::watching::Watching;
 use crate::witness::{self, Witness, WitnessUnfit};
-use crate::{beacons, exercises, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching};
+use crate::{beacons, exercises, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching, wholeness};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -142,6 +142,7 @@ fn look_around(
     parts.spawn(rejudge::serve(desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(beacons::serve(desk.clone(), shutdown.clone()));
     parts.spawn(watching::serve(desk.clone(), shutdown.clone()));
+    parts.spawn(wholeness::serve(desk.clone(), shutdown.clone()));
 }
 
 /// Runs until told to stop, or until a part fails.
@@ -160,7 +161,9 @@ async fn until_over(
             outcome = result;
         }
     }
-    dialer.shutdown(core::time::Duration::from_secs(3)).await.ok();
+    // Where nothing can be stored there is nothing to wait for.
+    let within = core::time::Duration::from_millis(if outcome.is_ok() { 3000 } else { 300 });
+    dialer.shutdown(within).await.ok();
     outcome
 }
 

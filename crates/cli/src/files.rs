@@ -71,11 +71,19 @@ fn sync_folder_of(path: &Path) -> std::io::Result<()> {
 
 /// Makes a folder that only its owner can enter.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| Problem::file(path, &error))
+    let attempt = |path: &Path| -> std::io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).create(path)?;
+        sync_folder_of(path)
+    };
+    // Each one's place is on the disk before anything is put into it.
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        match attempt(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(Problem::file(path, &error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Reads at most `max` bytes; more is an error, not a truncation.

@@ -74,9 +74,19 @@ impl RelayError {
         }
     }
 
+    /// Whether the disk is full: what was not written is written when there is room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Store(error) => *error == StoreError::Full,
+            Self::Publish(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
     /// Whether storage failed.
     #[must_use]
     pub const fn is_storage(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::SelfCheck { .. })
+        matches!(self, Self::Store(_) | Self::SelfCheck { .. } | Self::Publish(_))
     }
 }

@@ -205,8 +205,11 @@ impl Task {
             self.parts.bridges.put(size, &note).await?;
         }
         (self.tree, self.last, self.cosigned_at) = (tree, last, accepted.cosigned_at());
-        self.parts.files.write(&self.tree, size).await?;
-        self.parts.files.publisher().put_checkpoint(&note.to_bytes())?;
+        match self.show(&note, size).await {
+            // The directory is followed all the same; the next one that comes is written with this one.
+            Err(error) if error.is_full() => warn!(code = "POUCH-RLY-62", "no room to publish the directory"),
+            shown => shown?,
+        }
         self.told.retain(|(teller, _)| teller != relay);
         if !entries.is_empty() {
             self.parts.snapshots.send_replace(Arc::new(self.parts.directory.clone()));
@@ -215,6 +218,12 @@ impl Task {
         }
         self.published.send_replace(Some(Published { size, note }));
         Ok(())
+    }
+
+    /// Writes the files of what was taken.
+    async fn show(&mut self, note: &Note, size: u64) -> Result<(), RelayError> {
+        self.parts.files.write(&self.tree, size).await?;
+        Ok(self.parts.files.publisher().put_checkpoint(&note.to_bytes())?)
     }
 
     /// Keeps sessions with the other relays that the directory names now.

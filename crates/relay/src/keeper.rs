@@ -102,7 +102,14 @@ impl Task {
                 }
                 () = tokio::time::sleep_until(not_before), if due => {
                     // Past the end of a network, the next one goes on at once.
-                    due = self.publish().await?;
+                    due = match self.publish().await {
+                        // Messages are taken and delivered all the same; it is tried again.
+                        Err(error) if error.is_full() => {
+                            warn!(log = ?self.parts.files.log(), code = "POUCH-RLY-62", "no room to publish");
+                            false
+                        }
+                        published => published?,
+                    };
                     not_before = Instant::now().checked_add(self.pace()).unwrap_or(not_before);
                 }
                 question = questions.recv() => match question {

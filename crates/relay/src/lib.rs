@@ -23,6 +23,7 @@ mod cosigning;
 mod delivery;
 mod error;
 mod follower;
+mod gone_back;
 mod keeper;
 mod keys;
 mod log;
@@ -39,6 +40,7 @@ mod session;
 mod statements;
 mod status;
 mod switchboard;
+mod wholeness;
 
 pub use conduct::{Accepting, Conduct, Entering, Given, Handing, Honest, Keeping};
 pub use config::{RelayConfig, WitnessAddress};

@@ -23,7 +23,7 @@ impl Publisher {
     /// The folder of a log; made when it is not there. What a crash left half written is removed: no
     /// log has such a file, so whoever audits the folder would refuse it.
     pub(crate) fn new(folder: PathBuf) -> std::io::Result<Self> {
-        fs::create_dir_all(folder.join("tile"))?;
+        make_folders(&folder.join("tile"))?;
         prune_below(&folder, &folder, &|path| !path.ends_with(HALF_WRITTEN))?;
         Ok(Self { folder })
     }
@@ -70,9 +70,23 @@ fn prune_below(root: &Path, folder: &Path, needed: &dyn Fn(&str) -> bool) -> std
     Ok(())
 }
 
+/// Makes a folder and those above it, each one's place on the disk before anything is put into it.
+fn make_folders(folder: &Path) -> std::io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().unwrap_or(Path::new("."));
+    make_folders(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    File::open(if above.as_os_str().is_empty() { Path::new(".") } else { above })?.sync_all()
+}
+
 fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    make_folders(folder)?;
     let mut new = path.as_os_str().to_owned();
     new.push(HALF_WRITTEN);
     let new = PathBuf::from(new);

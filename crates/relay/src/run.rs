@@ -30,7 +30,7 @@ use crate::sequencer;
 use crate::session::Peer;
 use crate::statements::Statements;
 use crate::switchboard::Switchboard;
-use crate::{session, status};
+use crate::{gone_back, session, status, wholeness};
 
 /// Reads the clock.
 pub type Clock = fn() -> Timestamp;
@@ -50,6 +50,8 @@ pub(crate) struct Desk {
     pub(crate) on_its_way: OnItsWay,
     pub(crate) conduct: Arc<dyn Conduct>,
     pub(crate) beacons: Beacons,
+    /// Told to senders.
+    pub(crate) epoch: watch::Receiver<u64>,
     receipts: SigningKey,
     context: Context,
 }
@@ -118,6 +120,7 @@ pub struct Relay {
 pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken) -> Result<(), RelayError> {
     let Relay { config, keys, charter, clock, conduct } = relay;
     let store = RelayStore::open(&config.data.join("relay.sqlite"))?;
+    let went_back = gone_back::recover(&config, &store).await?;
     let directory = sequencer::replay(&charter, &store).await?;
     let named = Named::new(&config.name, &keys);
     let duty = named.duty_at_start(&directory)?;
@@ -128,6 +131,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let writer =
         status::serve(roster.board.clone(), config.name.clone(), config.data.clone(), shutdown.clone());
     let writer = tokio::spawn(writer);
+    let epoch = wholeness::start(&store, roster.board.clone(), went_back, &shutdown).await?;
     let (snapshots, mut snapshot) = watch::channel(Arc::new(directory.clone()));
     let context = Context::of(directory.network(), Environment::Live);
     let founded = u64::try_from(charter.first_statements.len()).unwrap_or(u64::MAX).saturating_add(1);
@@ -167,13 +171,15 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         on_its_way: OnItsWay::default(),
         conduct,
         beacons: Beacons::default(),
+        epoch,
         receipts,
         context,
     });
     info!(address = %listener.local_addr(), ?duty, "serving");
     ready();
     let ended = until_over(listener, desk, shutdown, directory_task, message_task, other).await;
-    dialer.shutdown(Duration::from_secs(3)).await.ok();
+    let within = if ended.is_ok() { Duration::from_secs(3) } else { Duration::from_millis(300) };
+    dialer.shutdown(within).await.ok();
     writer.await.ok();
     ended
 }
@@ -189,7 +195,9 @@ async fn until_over(
 ) -> Result<(), RelayError> {
     let failed = serve(&listener, &desk, &shutdown, directory_task, message_task, other).await;
     shutdown.cancel();
-    if let Err(error) = listener.shutdown(Duration::from_secs(3)).await {
+    // Where nothing can be stored there is nothing to wait for.
+    let within = if failed.is_ok() { Duration::from_secs(3) } else { Duration::from_millis(300) };
+    if let Err(error) = listener.shutdown(within).await {
         warn!(code = error.code(), "sessions were cut off");
     }
     failed?;
@@ -240,7 +248,14 @@ async fn serve(
 
 /// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation.
 async fn expired(desk: &Desk) -> Result<(), RelayError> {
-    for gone in desk.store.expire((desk.clock)()).await? {
+    let gone = match desk.store.expire((desk.clock)()).await {
+        Err(error) if !error.is_fatal() => {
+            warn!(code = error.code(), "what expired is looked for again");
+            return Ok(());
+        }
+        expired => expired?,
+    };
+    for gone in gone {
         // Not for whom: who wrote to whom is nobody's who reads a relay's log of events.
         warn!(envelope = %gone.envelope.short(), "expired undelivered");
     }

@@ -107,7 +107,8 @@ impl Owner {
         may_enter(&self.directory, &bytes, (self.clock)())?;
         let index = self.store.append_entries(vec![bytes.clone()]).await.map_err(|error| {
             warn!(code = error.code(), "directory log");
-            refusal(error.code(), &error, None)
+            // It was not entered, and may be when there is room.
+            refusal(error.code(), &error, Some(core::time::Duration::from_secs(5)))
         })?;
         if let Outcome::NoEffect(refused) = self.directory.apply(index, &bytes) {
             error!(index, code = refused.code(), "a checked statement had no effect");

@@ -179,8 +179,9 @@ async fn attached(
         return stream.refuse(&refusal("POUCH-RLY-24", &"this session is attached already", None)).await;
     };
     let mut published = desk.directory_log.published();
+    let mut epoch = desk.epoch.clone();
     let directory_size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
-    let welcome = Attached { now: (desk.clock)(), directory_size };
+    let welcome = Attached { now: (desk.clock)(), directory_size, epoch: *epoch.borrow_and_update() };
     stream.send_message(&desk.conduct.welcomes(peer, welcome)).await?;
     if let Peer::ContactPoint(owner) = peer {
         tokio::spawn(delivery::deliver(owner.clone(), session.clone(), wake, desk.clone(), shutdown.clone()));
@@ -203,10 +204,16 @@ async fn attached(
                 continue;
             }
             changed = published.changed() => if changed.is_err() { break },
+            changed = epoch.changed() => if changed.is_err() { break },
             _ = refresh.tick() => {}
         }
         let size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
-        let changed = Changed { log: LogName::Directory, size, now: (desk.clock)() };
+        let changed = Changed {
+            log: LogName::Directory,
+            size,
+            now: (desk.clock)(),
+            epoch: *epoch.borrow_and_update(),
+        };
         if let Some(told) = desk.conduct.tells(peer, changed) {
             stream.send_message(&told).await?;
         }

@@ -26,6 +26,12 @@ pub struct RelayStatus {
     pub logs: Vec<LogStatus>,
     /// The network's witnesses.
     pub witnesses: Vec<WitnessStatus>,
+    /// Its epoch: raised when something may be lost that it accepted.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Stored records that are damaged, by name. They are kept and not used.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// How far a log is.

@@ -94,6 +94,9 @@ pub struct Attached {
     pub now: Timestamp,
     /// How many entries the relay's copy of the directory log has.
     pub directory_size: u64,
+    /// The relay's epoch. In another one it may have lost what it accepted before: senders bring again what
+    /// nobody confirmed.
+    pub epoch: u64,
 }
 message!(Attached, "attached");
 
@@ -106,6 +109,8 @@ pub struct Changed {
     pub size: u64,
     /// The relay's clock.
     pub now: Timestamp,
+    /// The relay's epoch.
+    pub epoch: u64,
 }
 message!(Changed, "changed");
 

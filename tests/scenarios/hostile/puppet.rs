@@ -220,7 +220,7 @@ impl Visitor {
     pub(crate) async fn looks(&mut self) -> u64 {
         while self.asked.try_recv().is_ok() {}
         // Larger than any: whatever the node has, it looks.
-        let changed = Changed { log: LogName::Directory, size: u64::MAX, now: now() };
+        let changed = Changed { log: LogName::Directory, size: u64::MAX, now: now(), epoch: 1 };
         self.stream.send_message(&changed).await.unwrap();
         loop {
             if let Asked::Consistency { from } = soon(self.asked.recv()).await.unwrap() {
@@ -266,7 +266,7 @@ async fn serve(session: Session, script: Arc<Mutex<Script>>, visitors: mpsc::Unb
         if frame.kind() == FrameKind::Attach {
             let attached = {
                 let script = script.lock().unwrap();
-                Attached { now: Timestamp(now().0 + script.ahead_ms), directory_size: script.face.size }
+                Attached { now: Timestamp(now().0 + script.ahead_ms), directory_size: script.face.size, epoch: 1 }
             };
             stream.send_message(&attached).await.unwrap();
             let asked = asked_rx.take().expect("attaches once");

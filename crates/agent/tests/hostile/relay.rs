@@ -190,7 +190,7 @@ async fn serve(session: Session, parts: Parts) {
         match frame.kind() {
             FrameKind::Attach => {
                 let directory_size = size(&parts);
-                stream.send_message(&Attached { now: NOW, directory_size }).await.unwrap();
+                stream.send_message(&Attached { now: NOW, directory_size, epoch: 1 }).await.unwrap();
                 parts.sessions.send_replace(Some(session.clone()));
                 tokio::spawn(tell(stream, parts.clone()));
             }
@@ -235,7 +235,7 @@ async fn tell(mut stream: Stream, parts: Parts) {
     while grew.recv().await.is_some() {
         // A size that the node cannot have: it looks.
         let size = size(&parts) + 1_000_000;
-        if stream.send_message(&Changed { log: LogName::Directory, size, now: NOW }).await.is_err() {
+        if stream.send_message(&Changed { log: LogName::Directory, size, now: NOW, epoch: 1 }).await.is_err() {
             return;
         }
     }

@@ -31,6 +31,8 @@ struct Known {
     /// Which witness's new cosignatures came from which node, on which of its sessions: a node's session does
     /// not say so by itself.
     named: BTreeMap<String, (String, Option<u64>)>,
+    epoch: u64,
+    damaged: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -157,6 +159,14 @@ impl Board {
         self.changed.notify_one();
     }
 
+    /// What is stored stands so.
+    pub(crate) fn stored(&self, epoch: u64, damaged: Vec<String>) {
+        let mut known = self.known();
+        (known.epoch, known.damaged) = (epoch, damaged);
+        drop(known);
+        self.changed.notify_one();
+    }
+
     /// A witness did not cosign, and why.
     pub(crate) fn missed(&self, name: &str, by: &'static str, why: &str) {
         let now = (self.clock)();
@@ -267,6 +277,8 @@ impl Board {
             away_after_seconds: self.away_after.as_secs(),
             logs: known.logs.iter().map(log).collect(),
             witnesses: known.witnesses.iter().map(witness).collect(),
+            epoch: known.epoch,
+            damaged: known.damaged.clone(),
         }
     }
 }

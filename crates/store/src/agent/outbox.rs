@@ -49,15 +49,20 @@ impl Outbox for AgentStore {
         }
     }
 
-    async fn uncarried(&self, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
+    async fn uncarried(
+        &self,
+        relay: &str,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<Vec<UncarriedRow>, StoreError> {
         let relay = relay.to_owned();
-        self.0.call(move |db| uncarried(db, &relay, now)).await
+        self.0.call(move |db| uncarried(db, &relay, epoch, now)).await
     }
 
     async fn carried(
         &self,
         envelope: EnvelopeId,
-        relay: &str,
+        (relay, epoch): (&str, u64),
         recipients: Vec<ContactPoint>,
         receipt: Option<Vec<u8>>,
         at: Timestamp,
@@ -66,10 +71,11 @@ impl Outbox for AgentStore {
         self.0
             .call(move |db| {
                 db.prepare_cached(
-                    "INSERT INTO carried (envelope, relay, receipt, at) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (envelope, relay) DO UPDATE SET receipt = ?3, at = ?4 WHERE receipt IS NULL",
+                    "INSERT INTO carried (envelope, relay, receipt, at, epoch) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (envelope, relay) DO UPDATE SET receipt = ?3, at = ?4, epoch = ?5
+                     WHERE receipt IS NULL OR (?3 IS NOT NULL AND epoch <> ?5)",
                 )?
-                .execute(params![envelope.as_bytes(), relay, receipt, int(at.0)])?;
+                .execute(params![envelope.as_bytes(), relay, receipt, int(at.0), int(epoch)])?;
                 if receipt.is_none() {
                     return Ok(());
                 }
@@ -227,15 +233,21 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, 
 }
 
 /// Without the messages themselves: there may be many, and each may be large.
-fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
+fn uncarried(
+    db: &Connection,
+    relay: &str,
+    epoch: u64,
+    now: Timestamp,
+) -> Result<Vec<UncarriedRow>, StoreError> {
     let sql =
         "SELECT o.envelope, o.precedence, r.recipient, o.exercise FROM rung r JOIN outbox o USING (envelope)
         WHERE r.rung < 2 AND o.not_after > ?2
         AND kept(o.whole, 'message', o.envelope) AND kept(r.whole, 'rung of message', r.envelope)
-        AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
+        AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1
+            AND (c.receipt IS NULL OR c.epoch = ?3))
         ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, r.recipient";
     let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(params![relay, int(now.0)])?;
+    let mut rows = statement.query(params![relay, int(now.0), int(epoch)])?;
     let mut found: Vec<UncarriedRow> = Vec::new();
     while let Some(row) = rows.next()? {
         let Some((next, recipient)) = kept(uncarried_row(row), "outbox")? else { continue };

@@ -478,7 +478,7 @@ where
     let store = engine.open().await;
     let place = store.reserve(vec![point("MD/policy")], Environment::Live).await.unwrap();
     store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
-    store.carried(id(1), "a", vec![point("MD/policy")], Some(vec![7]), Timestamp(6)).await.unwrap();
+    store.carried(id(1), ("a", 1), vec![point("MD/policy")], Some(vec![7]), Timestamp(6)).await.unwrap();
     store.take_in(arrival(2, None)).await.unwrap();
     store.refuse_in(refusal(3)).await.unwrap();
     store.put_draft(Draft { notice: notice(4), bytes: vec![4], created: Timestamp(4) }).await.unwrap();

@@ -59,7 +59,7 @@ where
     let (md, key) = (point("MD/policy"), KeyId(digest(7)));
     let accepted = |n| {
         let (store, md) = (store.clone(), md.clone());
-        async move { store.carried(id(n), "a", vec![md], Some(vec![1]), Timestamp(5)).await.unwrap() }
+        async move { store.carried(id(n), ("a", 1), vec![md], Some(vec![1]), Timestamp(5)).await.unwrap() }
     };
     let newest = || {
         let (store, md) = (store.clone(), md.clone());

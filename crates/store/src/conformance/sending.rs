@@ -77,15 +77,15 @@ where
     let ids = |relay: &'static str, now| {
         let store = store.clone();
         async move {
-            let rows = store.uncarried(relay, Timestamp(now)).await.unwrap();
+            let rows = store.uncarried(relay, 1, Timestamp(now)).await.unwrap();
             rows.into_iter().map(|row| row.envelope).collect::<Vec<_>>()
         }
     };
     assert_eq!(ids("a", 5).await, [id(2), id(1), id(3)]);
     let everyone = vec![point("BA/policy"), point("MD/policy")];
-    assert_eq!(store.uncarried("a", Timestamp(5)).await.unwrap()[0].waiting, everyone);
-    store.carried(id(2), "a", everyone, Some(vec![1]), Timestamp(6)).await.unwrap();
-    store.carried(id(1), "a", Vec::new(), None, Timestamp(6)).await.unwrap();
+    assert_eq!(store.uncarried("a", 1, Timestamp(5)).await.unwrap()[0].waiting, everyone);
+    store.carried(id(2), ("a", 1), everyone, Some(vec![1]), Timestamp(6)).await.unwrap();
+    store.carried(id(1), ("a", 1), Vec::new(), None, Timestamp(6)).await.unwrap();
     assert_eq!(ids("a", 7).await, [id(3)]);
     assert_eq!(ids("b", 7).await, [id(2), id(1), id(3)], "the other relay is asked still");
     assert_eq!(ids("b", 10_000_000).await, [], "nobody may act on it any more");
@@ -100,8 +100,8 @@ where
     let store = engine.open().await;
     let place = store.reserve(vec![point("BA/policy"), point("MD/policy")], Environment::Live).await.unwrap();
     store.enqueue(outgoing(1, place, Precedence::Routine)).await.unwrap();
-    store.carried(id(1), "a", vec![point("MD/policy")], Some(vec![7]), Timestamp(6)).await.unwrap();
-    store.carried(id(1), "a", vec![point("MD/policy")], None, Timestamp(7)).await.unwrap();
+    store.carried(id(1), ("a", 1), vec![point("MD/policy")], Some(vec![7]), Timestamp(6)).await.unwrap();
+    store.carried(id(1), ("a", 1), vec![point("MD/policy")], None, Timestamp(7)).await.unwrap();
     let rungs: Vec<Rung> = store.ladder(id(1)).await.unwrap().into_iter().map(|row| row.rung).collect();
     assert_eq!(rungs, [Rung::Queued, Rung::Accepted]);
     let said = store.carriages(id(1)).await.unwrap();
@@ -165,11 +165,11 @@ where
         store.enqueue(outgoing(n, place, Precedence::Routine)).await.unwrap();
     }
     assert_eq!(newest(5).await, None, "nothing is at a relay");
-    store.carried(id(1), "a", vec![md.clone()], Some(vec![1]), Timestamp(5)).await.unwrap();
+    store.carried(id(1), ("a", 1), vec![md.clone()], Some(vec![1]), Timestamp(5)).await.unwrap();
     assert_eq!(newest(5).await, Some((1, 1, id(1))));
     // A later one overtook; and a relay's refusal is no arrival.
-    store.carried(id(3), "a", vec![md.clone()], Some(vec![1]), Timestamp(5)).await.unwrap();
-    store.carried(id(4), "a", vec![md.clone()], None, Timestamp(5)).await.unwrap();
+    store.carried(id(3), ("a", 1), vec![md.clone()], Some(vec![1]), Timestamp(5)).await.unwrap();
+    store.carried(id(4), ("a", 1), vec![md.clone()], None, Timestamp(5)).await.unwrap();
     store.climb(id(4), row(Rung::Refused)).await.unwrap();
     assert_eq!(newest(5).await, Some((1, 3, id(3))));
     let both = store.announced(vec![ba.clone(), md.clone()], Timestamp(5)).await.unwrap();

@@ -37,22 +37,22 @@ pub trait Outbox {
     /// failed.
     fn enqueue(&self, outgoing: Outgoing) -> impl Answer<Vec<u64>>;
 
-    /// Messages that a relay has not answered yet and for which somebody still waits, most urgent
-    /// first, with those who wait.
+    /// Messages that a relay has not answered yet in this epoch of its and for which somebody still waits,
+    /// most urgent first, with those who wait. What it refused it is not asked again.
     ///
     /// # Errors
     /// When storage failed.
-    fn uncarried(&self, relay: &str, now: Timestamp) -> impl Answer<Vec<UncarriedRow>>;
+    fn uncarried(&self, relay: &str, epoch: u64, now: Timestamp) -> impl Answer<Vec<UncarriedRow>>;
 
     /// A relay accepted a message for these recipients: whoever of them was queued is on the first rung
-    /// now. A refusal has no receipt, and does not take one away.
+    /// now. A refusal has no receipt, and does not take one away. What it said in another epoch is replaced.
     ///
     /// # Errors
     /// When there is no such message, or storage failed.
     fn carried(
         &self,
         envelope: EnvelopeId,
-        relay: &str,
+        relay: (&str, u64),
         recipients: Vec<ContactPoint>,
         receipt: Option<Vec<u8>>,
         at: Timestamp,

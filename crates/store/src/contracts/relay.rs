@@ -5,7 +5,7 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
 
 use super::Answer;
 use crate::rows::{
-    AcceptedRow, Expired, FollowedStep, ForkRow, NewMessage, Parcel, Pending, PublishedRow, SignatureRow,
+    AcceptedRow, Expired, FollowedStep, ForkRow, LostLeaf, NewMessage, Parcel, Pending, PublishedRow, SignatureRow,
     SignedRow, Usage,
 };
 
@@ -64,6 +64,13 @@ pub trait MessageLog {
     /// # Errors
     /// When storage failed, or an entry is missing.
     fn leaves(&self, from: u64, count: u32) -> impl Answer<Vec<Vec<u8>>>;
+
+    /// Puts entries at the end, all or none, of which the messages are lost: an older copy of the database
+    /// was put back. When a message is brought again it gets the place that it had.
+    ///
+    /// # Errors
+    /// When they do not follow those that are there, or storage failed.
+    fn put_lost_leaves(&self, from: u64, leaves: Vec<LostLeaf>) -> impl Answer<()>;
 
     /// How many entries the message log has.
     ///

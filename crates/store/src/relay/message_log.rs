@@ -11,13 +11,17 @@ use crate::db::{int, uint};
 use crate::entries::run_of;
 use crate::error::StoreError;
 use crate::relay::RelayStore;
-use crate::rows::{NewMessage, SignatureRow};
+use crate::rows::{LostLeaf, NewMessage, SignatureRow};
 
 impl MessageLog for RelayStore {
     async fn leaves(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         let sql = "SELECT idx, leaf FROM message_log WHERE idx >= ?1 AND sound(whole, 'log entry', idx)
             ORDER BY idx LIMIT ?2";
         self.0.call(move |db| run_of(db, sql, from, count)).await
+    }
+
+    async fn put_lost_leaves(&self, from: u64, leaves: Vec<LostLeaf>) -> Result<(), StoreError> {
+        self.0.call(move |db| put_lost(db, from, &leaves)).await
     }
 
     async fn leaf_count(&self) -> Result<u64, StoreError> {
@@ -61,6 +65,29 @@ fn record(row: &Row<'_>) -> Result<SignatureRow, StoreError> {
         signature,
         accepted_at: Timestamp(uint(row.get(4)?)),
     })
+}
+
+/// A lost message has an empty header and no signature.
+fn put_lost(db: &Connection, from: u64, leaves: &[LostLeaf]) -> Result<(), StoreError> {
+    if leaf_count(db)? != from {
+        return Err(StoreError::Conflict("the entries do not follow those that are there"));
+    }
+    let none = [0; 64];
+    for (index, lost) in (from..).zip(leaves) {
+        db.prepare_cached(
+            "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest)
+             VALUES (?1, ?2, ?3, x'', ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            int(index),
+            lost.envelope.as_bytes(),
+            lost.leaf,
+            none,
+            int(lost.accepted_at.0),
+            record_digest(&[], &none).as_bytes()
+        ])?;
+    }
+    Ok(())
 }
 
 /// The checksum of a record: SHA-256 over SHA-256 of the header, and the signature.

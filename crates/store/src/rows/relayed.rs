@@ -27,6 +27,17 @@ pub struct NewMessage {
     pub accepted_at: Timestamp,
 }
 
+/// A place in the message log whose message is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostLeaf {
+    /// Which message.
+    pub envelope: EnvelopeId,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// The log's entry.
+    pub leaf: Vec<u8>,
+}
+
 /// A message is on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AcceptedRow {

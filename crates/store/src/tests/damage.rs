@@ -276,7 +276,7 @@ async fn no_column_of_a_nodes_messages_changes_unseen() {
     let store = agent().open().await;
     let sequence = store.reserve(vec![md()], Environment::Live).await.unwrap();
     store.enqueue(outgoing(1, sequence)).await.unwrap();
-    store.carried(id(1), "relay-1", vec![md()], Some(vec![1]), Timestamp(3)).await.unwrap();
+    store.carried(id(1), ("relay-1", 1), vec![md()], Some(vec![1]), Timestamp(3)).await.unwrap();
     store.put_draft(crate::Draft { notice: pouch_wire::NoticeId(Digest::new([1; 32])), bytes: vec![1], created: Timestamp(1) }).await.unwrap();
     every_change_is_found(&store.0, &["rung", "sequence_out", "epoch", "draft", "spoke", "carried"]).await;
     assert_eq!(store.ladder(id(1)).await.unwrap().len(), 1);

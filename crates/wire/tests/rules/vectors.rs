@@ -60,8 +60,8 @@ fn frames() -> Vec<(String, Frame)> {
         frame("taken", &Taken { envelope: EnvelopeId(digest) }),
         frame("attach", &Attach { network: digest, witnesses: false }),
         frame("attach-as-witness", &Attach { network: digest, witnesses: true }),
-        frame("attached", &Attached { now: NOW, directory_size: 251 }),
-        frame("changed", &Changed { log: LogName::Messages, size: 65_536, now: NOW }),
+        frame("attached", &Attached { now: NOW, directory_size: 251, epoch: 3 }),
+        frame("changed", &Changed { log: LogName::Messages, size: 65_536, now: NOW, epoch: 4 }),
         frame("read-log", &ReadLog { log, from: 250, count: 256 }),
         frame(
             "log-entries",

@@ -1,0 +1,100 @@
+//! Stores with something in them.
+
+use std::path::Path;
+
+use pouch_store::{AgentStore, Arrival, DirectoryLog as _, Inbox as _, Mailboxes as _, NewMessage, Outbox as _, Outgoing, RelayStore};
+use pouch_wire::{Digest, EnvelopeId, Environment, NoticeId, Precedence, Timestamp};
+
+/// Who has messages at the relay.
+pub(crate) const RECIPIENTS: [&str; 3] = ["MD/policy", "BA/technical", "AL/policy"];
+/// How many messages.
+pub(crate) const MESSAGES: u64 = 120;
+/// How many entries of the directory.
+pub(crate) const ENTRIES: u64 = 40;
+
+fn digest(n: u64) -> Digest {
+    pouch_crypto::sha256(&n.to_be_bytes())
+}
+
+fn bytes(n: u64, len: usize) -> Vec<u8> {
+    digest(n).as_bytes().iter().copied().cycle().take(len).collect()
+}
+
+fn precedence(n: u64) -> Precedence {
+    [Precedence::Flash, Precedence::Immediate, Precedence::Priority, Precedence::Routine][(n % 4) as usize]
+}
+
+/// A message, as the relay stores it; some are larger than a page.
+pub(crate) fn message(n: u64, to: &[&str], payload: usize) -> NewMessage {
+    let stanza = |name: &&str| (name.parse().unwrap(), bytes(n + 7, 1200));
+    NewMessage {
+        envelope: EnvelopeId(digest(n)),
+        header: bytes(n + 1, 400),
+        signature: [n as u8; 64],
+        sender: format!("NL/office-{}", n % 5).parse().unwrap(),
+        precedence: precedence(n),
+        not_after: Timestamp(1_000_000 + n),
+        stanzas: to.iter().map(stanza).collect(),
+        payload: bytes(n + 2, payload),
+        leaf: bytes(n + 3, 40),
+        accepted_at: Timestamp(n),
+    }
+}
+
+/// Fills a relay's database and stops in order.
+pub(crate) async fn relay(path: &Path) {
+    let store = RelayStore::open(path).unwrap();
+    for n in 0..MESSAGES {
+        let to = &RECIPIENTS[..1 + (n % 3) as usize];
+        store.accept(message(n, to, 500 + (n as usize % 7) * 1500)).await.unwrap();
+    }
+    store.append_entries((0..ENTRIES).map(|n| bytes(n, 700)).collect()).await.unwrap();
+    store.close().await.unwrap();
+}
+
+/// Fills a node's database and stops in order.
+pub(crate) async fn agent(path: &Path) {
+    let store = AgentStore::open(path).unwrap();
+    for n in 0..MESSAGES {
+        let sequence = store.reserve(vec![RECIPIENTS[(n % 3) as usize].parse().unwrap()], Environment::Live).await.unwrap();
+        let outgoing = Outgoing {
+            envelope: EnvelopeId(digest(n)),
+            environment: Environment::Live,
+            notice: Some(NoticeId(digest(n + 1000))),
+            sealed: bytes(n, 900 + (n as usize % 5) * 1100),
+            sequence,
+            precedence: precedence(n),
+            created: Timestamp(n),
+            not_after: Timestamp(1_000_000),
+            wrapped: bytes(n + 4, 300),
+            concerns: None,
+            secret: bytes(n + 5, 60),
+            keys: Vec::new(),
+            events: Vec::new(),
+        };
+        store.enqueue(outgoing).await.unwrap();
+        let arrival = Arrival {
+            envelope: EnvelopeId(digest(n + 5000)),
+            environment: Environment::Live,
+            notice: Some(NoticeId(digest(n + 6000))),
+            concerns: None,
+            amends: false,
+            number: Some(format!("{n}/2026")),
+            sender: RECIPIENTS[(n % 3) as usize].parse().unwrap(),
+            precedence: precedence(n),
+            created: Timestamp(n),
+            arrived_at: Timestamp(n + 10),
+            stored: bytes(n + 9, 900 + (n as usize % 5) * 1100),
+            wrapped: bytes(n + 6, 100),
+            sequence: bytes(n + 8, 200),
+            order: "next".into(),
+            progress: None,
+            receipt: None,
+            log: Some(("relay-1".into(), n)),
+            keys: Vec::new(),
+            events: Vec::new(),
+        };
+        store.take_in(arrival).await.unwrap();
+    }
+    store.close().await.unwrap();
+}
