@@ -32,6 +32,9 @@ const WAITING: usize = 4096;
 /// Requests committed together at most.
 const TOGETHER: usize = 512;
 
+/// How long a scrub reads in one go.
+const PIECE: std::time::Duration = std::time::Duration::from_millis(20);
+
 enum Message {
     Job(Box<dyn Job>),
     Close(oneshot::Sender<()>),
@@ -202,7 +205,14 @@ impl Db {
                     return Err(StoreError::Closed);
                 }
                 let began = std::time::Instant::now();
-                let more = open::reader(&path).and_then(|connection| scrub.step(&connection));
+                let more = open::reader(&path).and_then(|connection| {
+                    while scrub.step(&connection)? {
+                        if began.elapsed() >= PIECE {
+                            return Ok(true);
+                        }
+                    }
+                    Ok(false)
+                });
                 drop(beside);
                 shared.found();
                 if !more? {

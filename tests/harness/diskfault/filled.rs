@@ -8,9 +8,9 @@ use pouch_wire::{Digest, EnvelopeId, Environment, NoticeId, Precedence, Timestam
 /// Who has messages at the relay.
 pub(crate) const RECIPIENTS: [&str; 3] = ["MD/policy", "BA/technical", "AL/policy"];
 /// How many messages.
-pub(crate) const MESSAGES: u64 = 120;
+pub(crate) const MESSAGES: u64 = 60;
 /// How many entries of the directory.
-pub(crate) const ENTRIES: u64 = 40;
+pub(crate) const ENTRIES: u64 = 20;
 
 fn digest(n: u64) -> Digest {
     pouch_crypto::sha256(&n.to_be_bytes())

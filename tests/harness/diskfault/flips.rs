@@ -36,6 +36,7 @@ pub(crate) struct Flips {
     pub(crate) named: u64,
     /// The store did not open, and said why.
     pub(crate) refused: u64,
+    pub(crate) why: Vec<String>,
     /// Records that were read as something that was never stored.
     pub(crate) wrong: Vec<String>,
     /// Records that were missing, and nothing said so.
@@ -49,11 +50,23 @@ pub(crate) struct Flips {
 }
 
 impl Flips {
+    /// Its figures for a program.
+    pub(crate) fn figures(&self) -> serde_json::Value {
+        let some = |lines: &[String]| lines.iter().take(10).cloned().collect::<Vec<_>>();
+        serde_json::json!({
+            "flips": self.flips, "harmless": self.harmless, "named": self.named, "did_not_open": self.refused,
+            "wrong": self.wrong.len(), "silent": self.silent.len(), "records_left_out": self.left_out,
+            "of_records": self.records, "most_in_one_flip": self.most_left_out,
+            "examples": some(&[self.wrong.clone(), self.silent.clone()].concat()),
+        })
+    }
+
     fn add(&mut self, other: Self) {
         self.flips += other.flips;
         self.harmless += other.harmless;
         self.named += other.named;
         self.refused += other.refused;
+        self.why.extend(other.why);
         self.wrong.extend(other.wrong);
         self.silent.extend(other.silent);
         self.left_out += other.left_out;
@@ -107,15 +120,22 @@ async fn flip(kind: Kind, bytes: &[u8], (at, bit): (usize, u32), whole: &Read, f
     std::fs::write(&path, &flipped).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut done = Flips { flips: 1, ..Flips::default() };
+    let place = format!("byte {at} bit {bit}");
     let first = read(kind, &path).await;
     // What the first look marks is mended when it is opened again.
     let second = if first.as_ref().is_ok_and(|(_, named)| named.is_empty()) { first.clone() } else { read(kind, &path).await };
+    let nothing = (Read::new(), vec!["the process ended".to_owned()]);
+    // A process that met damaged pages where it writes ends, and mends them when it starts again.
+    let first = match first {
+        Err(StoreError::Fatal(_)) if second.is_ok() => Ok(nothing),
+        first => first,
+    };
     let (Ok((before, named)), Ok((after, named_after))) = (&first, &second) else {
         done.refused = 1;
+        done.why.extend([&first, &second].iter().filter_map(|read| read.as_ref().err()).map(|error| format!("{place}: {error}")).take(1));
         return done;
     };
     let named: BTreeSet<&String> = named.iter().chain(named_after).collect();
-    let place = format!("byte {at} bit {bit}");
     for (name, value) in before.iter().chain(after) {
         if whole.get(name) != Some(value) {
             done.wrong.push(format!("{place}: {name}"));

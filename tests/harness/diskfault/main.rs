@@ -17,18 +17,139 @@
     reason = "a harness: what cannot be ends it"
 )]
 
+mod controls;
+mod errors;
+mod field;
 mod filled;
 mod flips;
+mod full;
 
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use pouch_testkit::stage::{Program, StageError};
+use serde_json::{Value, json};
+
+use field::{Field, Whose};
+use flips::{Flips, Kind};
+
+/// A process that cannot store must be gone by then.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
+/// "Not accepted" comes by then.
+const REFUSES_WITHIN: Duration = Duration::from_secs(1);
+/// The exit code of a process whose storage failed.
+const STORAGE: i32 = 74;
 
 fn main() -> ExitCode {
-    let begun = Instant::now();
-    for kind in [flips::Kind::Relay, flips::Kind::Agent, flips::Kind::Trusting] {
-        let done = flips::run(kind, 200, 1, std::path::Path::new("/tmp"));
-        println!("{kind:?} {} flips: harmless {} named {} refused {} wrong {} silent {} left out {}/{} most {} in {:?}", done.flips, done.harmless, done.named, done.refused, done.wrong.len(), done.silent.len(), done.left_out, done.records, done.most_left_out, begun.elapsed());
-        for line in done.wrong.iter().chain(&done.silent).take(12) { println!("   {line}"); }
+    let options: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| options.iter().any(|option| option == name);
+    let named = |name: &str| options.iter().skip_while(|option| *option != name).nth(1);
+    let seed = named("--seed").and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    match prove(seed, has("--quick")) {
+        Ok(figures) => {
+            let held = figures.get("held") == Some(&Value::Bool(true));
+            println!("{}", if has("--json") { format!("{figures:#}") } else { in_words(&figures) });
+            if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::SUCCESS
+}
+
+fn prove(seed: u64, quick: bool) -> Result<Value, StageError> {
+    let here = std::env::current_exe().map_err(field::failed)?;
+    let built = here.ancestors().find(|folder| folder.join("pouch").is_file());
+    let built = built.ok_or_else(|| StageError::new("pouch is not built: cargo build --package pouch"))?;
+    let program = Program::at(&built.join("pouch"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(field::failed)?;
+    let begun = Instant::now();
+    let flips = all_flips(seed, quick, built);
+    eprintln!("flips in {:?}", begun.elapsed());
+    let errors = runtime.block_on(all_errors(&program, built, quick))?;
+    eprintln!("errors in {:?}", begun.elapsed());
+    let full = runtime.block_on(all_full(&program, built))?;
+    eprintln!("full in {:?}", begun.elapsed());
+    let lost = runtime.block_on(controls::answers_first(&program, built))?;
+    let control = json!({ "answers before it stores: lost": lost, "held": lost > 0 });
+    let parts = [&flips, &errors, &full, &control];
+    let held = parts.iter().all(|part| part.get("held") == Some(&Value::Bool(true)));
+    Ok(json!({
+        "harness": "diskfault", "quick": quick, "seed": seed, "flips": flips, "errors": errors, "full": full,
+        "control": control, "seconds": begun.elapsed().as_secs(), "held": held,
+    }))
+}
+
+/// Flips so many bits in each kind of store.
+fn all_flips(seed: u64, quick: bool, under: &Path) -> Value {
+    let each = if quick { 1000 } else { 20_000 };
+    let relay = flips::run(Kind::Relay, each, seed, under);
+    let agent = flips::run(Kind::Agent, each, seed, under);
+    let trusting = flips::run(Kind::Trusting, 60, seed, under);
+    let sound = |flips: &Flips| {
+        // A damaged header or schema keeps a store from opening: said, and never wrong.
+        flips.wrong.is_empty() && flips.silent.is_empty() && flips.refused * 10 <= flips.flips && flips.named > 0
+    };
+    let held = sound(&relay) && sound(&agent) && !trusting.wrong.is_empty();
+    json!({
+        "relay": relay.figures(), "agent": agent.figures(),
+        "without checksums": { "flips": trusting.flips, "wrong": trusting.wrong.len() }, "held": held,
+    })
+}
+
+async fn all_errors(program: &Program, under: &Path, quick: bool) -> Result<Value, StageError> {
+    let mut field = Field::start(program, under, |_| Ok(())).await?;
+    let (mut slowest_end, mut slowest_recovery) = (Duration::ZERO, Duration::ZERO);
+    let (mut ended, mut survived, mut wrong) = (0_u64, 0_u64, Vec::new());
+    let faults = errors::faults(quick);
+    for fault in &faults {
+        let came = errors::run(&mut field, *fault).await?;
+        eprintln!("{fault:?} {came:?}");
+        slowest_recovery = slowest_recovery.max(came.recovered);
+        match (came.exit, came.ended_after) {
+            (Some(exit), Some(after)) => {
+                ended += 1;
+                slowest_end = slowest_end.max(after);
+                if exit != STORAGE {
+                    wrong.push(format!("{fault:?}: exit code {exit}"));
+                }
+            }
+            _ => survived += 1,
+        }
+    }
+    let judged = field.judge().await?;
+    let held = judged.holds() && judged.accepted > 0 && wrong.is_empty() && slowest_end <= ENDS_WITHIN;
+    Ok(json!({
+        "injected": faults.len(), "ended": ended, "went_on": survived, "wrong_ends": wrong,
+        "slowest_end_ms": millis(slowest_end), "slowest_recovery_ms": millis(slowest_recovery),
+        "judged": judged.figures(), "broken": judged.broken(), "held": held,
+    }))
+}
+
+async fn all_full(program: &Program, under: &Path) -> Result<Value, StageError> {
+    let mut parts = serde_json::Map::new();
+    let mut held = true;
+    for whose in [Whose::Relay, Whose::Sender] {
+        let full = full::run(program, under, whose).await?;
+        held &= full.holds && full.same_process && full.refused > 0 && full.refused_within <= REFUSES_WITHIN;
+        let figures = json!({
+            "refused": full.refused, "slowest_refusal_ms": millis(full.refused_within), "flashes": full.flashes,
+            "slowest_flash_ms": millis(full.flash_within), "recovered_ms": millis(full.recovered_within),
+            "same_process": full.same_process, "judged": full.judged,
+        });
+        parts.insert(format!("{whose:?}").to_lowercase(), figures);
+    }
+    parts.insert("held".into(), json!(held));
+    Ok(Value::Object(parts))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn in_words(figures: &Value) -> String {
+    let part = |name: &str| figures.get(name).map(|part| format!("{name:<8} {part}")).unwrap_or_default();
+    ["flips", "errors", "full", "control"].map(part).join("\n")
 }

@@ -14,7 +14,7 @@ use crate::rows::Draft;
 impl Drafts for AgentStore {
     async fn put_draft(&self, draft: Draft) -> Result<(), StoreError> {
         self.0
-            .bulk(move |db| {
+            .call(move |db| {
                 let sql = "INSERT INTO draft (notice, bytes, created) VALUES (?1, ?2, ?3)
                     ON CONFLICT (notice) DO UPDATE SET bytes = ?2";
                 let values = params![draft.notice.as_bytes(), draft.bytes, int(draft.created.0)];
