@@ -32,10 +32,10 @@ impl Fault {
 /// The faults of a run.
 pub(crate) fn faults(quick: bool) -> Vec<Fault> {
     let mut all = Vec::new();
-    let ns: &[u32] = if quick { &[1, 3] } else { &[1, 2, 3, 4, 5, 6, 8, 12] };
+    let ns: &[u32] = if quick { &[1, 2, 3, 5] } else { &[1, 2, 3, 4, 5, 6, 8, 12] };
     for n in ns {
         for whose in [Whose::Relay, Whose::Sender, Whose::Recipient] {
-            all.push(Fault { whose, call: "fdatasync", error: "EIO", n: *n });
+            all.push(Fault { whose, call: "fsync", error: "EIO", n: *n });
             if !quick || *n == 3 {
                 all.push(Fault { whose, call: "pwrite64", error: "EIO", n: *n });
             }
@@ -43,7 +43,6 @@ pub(crate) fn faults(quick: bool) -> Vec<Fault> {
                 all.push(Fault { whose, call: "pwrite64", error: "ENOSPC", n: *n });
             }
         }
-        all.push(Fault { whose: Whose::Relay, call: "fsync", error: "EIO", n: *n });
     }
     all
 }
@@ -57,8 +56,6 @@ pub(crate) struct Came {
     pub(crate) ended_after: Option<Duration>,
     /// How long the next start took.
     pub(crate) recovered: Duration,
-    /// How many messages were handed over meanwhile.
-    pub(crate) sent: u32,
 }
 
 struct Strace {
@@ -114,13 +111,14 @@ pub(crate) async fn run(field: &mut Field, fault: Fault) -> Result<Came, StageEr
         }
         // A sender whose node ends while it answers hears an error; its outbox says what became of it.
         let precedence = ["flash", "priority", "routine"][(sent % 3) as usize];
-        sent += u32::from(timeout(Duration::from_secs(5), field.sends(precedence)).await.is_ok_and(|sent| sent.is_ok()));
+        timeout(Duration::from_secs(5), field.sends(precedence)).await.ok();
+        sent += 1;
     }
     let since = Instant::now();
     if !fault.is_fatal() {
         strace.let_go().await?;
         field.arrives("flash").await?;
-        return Ok(Came { exit: None, ended_after: None, recovered: since.elapsed(), sent });
+        return Ok(Came { exit: None, ended_after: None, recovered: since.elapsed() });
     }
     let exit = field.take(fault.whose)?.ends().await?;
     let ended_after = since.elapsed();
@@ -128,5 +126,5 @@ pub(crate) async fn run(field: &mut Field, fault: Fault) -> Result<Came, StageEr
     let begun = Instant::now();
     field.restart().await?;
     field.arrives("flash").await?;
-    Ok(Came { exit: Some(exit), ended_after: Some(ended_after), recovered: begun.elapsed(), sent })
+    Ok(Came { exit: Some(exit), ended_after: Some(ended_after), recovered: begun.elapsed() })
 }

@@ -22,3 +22,4 @@ mod delivering;
 mod keeping;
 mod lying;
 mod naming;
+mod restoring;

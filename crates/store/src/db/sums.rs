@@ -7,19 +7,28 @@
 //!
 //! Against chance, not against people: whoever can write the file can write the checksum.
 
-use pouch_crypto::sha256;
+use std::collections::BTreeMap;
+
+use pouch_crypto::{sha256, sha256_parts};
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Error, OptionalExtension as _, params};
+use rusqlite::{Connection, Error};
 
 use crate::db::damage;
 use crate::error::StoreError;
 
 /// Columns that have a digest beside them, by table.
-const HAVE_DIGESTS: [(&str, &str); 3] = [("payload", "payload"), ("outbox", "sealed"), ("inbox", "stored")];
+const HAVE_DIGESTS: [(&str, &str); 5] = [
+    ("payload", "payload"),
+    ("outbox", "sealed"),
+    ("inbox", "stored"),
+    // A log's entry is whole without the record that auditors read beside it.
+    ("message_log", "header"),
+    ("message_log", "signature"),
+];
 
 /// Makes the functions known that the tables and the statements use:
-/// `row_sum(table, columns...)`; `sound(whole, name, key...)`, which fails with the record's name unless the
+/// `row_sum(table, columns...)`; `sha256(blob)` and `record_digest(header, signature)`; `sound(whole, name, key...)`, which fails with the record's name unless the
 /// row is whole; `kept(whole, name, key...)`, which is false then and remembers the name.
 pub(super) fn functions(connection: &Connection) -> rusqlite::Result<()> {
     let pure = FunctionFlags::SQLITE_UTF8
@@ -29,6 +38,10 @@ pub(super) fn functions(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function(c"sha256", 1, pure, |values| {
         let bytes = values.get_raw(0).as_blob().map_err(|error| Error::UserFunctionError(error.into()))?;
         Ok(sha256(bytes).as_bytes().to_vec())
+    })?;
+    connection.create_scalar_function(c"record_digest", 2, pure, |values| {
+        let blob = |place| values.get_raw(place).as_blob().map_err(|error| Error::UserFunctionError(error.into()));
+        Ok(sha256_parts(&[sha256(blob(0)?).as_bytes(), blob(1)?]).as_bytes().to_vec())
     })?;
     let ours = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function(c"sound", -1, ours, |values| {
@@ -90,9 +103,11 @@ fn named(values: &Context<'_>) -> String {
 /// Gives every table its checksum, and the checksum of a table that got another column its new form. All
 /// at once, or nothing.
 pub(super) fn ensure(db: &Connection) -> Result<(), StoreError> {
+    let mut statement = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")?;
+    let triggers = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut steps = Vec::new();
-    for table in tables(db)? {
-        steps.extend(Plan::of(db, &table)?.steps(db)?);
+    for plan in Plan::all(db)? {
+        steps.extend(plan.steps(&triggers));
     }
     if steps.is_empty() {
         return Ok(());
@@ -110,13 +125,10 @@ pub(super) fn tables(db: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn without_rowid(db: &Connection, table: &str) -> Result<bool, StoreError> {
-    Ok(db.query_row("SELECT wr FROM pragma_table_list(?1)", [table], |row| row.get(0))?)
-}
-
 /// The columns that name a row of a table for good.
 pub(super) fn key_of(db: &Connection, table: &str) -> Result<Vec<String>, StoreError> {
-    Ok(Plan::of(db, table)?.key)
+    let plan = Plan::all(db)?.into_iter().find(|plan| plan.table == table);
+    Ok(plan.map(|plan| plan.key).unwrap_or_default())
 }
 
 /// How one table is summed.
@@ -129,35 +141,39 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(db: &Connection, table: &str) -> Result<Self, StoreError> {
-        let mut plan = Self {
-            table: table.to_owned(),
-            columns: Vec::new(),
-            key: Vec::new(),
-            has_sum: false,
-            has_whole: false,
-        };
-        let mut statement = db.prepare("SELECT name, pk FROM pragma_table_xinfo(?1) ORDER BY cid")?;
-        let mut rows = statement.query([table])?;
+    fn all(db: &Connection) -> Result<Vec<Self>, StoreError> {
+        let sql = "SELECT t.name, t.wr, c.name, c.pk FROM pragma_table_list t, pragma_table_xinfo(t.name) c
+            WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+            ORDER BY t.name, c.cid";
+        let mut statement = db.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        let mut plans: Vec<Self> = Vec::new();
         while let Some(row) = rows.next()? {
-            let (name, key): (String, i64) = (row.get(0)?, row.get(1)?);
-            match name.as_str() {
-                "row_sum" => plan.has_sum = true,
-                "whole" => plan.has_whole = true,
-                _ => {
-                    if key > 0 {
-                        plan.key.push(name.clone());
-                    }
-                    if !HAVE_DIGESTS.contains(&(table, name.as_str())) {
-                        plan.columns.push(name);
-                    }
+            let (table, without_rowid): (String, bool) = (row.get(0)?, row.get(1)?);
+            if plans.last().is_none_or(|plan| plan.table != table) {
+                let key = if without_rowid { Vec::new() } else { vec!["rowid".to_owned()] };
+                plans.push(Self { table, key, columns: Vec::new(), has_sum: false, has_whole: false });
+            }
+            if let Some(plan) = plans.last_mut() {
+                plan.take(row.get(2)?, without_rowid && row.get::<_, i64>(3)? > 0);
+            }
+        }
+        Ok(plans)
+    }
+
+    fn take(&mut self, column: String, is_key: bool) {
+        match column.as_str() {
+            "row_sum" => self.has_sum = true,
+            "whole" => self.has_whole = true,
+            _ => {
+                if is_key {
+                    self.key.push(column.clone());
+                }
+                if !HAVE_DIGESTS.contains(&(&self.table, column.as_str())) {
+                    self.columns.push(column);
                 }
             }
         }
-        if !without_rowid(db, table)? {
-            plan.key = vec!["rowid".to_owned()];
-        }
-        Ok(plan)
     }
 
     fn sum(&self, of: &str) -> String {
@@ -183,16 +199,11 @@ impl Plan {
     }
 
     /// The statements that bring the table there; none when it is there.
-    fn steps(&self, db: &Connection) -> Result<Vec<String>, StoreError> {
+    fn steps(&self, known: &BTreeMap<String, String>) -> Vec<String> {
         let triggers = self.triggers();
-        let mut there = self.has_sum && self.has_whole;
-        for (name, wanted) in &triggers {
-            let sql = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1";
-            let found: Option<String> = db.query_row(sql, params![name], |row| row.get(0)).optional()?;
-            there = there && found.as_ref() == Some(wanted);
-        }
-        if there {
-            return Ok(Vec::new());
+        let as_wanted = triggers.iter().all(|(name, wanted)| known.get(name) == Some(wanted));
+        if self.has_sum && self.has_whole && as_wanted {
+            return Vec::new();
         }
         let (table, sum) = (&self.table, self.sum(""));
         let mut steps: Vec<String> =
@@ -210,6 +221,6 @@ impl Plan {
             "ALTER TABLE {table} ADD COLUMN whole INTEGER GENERATED ALWAYS AS (row_sum IS {sum}) VIRTUAL;"
         ));
         steps.extend(triggers.into_iter().map(|(_, sql)| format!("{sql};")));
-        Ok(steps)
+        steps
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn mend(db: &Connection, new: &NewMessage, index: u64) -> Result<bool
     db.prepare_cached("DELETE FROM payload WHERE envelope = ?1")?.execute([new.envelope.as_bytes()])?;
     mailboxes::put_message(db, new, index)?;
     message_log::put_record(db, new, index)?;
+    damage::heal(format!("log entry {index}"));
     count_usage(db)?;
     damage::heal(format!("message {}", new.envelope));
     Ok(true)
@@ -27,7 +28,8 @@ pub(super) fn mend(db: &Connection, new: &NewMessage, index: u64) -> Result<bool
 
 fn needs_mending(db: &Connection, new: &NewMessage) -> Result<bool, StoreError> {
     let sql = "SELECT
-        EXISTS (SELECT 1 FROM message_log WHERE envelope = ?1 AND length(header) = 0)
+        EXISTS (SELECT 1 FROM message_log WHERE envelope = ?1
+            AND (length(header) = 0 OR record_digest(header, signature) IS NOT digest))
         OR EXISTS (SELECT 1 FROM mailbox WHERE envelope = ?1 AND whole = 0)
         OR EXISTS (SELECT 1 FROM payload WHERE envelope = ?1 AND (whole = 0 OR sha256(payload) IS NOT digest))
         OR (SELECT count(*) = 0 FROM mailbox WHERE envelope = ?1)

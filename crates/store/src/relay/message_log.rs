@@ -129,7 +129,7 @@ pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<u64, StoreErro
     let index = leaf_count(db)?;
     db.prepare_cached(
         "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest, row_sum)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, row_sum('message_log', ?1, ?2, ?3, ?4, ?5, ?6, ?7))",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, row_sum('message_log', ?1, ?2, ?3, ?6, ?7))",
     )?
     .execute(params![
         int(index),
