@@ -26,7 +26,7 @@ impl Conduct for AnswersFirst {
 pub(crate) async fn answers_first(program: &Program, under: &Path) -> Result<usize, StageError> {
     let town = Town::start(program.clone(), under).await?;
     town.liar.begins(AnswersFirst);
-    let envelope = town.sends("nl", "MD/policy", "priority").await?;
+    let envelope = town.sends("nl", "md", "priority").await?;
     let begun = Instant::now();
     let mut oracle = Oracle::new();
     loop {
@@ -44,7 +44,7 @@ pub(crate) async fn answers_first(program: &Program, under: &Path) -> Result<usi
     }
     town.liar.ends();
     // What is sent after it arrives; it does not.
-    let after = town.sends("nl", "MD/policy", "flash").await?;
+    let after = town.sends("nl", "md", "flash").await?;
     town.received("md", &after).await?;
     nodes::inbox(&mut oracle, "MD/policy", &listed(&town, "md", "inbox").await?);
     Ok(oracle.judge().lost.iter().filter(|lost| lost.id == envelope).count())

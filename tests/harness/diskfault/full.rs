@@ -89,9 +89,9 @@ pub(crate) async fn run(program: &Program, under: &Path, whose: Whose) -> Result
         }
     }
     for _ in 0..FLASHES {
-        full.flash_within = full.flash_within.max(field.arrives("flash").await?);
+        let arrived = field.arrives("flash").await.inspect_err(|_| last_words(&field));
+        full.flash_within = full.flash_within.max(arrived?);
         full.flashes += 1;
-        disk.fill()?;
     }
     let begun = Instant::now();
     disk.clear()?;
@@ -153,6 +153,15 @@ async fn refused(field: &mut Field, whose: Whose, begun: Instant) -> Result<Opti
         if begun.elapsed() > PATIENCE {
             return Err(StageError::new("neither accepted nor refused"));
         }
+    }
+}
+
+/// What everybody said last, for whoever looks why.
+fn last_words(field: &Field) {
+    for whose in [Whose::Relay, Whose::Sender, Whose::Recipient] {
+        let text = std::fs::read_to_string(field.path(whose.log())).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(12).collect();
+        eprintln!("{whose:?}:\n  {}", lines.into_iter().rev().collect::<Vec<_>>().join("\n  "));
     }
 }
 

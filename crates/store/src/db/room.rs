@@ -17,7 +17,7 @@ const RESERVE_MAX: u64 = 64 * 1024 * 1024;
 /// One part of the disk in so many is reserved, if that is less.
 const PART: u64 = 20;
 /// In how many steps it is given up.
-const STEPS: u64 = 4;
+const STEPS: u64 = 64;
 /// How often it is tried to take it back.
 const AGAIN: Duration = Duration::from_millis(500);
 
