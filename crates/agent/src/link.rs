@@ -119,8 +119,10 @@ impl LinkKeeper {
             let mut before = std::mem::take(lines);
             lines.extend(relays.iter().map(|relay| {
                 let known = before.iter().position(|line| line.relay == *relay);
-                known
-                    .map_or_else(|| Line { relay: relay.clone(), session: None, epoch: 0 }, |at| before.swap_remove(at))
+                known.map_or_else(
+                    || Line { relay: relay.clone(), session: None, epoch: 0 },
+                    |at| before.swap_remove(at),
+                )
             }));
         });
         let mut kept = Vec::new();

@@ -29,7 +29,9 @@ use crate::mirror::{Believed, MirrorKeeper};
 use crate::named::{is_named, until_named};
 use crate::watching::Watching;
 use crate::witness::{self, Witness, WitnessUnfit};
-use crate::{beacons, exercises, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching, wholeness};
+use crate::{
+    beacons, exercises, inbox, office, outbox, prekeys, receipts, rejudge, signing, watching, wholeness,
+};
 
 /// What a node is started with.
 #[derive(Debug)]

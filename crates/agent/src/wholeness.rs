@@ -47,7 +47,9 @@ fn words(new: &[&str]) -> String {
     let named = new.get(..NAMED).unwrap_or(new).join(", ");
     let more = new.len().saturating_sub(NAMED);
     let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
-    format!("stored records are damaged and left out: {named}{rest}; look at the disk, and ask senders for what is missing")
+    format!(
+        "stored records are damaged and left out: {named}{rest}; look at the disk, and ask senders for what is missing"
+    )
 }
 
 #[cfg(test)]

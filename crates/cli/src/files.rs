@@ -76,10 +76,13 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
         sync_folder_of(path)
     };
     // Each one's place is on the disk before anything is put into it.
-    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
     for folder in missing.into_iter().rev() {
         match attempt(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(Problem::file(path, &error)),
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(Problem::file(path, &error));
+            }
             _ => {}
         }
     }

@@ -88,11 +88,19 @@ fn taken_back(
     }
     if tree.size() == published.size() && tree.root() == published.root() {
         let count = entries.len();
-        warn!(code = "POUCH-RLY-63", stored, count, "an older database was put back; its log was taken out of the published files");
+        warn!(
+            code = "POUCH-RLY-63",
+            stored, count, "an older database was put back; its log was taken out of the published files"
+        );
         return Ok(Some(entries));
     }
     // Nothing is signed over this: witnesses know better.
-    error!(code = "POUCH-RLY-64", stored, published = published.size(), "an older database was put back, and the published log does not go on from it");
+    error!(
+        code = "POUCH-RLY-64",
+        stored,
+        published = published.size(),
+        "an older database was put back, and the published log does not go on from it"
+    );
     Ok(None)
 }
 

@@ -208,12 +208,8 @@ async fn attached(
             _ = refresh.tick() => {}
         }
         let size = published.borrow_and_update().as_ref().map_or(0, |p| p.size);
-        let changed = Changed {
-            log: LogName::Directory,
-            size,
-            now: (desk.clock)(),
-            epoch: *epoch.borrow_and_update(),
-        };
+        let changed =
+            Changed { log: LogName::Directory, size, now: (desk.clock)(), epoch: *epoch.borrow_and_update() };
         if let Some(told) = desk.conduct.tells(peer, changed) {
             stream.send_message(&told).await?;
         }

@@ -66,7 +66,11 @@ impl Watcher {
             let worse = now.iter().any(|name| !known.contains(name));
             known = now;
             if worse {
-                error!(code = "POUCH-RLY-60", records = known.len(), "stored records are damaged; the others are served");
+                error!(
+                    code = "POUCH-RLY-60",
+                    records = known.len(),
+                    "stored records are damaged; the others are served"
+                );
                 match raised(&self.store, &self.board).await {
                     Ok(epoch) => {
                         self.epochs.send_replace(epoch);

@@ -65,10 +65,32 @@ struct Shared {
 }
 
 impl Shared {
+    /// Reads a piece beside the thread, which meanwhile neither empties its log nor ends; what is left to read.
+    fn read_beside(&self, path: &Path, mut scrub: scrub::Scrub) -> Result<Option<scrub::Scrub>, StoreError> {
+        let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.ending.load(Ordering::SeqCst) {
+            return Err(StoreError::Closed);
+        }
+        let began = std::time::Instant::now();
+        let more = open::reader(path).and_then(|connection| {
+            while scrub.step(&connection)? {
+                if began.elapsed() >= PIECE {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        });
+        drop(beside);
+        self.found();
+        Ok(more?.then_some(scrub))
+    }
+
     /// Puts what the thread at hand found to what is known.
     fn found(&self) {
         let findings = damage::drain();
-        if let Some(path) = self.path.as_ref().filter(|_| findings.damaged.iter().any(|name| repair::asks(name))) {
+        if let Some(path) =
+            self.path.as_ref().filter(|_| findings.damaged.iter().any(|name| repair::asks(name)))
+        {
             repair::mark(path);
         }
         self.damaged.send_if_modified(|known| damage::merge(Arc::make_mut(known), findings));
@@ -196,33 +218,18 @@ impl Db {
             self.call(all).await?;
             return Ok(self.damaged().iter().cloned().collect());
         };
-        let shared = self.shared.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            loop {
-                // One piece at a time: between two the thread may empty its log, or end.
-                let beside = shared.beside.lock().unwrap_or_else(PoisonError::into_inner);
-                if shared.ending.load(Ordering::SeqCst) {
-                    return Err(StoreError::Closed);
-                }
-                let began = std::time::Instant::now();
-                let more = open::reader(&path).and_then(|connection| {
-                    while scrub.step(&connection)? {
-                        if began.elapsed() >= PIECE {
-                            return Ok(true);
-                        }
-                    }
-                    Ok(false)
-                });
-                drop(beside);
-                shared.found();
-                if !more? {
-                    return Ok(());
-                }
-                // As long as it read it leaves the disk to others.
-                std::thread::sleep(began.elapsed());
+        loop {
+            let (shared, path) = (self.shared.clone(), path.clone());
+            let piece = move || shared.read_beside(&path, scrub);
+            let began = std::time::Instant::now();
+            let read = tokio::task::spawn_blocking(piece).await;
+            match read.map_err(|_| StoreError::Fatal("the scrub ended".into()))?? {
+                Some(rest) => scrub = rest,
+                None => break,
             }
-        });
-        read.await.map_err(|_| StoreError::Fatal("the scrub ended".into()))??;
+            // As long as it read it leaves the disk to others.
+            tokio::time::sleep(began.elapsed()).await;
+        }
         Ok(self.damaged().iter().cloned().collect())
     }
 

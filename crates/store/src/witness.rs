@@ -60,7 +60,9 @@ fn born(db: &Connection) -> Result<Option<WitnessBirth>, StoreError> {
         Ok(WitnessBirth { mark: mark.map(Digest::new), stopped: row.get(1)? })
     };
     Ok(db
-        .prepare_cached("SELECT mark, stopped FROM witness_life WHERE one = 1 AND sound(whole, 'witness life')")?
+        .prepare_cached(
+            "SELECT mark, stopped FROM witness_life WHERE one = 1 AND sound(whole, 'witness life')",
+        )?
         .query_row([], row)
         .optional()?)
 }

@@ -52,6 +52,7 @@ pub(crate) async fn answers_first(program: &Program, under: &Path) -> Result<usi
 
 async fn listed(town: &Town, folder: &str, what: &str) -> Result<Value, StageError> {
     let said = town.run(folder, &[what, "--json", "--limit", nodes::ROWS]).await?;
-    let mut value: Value = serde_json::from_str(&said.stdout).map_err(|error| StageError(error.to_string()))?;
+    let mut value: Value =
+        serde_json::from_str(&said.stdout).map_err(|error| StageError(error.to_string()))?;
     Ok(value.get_mut("value").map(Value::take).unwrap_or_default())
 }

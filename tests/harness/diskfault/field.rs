@@ -136,8 +136,18 @@ impl Field {
     /// NL writes to MD, if it can.
     pub(crate) async fn sends(&mut self, precedence: &str) -> Result<Value, StageError> {
         let send = [
-            "send", "--to", "MD/policy", "--type", "free-text", "--subject", "Disks", "--precedence", precedence,
-            "--text", "One of ours makes noises.", "--yes",
+            "send",
+            "--to",
+            "MD/policy",
+            "--type",
+            "free-text",
+            "--subject",
+            "Disks",
+            "--precedence",
+            precedence,
+            "--text",
+            "One of ours makes noises.",
+            "--yes",
         ];
         let row = self.nl()?.send(&send).await?;
         nodes::sent(&mut self.oracle, "NL/technical", &row);
@@ -158,7 +168,8 @@ impl Field {
     pub(crate) async fn judge(&mut self) -> Result<Judgement, StageError> {
         self.arrives("flash").await?;
         let rows = self.nl()?.json(&["outbox", "--limit", nodes::ROWS]).await?;
-        let sent: Vec<String> = rows.as_array().into_iter().flatten().map(|row| word(row, "envelope").to_owned()).collect();
+        let sent: Vec<String> =
+            rows.as_array().into_iter().flatten().map(|row| word(row, "envelope").to_owned()).collect();
         for envelope in &sent {
             self.nl()?.progress(envelope, "MD/policy", "verified").await?;
         }

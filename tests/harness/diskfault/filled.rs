@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use pouch_store::{AgentStore, Arrival, DirectoryLog as _, Inbox as _, Mailboxes as _, NewMessage, Outbox as _, Outgoing, RelayStore};
+use pouch_store::{
+    AgentStore, Arrival, DirectoryLog as _, Inbox as _, Mailboxes as _, NewMessage, Outbox as _, Outgoing,
+    RelayStore,
+};
 use pouch_wire::{Digest, EnvelopeId, Environment, NoticeId, Precedence, Timestamp};
 
 /// Who has messages at the relay.
@@ -56,7 +59,10 @@ pub(crate) async fn relay(path: &Path) {
 pub(crate) async fn agent(path: &Path) {
     let store = AgentStore::open(path).unwrap();
     for n in 0..MESSAGES {
-        let sequence = store.reserve(vec![RECIPIENTS[(n % 3) as usize].parse().unwrap()], Environment::Live).await.unwrap();
+        let sequence = store
+            .reserve(vec![RECIPIENTS[(n % 3) as usize].parse().unwrap()], Environment::Live)
+            .await
+            .unwrap();
         let outgoing = Outgoing {
             envelope: EnvelopeId(digest(n)),
             environment: Environment::Live,

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 
-use pouch_store::{AgentStore, DirectoryLog as _, Inbox as _, Mailboxes as _, MessageLog as _, Outbox as _, RelayStore, StoreError, StoredWhole as _};
+use pouch_store::{
+    AgentStore, DirectoryLog as _, Inbox as _, Mailboxes as _, MessageLog as _, Outbox as _, RelayStore,
+    StoreError, StoredWhole as _,
+};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 
@@ -123,7 +126,11 @@ async fn flip(kind: Kind, bytes: &[u8], (at, bit): (usize, u32), whole: &Read, f
     let place = format!("byte {at} bit {bit}");
     let first = read(kind, &path).await;
     // What the first look marks is mended when it is opened again.
-    let second = if first.as_ref().is_ok_and(|(_, named)| named.is_empty()) { first.clone() } else { read(kind, &path).await };
+    let second = if first.as_ref().is_ok_and(|(_, named)| named.is_empty()) {
+        first.clone()
+    } else {
+        read(kind, &path).await
+    };
     let nothing = (Read::new(), vec!["the process ended".to_owned()]);
     // A process that met damaged pages where it writes ends, and mends them when it starts again.
     let first = match first {
@@ -132,7 +139,13 @@ async fn flip(kind: Kind, bytes: &[u8], (at, bit): (usize, u32), whole: &Read, f
     };
     let (Ok((before, named)), Ok((after, named_after))) = (&first, &second) else {
         done.refused = 1;
-        done.why.extend([&first, &second].iter().filter_map(|read| read.as_ref().err()).map(|error| format!("{place}: {error}")).take(1));
+        done.why.extend(
+            [&first, &second]
+                .iter()
+                .filter_map(|read| read.as_ref().err())
+                .map(|error| format!("{place}: {error}"))
+                .take(1),
+        );
         return done;
     };
     let named: BTreeSet<&String> = named.iter().chain(named_after).collect();
@@ -180,7 +193,10 @@ async fn relay(store: RelayStore) -> Result<(Read, Vec<String>), StoreError> {
         let to = to.parse().unwrap();
         for message in kept(store.pending(&to, 10_000).await)? {
             if let Some(parcel) = kept(store.load(message.envelope, &to).await)? {
-                read.insert(format!("{to} {}", message.envelope), format!("{message:?} {parcel:?}").into_bytes());
+                read.insert(
+                    format!("{to} {}", message.envelope),
+                    format!("{message:?} {parcel:?}").into_bytes(),
+                );
             }
         }
     }

@@ -28,7 +28,11 @@ impl Disk {
 
     /// Writes until there is no room.
     fn fill(&self) -> Result<(), StageError> {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.0.join("filler")).map_err(failed)?;
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.0.join("filler"))
+            .map_err(failed)?;
         for size in [65_536, 4096, 512] {
             let block = vec![7; size];
             while file.write(&block).is_ok_and(|written| written > 0) {}
@@ -124,8 +128,20 @@ async fn refused(field: &mut Field, whose: Whose, begun: Instant) -> Result<Opti
     }
     let attachment = attachment.display().to_string();
     let send = [
-        "send", "--to", "MD/policy", "--type", "free-text", "--subject", "Map", "--precedence", "routine", "--text",
-        "Attached.", "--attach", &attachment, "--json",
+        "send",
+        "--to",
+        "MD/policy",
+        "--type",
+        "free-text",
+        "--subject",
+        "Map",
+        "--precedence",
+        "routine",
+        "--text",
+        "Attached.",
+        "--attach",
+        &attachment,
+        "--json",
     ];
     let before = said(field, whose)?;
     let outcome = field.nl()?.run(&send).await?;
@@ -144,9 +160,16 @@ async fn refused(field: &mut Field, whose: Whose, begun: Instant) -> Result<Opti
             return Ok(Some(begun.elapsed()));
         }
         let rows = field.nl()?.json(&["outbox"]).await?;
-        let accepted = rows.as_array().into_iter().flatten().filter(|row| word(row, "envelope") == envelope).any(|row| {
-            row.get("ladder").and_then(Value::as_array).into_iter().flatten().any(|rung| word(rung, "rung") != "queued")
-        });
+        let accepted =
+            rows.as_array().into_iter().flatten().filter(|row| word(row, "envelope") == envelope).any(
+                |row| {
+                    row.get("ladder")
+                        .and_then(Value::as_array)
+                        .into_iter()
+                        .flatten()
+                        .any(|rung| word(rung, "rung") != "queued")
+                },
+            );
         if accepted {
             return Ok(None);
         }

@@ -100,7 +100,10 @@ fn all_flips(seed: u64, quick: bool, under: &Path) -> Value {
     let trusting = flips::run(Kind::Trusting, 60, seed, under);
     let sound = |flips: &Flips| {
         // A damaged header or schema keeps a store from opening: said, and never wrong.
-        flips.wrong.is_empty() && flips.silent.is_empty() && flips.refused * 10 <= flips.flips && flips.named > 0
+        flips.wrong.is_empty()
+            && flips.silent.is_empty()
+            && flips.refused * 10 <= flips.flips
+            && flips.named > 0
     };
     let held = sound(&relay) && sound(&agent) && !trusting.wrong.is_empty();
     json!({

@@ -266,7 +266,11 @@ async fn serve(session: Session, script: Arc<Mutex<Script>>, visitors: mpsc::Unb
         if frame.kind() == FrameKind::Attach {
             let attached = {
                 let script = script.lock().unwrap();
-                Attached { now: Timestamp(now().0 + script.ahead_ms), directory_size: script.face.size, epoch: 1 }
+                Attached {
+                    now: Timestamp(now().0 + script.ahead_ms),
+                    directory_size: script.face.size,
+                    epoch: 1,
+                }
             };
             stream.send_message(&attached).await.unwrap();
             let asked = asked_rx.take().expect("attaches once");

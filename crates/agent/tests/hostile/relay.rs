@@ -235,7 +235,8 @@ async fn tell(mut stream: Stream, parts: Parts) {
     while grew.recv().await.is_some() {
         // A size that the node cannot have: it looks.
         let size = size(&parts) + 1_000_000;
-        if stream.send_message(&Changed { log: LogName::Directory, size, now: NOW, epoch: 1 }).await.is_err() {
+        if stream.send_message(&Changed { log: LogName::Directory, size, now: NOW, epoch: 1 }).await.is_err()
+        {
             return;
         }
     }

@@ -22,8 +22,11 @@ async fn epoch(session: &Session, relay: &Running) -> (Stream, u64) {
 
 async fn published(session: &Session, index: u64) {
     let asking = async {
-        while session.request::<_, pouch_wire::session::Proof>(&ReadProof { log: LogName::Messages, index }, LONG).await.is_err() {
-        }
+        while session
+            .request::<_, pouch_wire::session::Proof>(&ReadProof { log: LogName::Messages, index }, LONG)
+            .await
+            .is_err()
+        {}
     };
     soon("the log is published", asking).await;
 }

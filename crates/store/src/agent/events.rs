@@ -17,8 +17,7 @@ impl EventLog for AgentStore {
     }
 
     async fn events(&self, after: u64, count: u32) -> Result<Vec<EventRow>, StoreError> {
-        let sql =
-            "SELECT number, at, code, words, detail FROM event WHERE number > ?1
+        let sql = "SELECT number, at, code, words, detail FROM event WHERE number > ?1
             AND kept(whole, 'event', number) ORDER BY number LIMIT ?2";
         self.event_rows(sql, after, count).await
     }

@@ -68,8 +68,10 @@ impl Gossip for AgentStore {
     async fn refuted(&self) -> Result<Vec<(ContactPoint, u64)>, StoreError> {
         self.0
             .call(|db| {
-                let mut statement = db.prepare_cached("SELECT office, size FROM refuted
-                    WHERE kept(whole, 'refuted of', office) ORDER BY office")?;
+                let mut statement = db.prepare_cached(
+                    "SELECT office, size FROM refuted
+                    WHERE kept(whole, 'refuted of', office) ORDER BY office",
+                )?;
                 let mut rows = statement.query([])?;
                 let mut found = Vec::new();
                 while let Some(row) = rows.next()? {

@@ -43,7 +43,8 @@ impl Inbox for AgentStore {
     }
 
     async fn arrival(&self, envelope: EnvelopeId) -> Result<Option<ArrivalRow>, StoreError> {
-        let sql = format!("SELECT {ARRIVAL} FROM inbox WHERE envelope = ?1 AND sound(whole, 'message', envelope)");
+        let sql =
+            format!("SELECT {ARRIVAL} FROM inbox WHERE envelope = ?1 AND sound(whole, 'message', envelope)");
         self.0
             .call(move |db| {
                 let mut statement = db.prepare_cached(&sql)?;
@@ -244,9 +245,7 @@ fn put_sequence(db: &Connection, arrival: &Arrival) -> Result<(), StoreError> {
     let sender = arrival.sender.to_string();
     match exercise(arrival.environment) {
         None => db
-            .prepare_cached(
-                "INSERT OR REPLACE INTO sequence_in (sender, state) VALUES (?1, ?2)",
-            )?
+            .prepare_cached("INSERT OR REPLACE INTO sequence_in (sender, state) VALUES (?1, ?2)")?
             .execute(params![sender, arrival.sequence])?,
         Some(id) => db
             .prepare_cached(

@@ -20,8 +20,7 @@ impl Ladder for AgentStore {
     async fn ladder(&self, envelope: EnvelopeId) -> Result<Vec<RungRow>, StoreError> {
         self.0
             .call(move |db| {
-                let sql =
-                    "SELECT recipient, rung, at, detail FROM rung
+                let sql = "SELECT recipient, rung, at, detail FROM rung
                     WHERE envelope = ?1 AND kept(whole, 'rung of message', envelope) ORDER BY recipient";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query([envelope.as_bytes()])?;

@@ -65,7 +65,8 @@ impl Mirror for AgentStore {
     async fn shown(&self, relay: String, key: [u8; 32]) -> Result<u64, StoreError> {
         self.0
             .call(move |db| {
-                let sql = "SELECT size FROM shown WHERE relay = ?1 AND key = ?2 AND kept(whole, 'shown by', relay)";
+                let sql =
+                    "SELECT size FROM shown WHERE relay = ?1 AND key = ?2 AND kept(whole, 'shown by', relay)";
                 let size = |row: &Row<'_>| Ok(uint(row.get(0)?));
                 Ok(db.prepare_cached(sql)?.query_row(params![relay, key], size).optional()?.unwrap_or(0))
             })
@@ -75,7 +76,9 @@ impl Mirror for AgentStore {
     async fn forks(&self) -> Result<Vec<ForkRow>, StoreError> {
         self.0
             .call(|db| {
-                let mut statement = db.prepare_cached("SELECT one, other FROM fork WHERE kept(whole, 'fork', rowid) ORDER BY rowid")?;
+                let mut statement = db.prepare_cached(
+                    "SELECT one, other FROM fork WHERE kept(whole, 'fork', rowid) ORDER BY rowid",
+                )?;
                 let rows =
                     statement.query_map([], |row| Ok(ForkRow { one: row.get(0)?, other: row.get(1)? }))?;
                 Ok(rows.collect::<Result<_, _>>()?)
@@ -104,7 +107,10 @@ fn accepted(db: &Connection) -> Result<Option<AcceptedCheckpoint>, StoreError> {
     let row = |row: &Row<'_>| {
         Ok(AcceptedCheckpoint { note: row.get(0)?, size: uint(row.get(1)?), root: Digest::new(row.get(2)?) })
     };
-    Ok(db.prepare_cached("SELECT note, size, root FROM accepted WHERE sound(whole, 'checkpoint')")?.query_row([], row).optional()?)
+    Ok(db
+        .prepare_cached("SELECT note, size, root FROM accepted WHERE sound(whole, 'checkpoint')")?
+        .query_row([], row)
+        .optional()?)
 }
 
 fn put_accepted(db: &Connection, new: &AcceptedCheckpoint) -> Result<(), StoreError> {

@@ -75,7 +75,13 @@ impl Outbox for AgentStore {
                      ON CONFLICT (envelope, relay) DO UPDATE SET receipt = ?3, at = ?4, epoch = ?5
                      WHERE receipt IS NULL OR (?3 IS NOT NULL AND epoch <> ?5)",
                 )?
-                .execute(params![envelope.as_bytes(), relay, receipt, int(at.0), int(epoch)])?;
+                .execute(params![
+                    envelope.as_bytes(),
+                    relay,
+                    receipt,
+                    int(at.0),
+                    int(epoch)
+                ])?;
                 if receipt.is_none() {
                     return Ok(());
                 }
@@ -145,7 +151,9 @@ impl Outbox for AgentStore {
     }
 
     async fn outgoing(&self, envelope: EnvelopeId) -> Result<Option<OutgoingRow>, StoreError> {
-        let sql = format!("SELECT {OUTGOING} FROM outbox WHERE envelope = ?1 AND sound(whole, 'message', envelope)");
+        let sql = format!(
+            "SELECT {OUTGOING} FROM outbox WHERE envelope = ?1 AND sound(whole, 'message', envelope)"
+        );
         self.0.call(move |db| Ok(outgoing_rows(db, &sql, params![envelope.as_bytes()])?.pop())).await
     }
 
@@ -173,7 +181,10 @@ fn next_place(
     recipient: &ContactPoint,
     environment: Environment,
 ) -> Result<Sequence, StoreError> {
-    let epoch = uint(db.prepare_cached("SELECT epoch FROM epoch WHERE sound(whole, 'epoch')")?.query_row([], |row| row.get(0))?);
+    let epoch = uint(
+        db.prepare_cached("SELECT epoch FROM epoch WHERE sound(whole, 'epoch')")?
+            .query_row([], |row| row.get(0))?,
+    );
     // What was sent in an epoch that is over does not count.
     let known = |row: &Row<'_>| Ok((uint(row.get(0)?), row.get::<_, [u8; 32]>(1)?));
     let (to, epoch_of) = (recipient.to_string(), int(epoch));

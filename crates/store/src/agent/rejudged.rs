@@ -111,7 +111,9 @@ fn envelopes(db: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<En
 }
 
 fn until(db: &Connection) -> Result<u64, StoreError> {
-    let size = db.prepare_cached("SELECT size FROM rejudged_until WHERE kept(whole, 'rejudged until')")?.query_row([], |row| row.get(0));
+    let size = db
+        .prepare_cached("SELECT size FROM rejudged_until WHERE kept(whole, 'rejudged until')")?
+        .query_row([], |row| row.get(0));
     Ok(size.optional()?.map_or(0, uint))
 }
 

@@ -32,7 +32,8 @@ impl Watching for AgentStore {
     async fn beacon_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.0
             .call(|db| {
-                let mut statement = db.prepare_cached("SELECT at FROM beacon_out WHERE kept(whole, 'beacon')")?;
+                let mut statement =
+                    db.prepare_cached("SELECT at FROM beacon_out WHERE kept(whole, 'beacon')")?;
                 let at = statement.query_row([], |row| row.get::<_, i64>(0)).optional()?;
                 Ok(at.map(|at| Timestamp(uint(at))))
             })
@@ -51,8 +52,14 @@ impl Watching for AgentStore {
 
     async fn sequences_in(&self) -> Result<Vec<(ContactPoint, Vec<u8>)>, StoreError> {
         self.0
-            .call(|db| by_sender(db, "SELECT sender, state FROM sequence_in WHERE kept(whole, 'sequence from', sender)
-                    ORDER BY sender", "sequence_in"))
+            .call(|db| {
+                by_sender(
+                    db,
+                    "SELECT sender, state FROM sequence_in WHERE kept(whole, 'sequence from', sender)
+                    ORDER BY sender",
+                    "sequence_in",
+                )
+            })
             .await
     }
 
@@ -71,7 +78,15 @@ impl Watching for AgentStore {
     }
 
     async fn gaps_told(&self) -> Result<Vec<(ContactPoint, String)>, StoreError> {
-        self.0.call(|db| by_sender(db, "SELECT sender, gaps FROM gap_told WHERE kept(whole, 'gaps of', sender) ORDER BY sender", "gap_told")).await
+        self.0
+            .call(|db| {
+                by_sender(
+                    db,
+                    "SELECT sender, gaps FROM gap_told WHERE kept(whole, 'gaps of', sender) ORDER BY sender",
+                    "gap_told",
+                )
+            })
+            .await
     }
 
     async fn tell_gaps(

@@ -5,8 +5,8 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
 
 use super::Answer;
 use crate::rows::{
-    AcceptedRow, Expired, FollowedStep, ForkRow, LostLeaf, NewMessage, Parcel, Pending, PublishedRow, SignatureRow,
-    SignedRow, Usage,
+    AcceptedRow, Expired, FollowedStep, ForkRow, LostLeaf, NewMessage, Parcel, Pending, PublishedRow,
+    SignatureRow, SignedRow, Usage,
 };
 
 /// Messages that wait for their recipients.

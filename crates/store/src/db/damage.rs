@@ -75,7 +75,9 @@ pub(crate) fn word(value: ValueRef<'_>) -> String {
         ValueRef::Null => "-".to_owned(),
         ValueRef::Integer(n) => n.to_string(),
         ValueRef::Real(n) => n.to_string(),
-        ValueRef::Text(text) => String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).take(80).collect(),
+        ValueRef::Text(text) => {
+            String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).take(80).collect()
+        }
         ValueRef::Blob(blob) => blob.iter().take(32).fold(String::new(), |mut digits, byte| {
             write!(digits, "{byte:02x}").ok();
             digits

@@ -91,7 +91,11 @@ fn repaired(damaged: Connection, path: &Path, kind: &Kind) -> Result<Connection,
     for connection in [mended, damaged] {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).or_else(|error| {
             // What is damaged cannot always be written back; its log stays beside it.
-            if matches!(StoreError::from(error), StoreError::Damaged(_)) { Ok(()) } else { Err(StoreError::Damaged("database".into())) }
+            if matches!(StoreError::from(error), StoreError::Damaged(_)) {
+                Ok(())
+            } else {
+                Err(StoreError::Damaged("database".into()))
+            }
         })?;
         connection.close().map_err(|(_, error)| StoreError::from(error))?;
     }

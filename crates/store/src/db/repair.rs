@@ -30,7 +30,9 @@ pub(super) fn asks(name: &str) -> bool {
 
 /// Leaves the mark. Where that cannot be done the damage is met again, and told again.
 pub(super) fn mark(database: &Path) {
-    if let Err(error) = std::fs::write(mark_of(database), b"damaged pages were met; looked at when it is opened next\n") {
+    if let Err(error) =
+        std::fs::write(mark_of(database), b"damaged pages were met; looked at when it is opened next\n")
+    {
         tracing::warn!(%error, "the mark of damage cannot be left");
     }
 }

@@ -40,7 +40,7 @@ impl Room {
             .mode(0o600)
             .open(database.with_extension("reserve"))?;
         let disk = fstatvfs(&file)?;
-        let bytes = u64::from(disk.blocks()).saturating_mul(u64::from(disk.fragment_size()));
+        let bytes = disk.blocks().saturating_mul(disk.fragment_size());
         let wanted = RESERVE_MAX.min(bytes / PART);
         let held = file.metadata()?.len().min(wanted);
         let mut room = Self { file, wanted, held, tried: None };
@@ -80,7 +80,11 @@ impl Room {
         if self.file.set_len(left).is_err() {
             return false;
         }
-        tracing::warn!(code = "POUCH-STO-20", left, "the disk is full; the reserve is used for what is urgent");
+        tracing::warn!(
+            code = "POUCH-STO-20",
+            left,
+            "the disk is full; the reserve is used for what is urgent"
+        );
         self.held = left;
         true
     }

@@ -31,16 +31,16 @@ const HAVE_DIGESTS: [(&str, &str); 5] = [
 /// `row_sum(table, columns...)`; `sha256(blob)` and `record_digest(header, signature)`; `sound(whole, name, key...)`, which fails with the record's name unless the
 /// row is whole; `kept(whole, name, key...)`, which is false then and remembers the name.
 pub(super) fn functions(connection: &Connection) -> rusqlite::Result<()> {
-    let pure = FunctionFlags::SQLITE_UTF8
-        | FunctionFlags::SQLITE_DETERMINISTIC
-        | FunctionFlags::SQLITE_INNOCUOUS;
+    let pure =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function(c"row_sum", -1, pure, |values| row_sum(values))?;
     connection.create_scalar_function(c"sha256", 1, pure, |values| {
         let bytes = values.get_raw(0).as_blob().map_err(|error| Error::UserFunctionError(error.into()))?;
         Ok(sha256(bytes).as_bytes().to_vec())
     })?;
     connection.create_scalar_function(c"record_digest", 2, pure, |values| {
-        let blob = |place| values.get_raw(place).as_blob().map_err(|error| Error::UserFunctionError(error.into()));
+        let blob =
+            |place| values.get_raw(place).as_blob().map_err(|error| Error::UserFunctionError(error.into()));
         Ok(sha256_parts(&[sha256(blob(0)?).as_bytes(), blob(1)?]).as_bytes().to_vec())
     })?;
     let ours = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
@@ -104,7 +104,8 @@ fn named(values: &Context<'_>) -> String {
 /// at once, or nothing.
 pub(super) fn ensure(db: &Connection) -> Result<(), StoreError> {
     let mut statement = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")?;
-    let triggers = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let triggers =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut steps = Vec::new();
     for plan in Plan::all(db)? {
         steps.extend(plan.steps(&triggers));

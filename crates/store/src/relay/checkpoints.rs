@@ -53,8 +53,7 @@ impl Checkpoints for RelayStore {
     async fn published(&self, log: LogName) -> Result<Option<PublishedRow>, StoreError> {
         self.0
             .call(move |db| {
-                let sql =
-                    "SELECT published_size, published FROM checkpoint
+                let sql = "SELECT published_size, published FROM checkpoint
                     WHERE log = ?1 AND published IS NOT NULL AND sound(whole, 'checkpoint', log)";
                 let row = |row: &Row<'_>| Ok(PublishedRow { size: uint(row.get(0)?), note: row.get(1)? });
                 Ok(db.prepare_cached(sql)?.query_row([number(log)], row).optional()?)

@@ -16,7 +16,8 @@ impl DirectoryLog for RelayStore {
     }
 
     async fn entries(&self, from: u64, count: u32) -> Result<Vec<Vec<u8>>, StoreError> {
-        let sql = "SELECT idx, entry FROM directory_log WHERE idx >= ?1 AND sound(whole, 'directory entry', idx)
+        let sql =
+            "SELECT idx, entry FROM directory_log WHERE idx >= ?1 AND sound(whole, 'directory entry', idx)
             ORDER BY idx LIMIT ?2";
         self.0.call(move |db| run_of(db, sql, from, count)).await
     }

@@ -35,7 +35,9 @@ impl Followed for RelayStore {
     async fn forks(&self) -> Result<Vec<ForkRow>, StoreError> {
         self.0
             .call(|db| {
-                let mut statement = db.prepare_cached("SELECT one, other FROM fork WHERE kept(whole, 'fork', rowid) ORDER BY rowid")?;
+                let mut statement = db.prepare_cached(
+                    "SELECT one, other FROM fork WHERE kept(whole, 'fork', rowid) ORDER BY rowid",
+                )?;
                 let rows =
                     statement.query_map([], |row| Ok(ForkRow { one: row.get(0)?, other: row.get(1)? }))?;
                 Ok(rows.collect::<Result<_, _>>()?)

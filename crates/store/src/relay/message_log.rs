@@ -107,7 +107,8 @@ pub(super) fn place_of(
     db: &Connection,
     envelope: EnvelopeId,
 ) -> Result<Option<(u64, Timestamp)>, StoreError> {
-    let sql = "SELECT idx, accepted_at FROM message_log WHERE envelope = ?1 AND sound(whole, 'log entry', idx)";
+    let sql =
+        "SELECT idx, accepted_at FROM message_log WHERE envelope = ?1 AND sound(whole, 'log entry', idx)";
     let place = |row: &Row<'_>| Ok((uint(row.get(0)?), Timestamp(uint(row.get(1)?))));
     Ok(db.prepare_cached(sql)?.query_row([envelope.as_bytes()], place).optional()?)
 }

@@ -232,7 +232,9 @@ async fn every_change_is_found(db: &Db, tables: &'static [&'static str]) {
     for table in tables {
         let columns: Vec<String> = db
             .call(move |db| {
-                let sql = format!("SELECT name FROM pragma_table_xinfo('{table}') WHERE hidden = 0 AND name <> 'row_sum'");
+                let sql = format!(
+                    "SELECT name FROM pragma_table_xinfo('{table}') WHERE hidden = 0 AND name <> 'row_sum'"
+                );
                 let mut statement = db.prepare(&sql)?;
                 Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
             })
@@ -251,7 +253,11 @@ async fn every_change_is_found(db: &Db, tables: &'static [&'static str]) {
             let found = db
                 .call(move |db| {
                     let changed = set(db, &to)?;
-                    let fits = if *table == "message_log" { "record_digest(header, signature) IS digest" } else { "1" };
+                    let fits = if *table == "message_log" {
+                        "record_digest(header, signature) IS digest"
+                    } else {
+                        "1"
+                    };
                     let sql = format!("SELECT count(*) FROM {table} WHERE NOT (whole AND {fits})");
                     let found: i64 = db.query_row(&sql, [], |row| row.get(0))?;
                     // Undone with the request.
@@ -270,7 +276,11 @@ async fn no_column_of_a_relays_messages_changes_unseen() {
     let store = two_messages().await;
     store.append_entries(vec![vec![1], vec![2]]).await.unwrap();
     store.put_witness_state("log", None, 7, Digest::new([1; 32])).await.unwrap();
-    every_change_is_found(&store.0, &["mailbox", "message_log", "directory_log", "usage", "witness", "epoch"]).await;
+    every_change_is_found(
+        &store.0,
+        &["mailbox", "message_log", "directory_log", "usage", "witness", "epoch"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -279,7 +289,14 @@ async fn no_column_of_a_nodes_messages_changes_unseen() {
     let sequence = store.reserve(vec![md()], Environment::Live).await.unwrap();
     store.enqueue(outgoing(1, sequence)).await.unwrap();
     store.carried(id(1), ("relay-1", 1), vec![md()], Some(vec![1]), Timestamp(3)).await.unwrap();
-    store.put_draft(crate::Draft { notice: pouch_wire::NoticeId(Digest::new([1; 32])), bytes: vec![1], created: Timestamp(1) }).await.unwrap();
+    store
+        .put_draft(crate::Draft {
+            notice: pouch_wire::NoticeId(Digest::new([1; 32])),
+            bytes: vec![1],
+            created: Timestamp(1),
+        })
+        .await
+        .unwrap();
     every_change_is_found(&store.0, &["rung", "sequence_out", "epoch", "draft", "spoke", "carried"]).await;
     assert_eq!(store.ladder(id(1)).await.unwrap().len(), 1);
 }

@@ -132,8 +132,11 @@ fn answers() -> impl Strategy<Value = Frame> {
         (text(), text(), proptest::option::of(any::<u32>()))
             .prop_map(|(code, reason, retry_after_ms)| of(Refused { code, reason, retry_after_ms })),
         digest().prop_map(|id| of(Taken { envelope: EnvelopeId(id) })),
-        (number(), number(), number())
-            .prop_map(|(now, directory_size, epoch)| of(Attached { now: Timestamp(now), directory_size, epoch })),
+        (number(), number(), number()).prop_map(|(now, directory_size, epoch)| of(Attached {
+            now: Timestamp(now),
+            directory_size,
+            epoch
+        })),
         (log_name(), number(), number(), number()).prop_map(|(log, size, now, epoch)| of(Changed {
             log,
             size,
