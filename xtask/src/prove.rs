@@ -32,12 +32,14 @@ impl Harness {
     }
 }
 
+const FLOOD: &[&str] = &["--only"];
 const SIM: &[&str] = &["--seeds", "--seed", "--without"];
 
-const HARNESSES: [Harness; 5] = [
+const HARNESSES: [Harness; 6] = [
     Harness::beside("outsider", "prove_outsider"),
     Harness::beside("evilrelay", "prove_evilrelay"),
     Harness::beside("evillog", "prove_evillog"),
+    Harness { takes: FLOOD, ..Harness::beside("flood", "prove_flood") },
     Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
     Harness { runs_pouch: false, takes: SIM, ..Harness::beside("sim", "prove_sim") },
 ];
@@ -87,7 +89,7 @@ fn check(harness: &Harness, flags: &[&str]) -> Result<(), Trouble> {
         }
         let value = left.next();
         let number = value.is_some_and(|value| value.parse::<u64>().is_ok());
-        if value.is_none() || (*flag != "--without" && !number) {
+        if value.is_none() || (!matches!(*flag, "--without" | "--only") && !number) {
             return Err(Trouble::Usage(format!("prove {name} {flag} needs a value")));
         }
     }

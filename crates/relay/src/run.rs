@@ -149,7 +149,8 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
     let known = Known { directory: snapshot.clone(), published: directory_part.log.published() };
     let authorise = Arc::new(known.clone());
-    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, Limits::default())?;
+    let limits = base.conduct.limits();
+    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, limits)?;
     let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
     let other = named.until_other(duty, snapshot.clone(), directory_log.published());
