@@ -13,7 +13,7 @@ use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
@@ -231,7 +231,7 @@ async fn serve(
                 tokio::spawn(async move {
                     match incoming.handshake().await {
                         Ok(session) => session::serve(session, desk, shutdown).await,
-                        Err(error) => info!(code = error.code(), "handshake refused"),
+                        Err(error) => debug!(code = error.code(), "handshake refused"),
                     }
                 });
             }

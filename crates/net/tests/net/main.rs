@@ -13,6 +13,7 @@
 )]
 
 mod codes;
+mod door;
 mod ends;
 mod frames;
 mod handshake;
