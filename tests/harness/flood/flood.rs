@@ -25,6 +25,9 @@ pub(crate) trait Flood: Send + Sync {
     /// `words` say so.
     fn without(&self) -> &'static [Defence];
 
+    /// Makes beforehand what takes long to make.
+    fn prepare(&self) {}
+
     /// Attacks until it is told to end. `ground` has everybody's keys, `target` the relay.
     fn attack<'a>(&'a self, ground: &'a Ground, target: &'a Target, end: CancellationToken) -> Attacking<'a>;
 
@@ -73,10 +76,24 @@ pub(crate) struct Bounds {
 pub(crate) enum Defence {
     /// Under pressure, new addresses prove that they receive.
     Retry,
+    /// A prefix has its share of handshakes and no more.
+    Prefixes,
+    /// A session has few streams and small windows, and what does not come is cut.
+    Windows,
+    /// Handshake bytes that come out of order have little room.
+    CryptoBuffer,
+    /// A session stays where it began.
+    NoMigration,
 }
 
 /// Every defence, by its name on the relay's command line.
-const DEFENCES: &[(&str, Defence)] = &[("retry", Defence::Retry)];
+const DEFENCES: &[(&str, Defence)] = &[
+    ("retry", Defence::Retry),
+    ("prefixes", Defence::Prefixes),
+    ("windows", Defence::Windows),
+    ("crypto-buffer", Defence::CryptoBuffer),
+    ("no-migration", Defence::NoMigration),
+];
 
 impl Defence {
     /// Its name.

@@ -57,9 +57,14 @@ pub(crate) fn office(member: &str, n: usize) -> ContactPoint {
     format!("{member}/node-{n}").parse().unwrap()
 }
 
+/// The seed of the key of an office's sessions.
+pub(crate) fn transport_seed(office: &ContactPoint) -> [u8; 32] {
+    seed(&format!("{office} transport"))
+}
+
 /// The key of an office's sessions.
 pub(crate) fn transport(office: &ContactPoint) -> TransportIdentity {
-    TransportIdentity::from_key(&key(&format!("{office} transport"))).unwrap()
+    TransportIdentity::from_seed(&transport_seed(office)).unwrap()
 }
 
 /// The key with which an office signs what it sends.
@@ -185,7 +190,7 @@ fn entry(office: &ContactPoint, founded: u64) -> ContactPointEntry {
         contact_point: office.clone(),
         environment: Environment::Live,
         signing: signing(office).public(),
-        transport: key(&format!("{office} transport")).public(),
+        transport: SigningKey::from_seed(&transport_seed(office)).public(),
         home_relays: List::new(vec![text("relay-1")]).unwrap(),
         telephone: text("+31 70 555 0100"),
         display_names: Set::default(),

@@ -16,22 +16,37 @@
     reason = "a harness: what cannot be ends it"
 )]
 
+mod f01_spoofed;
 mod f02_garbage;
+mod f07_slowloris;
+mod f09_frames;
+mod f10_moving;
 mod figures;
 mod flood;
 mod ground;
+mod hacked;
 mod letters;
 mod line;
 mod place;
 mod probes;
 mod relay;
 mod run;
+mod strangers;
+mod wild;
 
 use std::process::ExitCode;
 
 /// Every flood, by its number in the plan. A new one is a file and a line here.
 fn floods() -> Vec<Box<dyn flood::Flood>> {
-    vec![Box::new(f02_garbage::Garbage)]
+    vec![
+        Box::new(f01_spoofed::Spoofed::default()),
+        Box::new(f02_garbage::Garbage),
+        Box::new(strangers::Strangers::WithoutKey),
+        Box::new(strangers::Strangers::WithUnknownKey),
+        Box::new(f07_slowloris::Slowloris),
+        Box::new(f09_frames::Frames),
+        Box::new(f10_moving::Moving),
+    ]
 }
 
 fn main() -> ExitCode {

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use pouch_crypto::PublicKey;
-use pouch_net::Limits;
+use pouch_net::{Limits, Rate};
 use pouch_relay::{Conduct, Relay};
 use pouch_testkit::stage::{PATIENCE, StageError};
 use pouch_tests::evil::town::now;
@@ -84,9 +85,10 @@ impl Running {
         Ok(Self { target: Target { address, key, process }, log, child })
     }
 
-    /// How many lines it logged so far.
+    /// How many lines it logged so far. That the network has no witness is not the flood's doing.
     pub(crate) fn log_lines(&self) -> u64 {
-        std::fs::read_to_string(&self.log).map_or(0, |log| log.lines().count() as u64)
+        let counts = |line: &&str| !line.contains("not enough witnesses");
+        std::fs::read_to_string(&self.log).map_or(0, |log| log.lines().filter(counts).count() as u64)
     }
 
     /// Ends it; it must still be there, and end well.
@@ -114,6 +116,16 @@ impl Conduct for Weakened {
                     limits.half_open_max = usize::MAX;
                     limits.initials_retry = u32::MAX;
                 }
+                Defence::Prefixes => {
+                    let all = Rate { per_second: u32::MAX, burst: u32::MAX };
+                    (limits.per_prefix, limits.all_strangers) = (all, all);
+                }
+                Defence::Windows => {
+                    (limits.streams, limits.stream_window, limits.receive_window) = (1024, 1 << 30, 1 << 30);
+                    (limits.head, limits.payload) = (Duration::from_secs(600), Duration::from_secs(600));
+                }
+                Defence::CryptoBuffer => limits.crypto_buffer = 1 << 30,
+                Defence::NoMigration => limits.migration = true,
             }
         }
         limits

@@ -65,6 +65,7 @@ async fn all(floods: &[&dyn Flood], time: Duration) -> Result<Value, StageError>
     let mut found = Vec::new();
     for flood in floods {
         let dir = dir.path().join(flood.name());
+        flood.prepare();
         let with = decided(*flood, &[], &place, &ground, &dir.join("with"), time).await?;
         eprintln!("{}", figures::line(*flood, &with, false));
         let mut control = None;
@@ -76,7 +77,12 @@ async fn all(floods: &[&dyn Flood], time: Duration) -> Result<Value, StageError>
         }
         found.push(figures::flood(*flood, &with, control.as_ref()));
     }
-    Ok(figures::whole(found, time, begun.elapsed()))
+    let figures = figures::whole(found, time, begun.elapsed());
+    if figures.get("held") != Some(&Value::Bool(true)) {
+        // What the relays logged is of use to whoever looks for the reason.
+        eprintln!("kept: {}", dir.keep().display());
+    }
+    Ok(figures)
 }
 
 /// Runs until it came out as it must, or twice as it must not.
