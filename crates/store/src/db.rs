@@ -22,8 +22,10 @@ use batch::{Job, Request};
 
 /// Requests that may wait; whoever comes later waits before the channel.
 const WAITING: usize = 4096;
-/// Requests committed together at most.
+/// Requests committed together at most, and the bytes from which on no more join them: what is urgent waits
+/// for one transaction under way, so that one must not be long.
 const TOGETHER: usize = 512;
+const TOGETHER_BYTES: usize = 1024 * 1024;
 
 enum Message {
     Job(Box<dyn Job>),
@@ -34,7 +36,16 @@ enum Message {
 #[derive(Clone)]
 pub(crate) struct Db {
     tx: mpsc::Sender<Message>,
+    /// What goes before the rest.
+    first: mpsc::Sender<Message>,
+    is_urgent: bool,
     shared: Arc<Shared>,
+}
+
+/// What waits for the thread.
+struct Waiting {
+    first: mpsc::Receiver<Message>,
+    rest: mpsc::Receiver<Message>,
 }
 
 /// What the thread tells everybody.
@@ -65,11 +76,13 @@ impl Db {
     }
 
     fn start(connection: Connection, lock: Option<std::fs::File>) -> Result<Self, StoreError> {
-        let (tx, rx) = mpsc::channel(WAITING);
+        let (tx, rest) = mpsc::channel(WAITING);
+        let (urgent, first) = mpsc::channel(WAITING);
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let shared = Arc::new(Shared::default());
         let told = shared.clone();
         std::thread::Builder::new().name("pouch-store".into()).spawn(move || {
-            let closed = serve(&connection, rx, &told);
+            let closed = serve(&connection, Waiting { first, rest }, &runtime, &told);
             drop(connection);
             // Only now may another process open it.
             drop(lock);
@@ -78,13 +91,19 @@ impl Db {
                 closed.send(()).ok();
             }
         })?;
-        Ok(Self { tx, shared })
+        Ok(Self { tx, first: urgent, is_urgent: false, shared })
+    }
+
+    /// A handle whose requests go before those of the others.
+    pub(crate) fn urgent(&self) -> Self {
+        Self { is_urgent: true, ..self.clone() }
     }
 
     /// How many requests wait in the channel.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.tx.max_capacity().saturating_sub(self.tx.capacity())
+        let line = if self.is_urgent { &self.first } else { &self.tx };
+        line.max_capacity().saturating_sub(line.capacity())
     }
 
     /// How many transactions that wrote something were committed.
@@ -98,7 +117,16 @@ impl Db {
         &self,
         request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(request, false).await
+        self.ask(request, 0, false).await
+    }
+
+    /// Like [`Db::call`] for what writes or reads so many bytes.
+    pub(crate) async fn call_weighing<T: Send + 'static>(
+        &self,
+        weight: usize,
+        request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(request, weight, false).await
     }
 
     /// Like [`Db::call`] for what must not be found on the disk afterwards: the write-ahead log, which
@@ -107,17 +135,19 @@ impl Db {
         &self,
         request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(request, true).await
+        self.ask(request, 0, true).await
     }
 
     async fn ask<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+        weight: usize,
         erases: bool,
     ) -> Result<T, StoreError> {
         let (answer, rx) = oneshot::channel();
-        let job = Box::new(Request { work, result: None, answer, erases });
-        self.tx.send(Message::Job(job)).await.map_err(|_| self.ended())?;
+        let job = Box::new(Request { work, result: None, answer, weight, erases });
+        let line = if self.is_urgent { &self.first } else { &self.tx };
+        line.send(Message::Job(job)).await.map_err(|_| self.ended())?;
         rx.await.map_err(|_| self.ended())?
     }
 
@@ -153,12 +183,13 @@ impl Db {
 /// a commit fails.
 fn serve(
     connection: &Connection,
-    mut rx: mpsc::Receiver<Message>,
+    mut waiting: Waiting,
+    runtime: &tokio::runtime::Runtime,
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
     loop {
-        let first = rx.blocking_recv()?;
-        let (mut jobs, closed) = drain(first, &mut rx);
+        let next = runtime.block_on(waiting.next())?;
+        let (mut jobs, closed) = drain(next, &mut waiting);
         if let Err(error) = batch::commit_each(connection, &mut jobs, &shared.commits) {
             tracing::error!(code = error.code(), %error, "the store ends");
             // Whoever waits, and whoever comes, hears why: the jobs are dropped unanswered.
@@ -175,19 +206,35 @@ fn serve(
     }
 }
 
-fn drain(
-    first: Message,
-    rx: &mut mpsc::Receiver<Message>,
-) -> (Vec<Box<dyn Job>>, Option<oneshot::Sender<()>>) {
-    let mut jobs = Vec::new();
+impl Waiting {
+    /// The next request, what is urgent first; `None` when all handles are gone.
+    async fn next(&mut self) -> Option<Message> {
+        tokio::select! {
+            biased;
+            Some(message) = self.first.recv() => Some(message),
+            message = self.rest.recv() => message,
+        }
+    }
+
+    /// The same, of what is there already.
+    fn next_now(&mut self) -> Option<Message> {
+        self.first.try_recv().or_else(|_| self.rest.try_recv()).ok()
+    }
+}
+
+fn drain(first: Message, waiting: &mut Waiting) -> (Vec<Box<dyn Job>>, Option<oneshot::Sender<()>>) {
+    let (mut jobs, mut weight) = (Vec::new(), 0_usize);
     let mut next = Some(first);
     while let Some(message) = next.take() {
         match message {
-            Message::Job(job) => jobs.push(job),
+            Message::Job(job) => {
+                weight = weight.saturating_add(job.weight());
+                jobs.push(job);
+            }
             Message::Close(closed) => return (jobs, Some(closed)),
         }
-        if jobs.len() < TOGETHER {
-            next = rx.try_recv().ok();
+        if jobs.len() < TOGETHER && weight < TOGETHER_BYTES {
+            next = waiting.next_now();
         }
     }
     (jobs, None)

@@ -5,8 +5,8 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
 
 use super::Answer;
 use crate::rows::{
-    AcceptedRow, Expired, FollowedStep, ForkRow, NewMessage, Parcel, Pending, PublishedRow, SignatureRow,
-    SignedRow, Usage,
+    AcceptedRow, Burden, Expired, FollowedStep, ForkRow, NewMessage, Parcel, Pending, PublishedRow,
+    SignatureRow, SignedRow, Usage,
 };
 
 /// Messages that wait for their recipients.
@@ -23,6 +23,12 @@ pub trait Mailboxes {
     /// # Errors
     /// When storage failed.
     fn usage(&self, sender: &ContactPoint) -> impl Answer<Usage>;
+
+    /// What must be known before a message is taken, in one look.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn burden(&self, envelope: EnvelopeId, sender: &ContactPoint) -> impl Answer<Burden>;
 
     /// Messages that wait for a recipient: most urgent first; of one precedence each sender's first, then
     /// each sender's second, and so on, so that nobody waits for all of somebody else's.

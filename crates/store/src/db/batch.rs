@@ -17,6 +17,8 @@ pub(super) trait Job: Send {
     fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
     /// Puts an error in the place of the result: what it did was undone.
     fn undo(&mut self, error: StoreError);
+    /// How many bytes it writes or reads, about.
+    fn weight(&self) -> usize;
     /// Whether the write-ahead log must be emptied after the commit.
     fn erases(&self) -> bool;
     /// Hands out the result.
@@ -28,6 +30,7 @@ pub(super) struct Request<T, W> {
     pub(super) work: W,
     pub(super) result: Option<Result<T, StoreError>>,
     pub(super) answer: oneshot::Sender<Result<T, StoreError>>,
+    pub(super) weight: usize,
     pub(super) erases: bool,
 }
 
@@ -45,6 +48,10 @@ where
 
     fn undo(&mut self, error: StoreError) {
         self.result = Some(Err(error));
+    }
+
+    fn weight(&self) -> usize {
+        self.weight
     }
 
     fn erases(&self) -> bool {

@@ -4,28 +4,36 @@
 //! with its last recipient; what expires is named, never dropped in silence.
 
 use pouch_crypto::sha256;
-use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
+use pouch_envelope::Demotion;
+use pouch_wire::{Canonical as _, ContactPoint, Digest, EnvelopeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::contracts::Mailboxes;
 use crate::db::{int, kept, point, uint};
 use crate::error::StoreError;
 use crate::relay::{RelayStore, message_log, queue};
-use crate::rows::{AcceptedRow, Expired, NewMessage, Parcel, Pending, Usage};
+use crate::rows::{AcceptedRow, Burden, Expired, NewMessage, Parcel, Pending, Usage};
 
 impl Mailboxes for RelayStore {
     async fn accept(&self, message: NewMessage) -> Result<AcceptedRow, StoreError> {
-        self.0.call(move |db| accept(db, &message)).await
+        let weight = message.payload.len();
+        self.0.call_weighing(weight, move |db| accept(db, &message)).await
     }
 
     async fn usage(&self, sender: &ContactPoint) -> Result<Usage, StoreError> {
         let sender = sender.to_string();
+        self.0.call(move |db| of_office(db, &sender)).await
+    }
+
+    async fn burden(&self, envelope: EnvelopeId, sender: &ContactPoint) -> Result<Burden, StoreError> {
+        let (office, member) = (sender.to_string(), sender.member.to_string());
         self.0
             .call(move |db| {
-                let sql = "SELECT bytes, messages FROM usage WHERE sender = ?1";
-                let usage =
-                    |row: &Row<'_>| Ok(Usage { bytes: uint(row.get(0)?), messages: uint(row.get(1)?) });
-                Ok(db.prepare_cached(sql)?.query_row([&sender], usage).optional()?.unwrap_or_default())
+                Ok(Burden {
+                    known: message_log::place_of(db, envelope)?.is_some(),
+                    office: of_office(db, &office)?,
+                    member: of_member(db, &member)?,
+                })
             })
             .await
     }
@@ -45,7 +53,7 @@ impl Mailboxes for RelayStore {
         recipient: &ContactPoint,
     ) -> Result<Option<Parcel>, StoreError> {
         let recipient = recipient.to_string();
-        self.0.call(move |db| load(db, envelope, &recipient)).await
+        self.0.call_weighing(LOAD_WEIGHS, move |db| load(db, envelope, &recipient)).await
     }
 
     async fn taken(&self, envelope: EnvelopeId, recipient: &ContactPoint) -> Result<(), StoreError> {
@@ -69,9 +77,30 @@ impl Mailboxes for RelayStore {
     }
 }
 
+/// For how many bytes a payload counts that is read, when requests are put together: reading is cheaper than
+/// writing, and how long it is is not known before.
+const LOAD_WEIGHS: usize = 128 * 1024;
+
+fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
+    Ok(Usage { bytes: uint(row.get(0)?), messages: uint(row.get(1)?) })
+}
+
+fn of_office(db: &Connection, sender: &str) -> Result<Usage, StoreError> {
+    let sql = "SELECT bytes, messages FROM usage WHERE sender = ?1";
+    Ok(db.prepare_cached(sql)?.query_row([sender], usage).optional()?.unwrap_or_default())
+}
+
+/// Its offices stand side by side in the index: `NL/` and what begins with it, up to the sign after `/`.
+fn of_member(db: &Connection, member: &str) -> Result<Usage, StoreError> {
+    let sql = "SELECT coalesce(sum(bytes), 0), coalesce(sum(messages), 0) FROM usage
+        WHERE sender > ?1 || '/' AND sender < ?1 || '0'";
+    Ok(db.prepare_cached(sql)?.query_row([member], usage)?)
+}
+
 fn accept(db: &Connection, new: &NewMessage) -> Result<AcceptedRow, StoreError> {
     if let Some((index, accepted_at)) = message_log::place_of(db, new.envelope)? {
-        return Ok(AcceptedRow { index, accepted_at, fresh: false });
+        let demotion = message_log::demotion_of(db, index)?;
+        return Ok(AcceptedRow { index, accepted_at, fresh: false, demotion });
     }
     let index = message_log::append(db, new)?;
     if !new.stanzas.is_empty() {
@@ -85,30 +114,32 @@ fn accept(db: &Connection, new: &NewMessage) -> Result<AcceptedRow, StoreError> 
     for (recipient, stanza) in &new.stanzas {
         mailbox.execute(params![
             recipient.to_string(),
-            new.precedence.rank(),
+            new.class().rank(),
             sender,
             int(index),
             new.envelope.as_bytes(),
             stanza
         ])?;
     }
-    Ok(AcceptedRow { index, accepted_at: new.accepted_at, fresh: true })
+    Ok(AcceptedRow { index, accepted_at: new.accepted_at, fresh: true, demotion: new.demotion })
 }
 
 fn put_payload(db: &Connection, new: &NewMessage, index: u64) -> Result<(), StoreError> {
+    let stanzas: usize = new.stanzas.iter().map(|(_, stanza)| stanza.len()).sum();
     db.prepare_cached(
-        "INSERT INTO payload (envelope, sender, precedence, idx, not_after, len, digest, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO payload (envelope, sender, precedence, idx, not_after, len, digest, payload, stanzas)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         new.envelope.as_bytes(),
         new.sender.to_string(),
-        new.precedence.rank(),
+        new.class().rank(),
         int(index),
         int(new.not_after.0),
         i64::try_from(new.payload.len()).unwrap_or(i64::MAX),
         sha256(&new.payload).as_bytes(),
-        new.payload
+        new.payload,
+        i64::try_from(stanzas).unwrap_or(i64::MAX)
     ])?;
     Ok(())
 }
@@ -131,7 +162,8 @@ fn recipients(db: &Connection) -> Result<Vec<ContactPoint>, StoreError> {
 }
 
 fn load(db: &Connection, envelope: EnvelopeId, recipient: &str) -> Result<Option<Parcel>, StoreError> {
-    let sql = "SELECT l.header, l.signature, m.stanza, p.payload, l.idx, l.accepted_at, p.digest, l.digest
+    let sql = "SELECT l.header, l.signature, m.stanza, p.payload, l.idx, l.accepted_at, p.digest, l.digest,
+            l.demotion
         FROM mailbox m JOIN payload p USING (envelope) JOIN message_log l USING (envelope)
         WHERE m.envelope = ?1 AND m.recipient = ?2";
     let found = db
@@ -144,14 +176,22 @@ fn load(db: &Connection, envelope: EnvelopeId, recipient: &str) -> Result<Option
                 payload: row.get(3)?,
                 index: uint(row.get(4)?),
                 accepted_at: Timestamp(uint(row.get(5)?)),
+                demotion: None,
             };
-            Ok((parcel, Digest::new(row.get(6)?), Digest::new(row.get(7)?)))
+            Ok((parcel, Digest::new(row.get(6)?), Digest::new(row.get(7)?), row.get(8)?))
         })
         .optional()?;
-    let Some((parcel, payload, record)) = found else { return Ok(None) };
+    let Some((parcel, payload, record, demoted)) = found else { return Ok(None) };
+    let parcel = Parcel { demotion: demotion(demoted)?, ..parcel };
     let whole = sha256(&parcel.payload) == payload
         && message_log::record_digest(&parcel.header, &parcel.signature) == record;
     if whole { Ok(Some(parcel)) } else { Err(StoreError::Damaged(format!("message {envelope}"))) }
+}
+
+/// In which lower class a message is carried, from its column.
+pub(super) fn demotion(column: Option<Vec<u8>>) -> Result<Option<Demotion>, StoreError> {
+    let damaged = |_| StoreError::Damaged("demotion".into());
+    column.map(|bytes| Demotion::from_bytes(&bytes).map_err(damaged)).transpose()
 }
 
 fn expire(db: &Connection, now: Timestamp) -> Result<Vec<Expired>, StoreError> {

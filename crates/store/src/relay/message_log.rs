@@ -3,14 +3,15 @@
 //! They stay when the message is gone; nothing here is ever deleted.
 
 use pouch_crypto::sha256;
-use pouch_wire::{Digest, EnvelopeId, Timestamp};
+use pouch_envelope::Demotion;
+use pouch_wire::{Canonical as _, Digest, EnvelopeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::contracts::MessageLog;
 use crate::db::{int, uint};
 use crate::entries::run_of;
 use crate::error::StoreError;
-use crate::relay::RelayStore;
+use crate::relay::{RelayStore, mailboxes};
 use crate::rows::{NewMessage, SignatureRow};
 
 impl MessageLog for RelayStore {
@@ -84,12 +85,20 @@ pub(super) fn place_of(
     Ok(db.prepare_cached(sql)?.query_row([envelope.as_bytes()], place).optional()?)
 }
 
+/// In which lower class an accepted message is carried: its receipt says the same whenever it is made.
+pub(super) fn demotion_of(db: &Connection, index: u64) -> Result<Option<Demotion>, StoreError> {
+    let sql = "SELECT demotion FROM message_log WHERE idx = ?1";
+    mailboxes::demotion(db.prepare_cached(sql)?.query_row([int(index)], |row| row.get(0))?)
+}
+
 /// Puts a message's leaf and signature at the end; its index.
 pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<u64, StoreError> {
     let index = leaf_count(db)?;
+    let unwritten = |_| StoreError::Conflict("a demotion that cannot be written");
+    let demotion = new.demotion.map(|demotion| demotion.to_bytes().map_err(unwritten)).transpose()?;
     db.prepare_cached(
-        "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest, demotion)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         int(index),
@@ -98,7 +107,8 @@ pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<u64, StoreErro
         new.header,
         new.signature,
         int(new.accepted_at.0),
-        record_digest(&new.header, &new.signature).as_bytes()
+        record_digest(&new.header, &new.signature).as_bytes(),
+        demotion
     ])?;
     Ok(index)
 }
