@@ -42,9 +42,11 @@ pub struct Limits {
     /// Sessions of one known key that may begin. A node that reconnects in a loop waits; see also how many
     /// it may have at a time, which is the relay's business.
     pub per_key: Rate,
-    /// What one stream may have on its way to us.
+    /// What one stream may have on its way to us. Six large messages at this size stay below the other end's
+    /// send window, so that a flash always finds room in it; at a larger one the first of them would fill it.
     pub stream_window: u32,
-    /// What all streams of a session together may have on their way to us; QUIC libraries set no limit.
+    /// What all streams of a session together may have on their way to us: every stream its window, so that
+    /// messages that nobody has read yet keep no flash from coming. QUIC libraries set no limit.
     pub receive_window: u32,
     /// What we keep for a peer that does not acknowledge.
     pub send_window: u64,
@@ -79,7 +81,7 @@ impl Default for Limits {
             all_strangers: Rate { per_second: 512, burst: 1024 },
             prefixes: 4096,
             per_key: Rate { per_second: 1, burst: 20 },
-            stream_window: 1024 * 1024,
+            stream_window: 128 * 1024,
             receive_window: 2 * 1024 * 1024,
             send_window: 1024 * 1024,
             crypto_buffer: 16 * 1024,

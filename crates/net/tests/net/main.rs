@@ -22,3 +22,4 @@ mod life;
 mod payload;
 mod raw;
 mod requests;
+mod urgency;
