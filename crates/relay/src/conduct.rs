@@ -32,6 +32,11 @@ pub trait Conduct: fmt::Debug + Send + Sync + 'static {
         Handing::Now
     }
 
+    /// What it does against a flood. A harness takes one away, to show that the flood was one.
+    fn defences(&self) -> Defences {
+        Defences::ALL
+    }
+
     /// After a recipient said that it has a message.
     fn forgets(&self, to: &ContactPoint, message: &Pending) -> Keeping {
         let _ = (to, message);
@@ -91,6 +96,22 @@ pub trait Conduct: fmt::Debug + Send + Sync + 'static {
         let _ = (to, asked);
         honest
     }
+}
+
+/// What a relay does against a flood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defences {
+    /// A sender has so much here and no more, and brings it so fast and no faster.
+    pub quotas: bool,
+    /// What is urgent goes first.
+    pub precedence: bool,
+    /// Of one class, senders take turns.
+    pub turns: bool,
+}
+
+impl Defences {
+    /// All of them, as the product's relay has.
+    pub const ALL: Self = Self { quotas: true, precedence: true, turns: true };
 }
 
 /// The conduct of the product's relay: it does what it says.

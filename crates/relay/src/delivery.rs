@@ -1,7 +1,7 @@
-//! Hands one recipient its messages: most urgent first, within one precedence in turn between the
-//! senders. A message goes from the store only when the recipient says that it has it.
+//! Hands one recipient its messages: most urgent first, within one class in turn between the senders, by
+//! bytes. A message goes from the store only when the recipient says that it has it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,14 +16,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::conduct::{Handing, Keeping};
+use crate::rounds::{Rounds, weight};
 use crate::run::Desk;
 
-/// Messages under way to one recipient at a time. A flash has places of its own: it does not wait for
-/// less urgent ones, nor may many of them fill the memory.
-const UNDER_WAY: usize = 4;
-/// And of how many bytes together, when there is more than one. The others wait in the store: a recipient
-/// that takes nothing costs this much, and not what waits for it.
+/// Messages under way to one recipient at a time: flashes, immediate ones, all others. What is urgent has places
+/// of its own: it does not wait for what is less so, nor may much of it fill the memory. Together they stay
+/// below the streams that a peer allows, and below what a session keeps unacknowledged.
+const UNDER_WAY: [usize; 3] = [4, 2, 4];
+/// And of how many bytes together, of those that are larger than one piece, when there is more than one. The
+/// others wait in the store: a recipient that takes nothing costs this much, and not what waits for it.
 const BYTES_UNDER_WAY: u64 = 1024 * 1024;
+/// What is no larger has room beside what is large: it must not wait until that is taken.
+const SMALL: u64 = 64 * 1024;
 /// How many waiting messages are looked at to choose the next.
 const WINDOW: usize = 64;
 /// How long a message that was not taken waits before it is tried again, at first and at most.
@@ -42,9 +46,10 @@ pub(crate) async fn deliver(
     shutdown: CancellationToken,
 ) {
     let mut under_way: JoinSet<(EnvelopeId, Result<(), NotTaken>)> = JoinSet::new();
-    let mut turns = Turns::default();
+    let mut turns = Turns { oldest_first: !desk.conduct.defences().turns, ..Turns::default() };
     loop {
-        let waiting = match desk.store.pending(&recipient, turns.window()).await {
+        // A flash must not wait in the store's line before it is known to wait here.
+        let waiting = match desk.store.urgent().pending(&recipient, turns.window()).await {
             Ok(waiting) => waiting,
             Err(error) => {
                 warn!(code = error.code(), "mailbox not read");
@@ -120,6 +125,19 @@ struct Turns {
     /// How large each of them is.
     sizes: HashMap<EnvelopeId, u64>,
     later: HashMap<EnvelopeId, Later>,
+    /// Whose turn it is, in each class.
+    rounds: BTreeMap<Precedence, Rounds>,
+    /// Nobody takes turns: whoever came first goes first.
+    oldest_first: bool,
+}
+
+/// Which places a class has.
+const fn places(class: Precedence) -> usize {
+    match class {
+        Precedence::Flash => 0,
+        Precedence::Immediate => 1,
+        Precedence::Priority | Precedence::Routine => 2,
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -146,15 +164,27 @@ impl Turns {
         self.later.insert(envelope, Later { due, waited: Duration::ZERO });
     }
 
-    /// Takes what may go now out of what waits, in its order.
+    /// Takes what may go now out of what waits: each class before the next, each sender in its turn.
     fn choose(&mut self, waiting: Vec<Pending>, now: Instant) -> Vec<Pending> {
         let mut chosen = Vec::new();
+        let mut classes: BTreeMap<Precedence, HashMap<ContactPoint, Pending>> = BTreeMap::new();
         for message in waiting {
             let is_due = self.later.get(&message.envelope).is_none_or(|later| later.due <= now);
             let line = (message.precedence, message.sender.clone());
             let in_line = self.busy.values().any(|before| *before == line);
-            if is_due && !in_line && self.has_place(&message) {
-                self.busy.insert(message.envelope, line);
+            if is_due && !in_line {
+                classes.entry(message.precedence).or_default().entry(line.1).or_insert(message);
+            }
+        }
+        for (class, mut heads) in classes {
+            while let Some(sender) = self.next_of(class, &heads) {
+                let Some(message) = heads.remove(&sender) else { break };
+                if !self.has_place(&message) {
+                    // Its turn stays, and meanwhile what is small goes beside what is large.
+                    self.rounds.entry(class).or_default().not_now(&sender, weight(message.payload_len));
+                    continue;
+                }
+                self.busy.insert(message.envelope, (class, sender));
                 self.sizes.insert(message.envelope, message.payload_len);
                 chosen.push(message);
             }
@@ -162,13 +192,26 @@ impl Turns {
         chosen
     }
 
+    fn next_of(&mut self, class: Precedence, heads: &HashMap<ContactPoint, Pending>) -> Option<ContactPoint> {
+        if self.oldest_first {
+            return heads.values().min_by_key(|message| message.index).map(|message| message.sender.clone());
+        }
+        let weights = heads.iter().map(|(sender, message)| (sender.clone(), weight(message.payload_len)));
+        let (busy, rounds) = (&self.busy, self.rounds.entry(class).or_default());
+        // Whoever has one under way comes again with its next.
+        rounds
+            .next(&weights.collect(), |sender| busy.values().any(|(busy, of)| *busy == class && of == sender))
+    }
+
     fn has_place(&self, message: &Pending) -> bool {
-        let flash = message.precedence == Precedence::Flash;
-        let alike = || self.busy.iter().filter(move |(_, (busy, _))| (*busy == Precedence::Flash) == flash);
+        let place = places(message.precedence);
+        let alike = || self.busy.iter().filter(move |(_, (busy, _))| places(*busy) == place);
         let sizes = alike().map(|(envelope, _)| self.sizes.get(envelope).copied().unwrap_or(0));
-        let bytes = sizes.fold(message.payload_len, u64::saturating_add);
-        let count = alike().count();
-        count == 0 || (count < UNDER_WAY && bytes <= BYTES_UNDER_WAY)
+        let large = sizes.filter(|size| *size > SMALL).fold(0, u64::saturating_add);
+        let has_room = message.payload_len <= SMALL
+            || large == 0
+            || large.saturating_add(message.payload_len) <= BYTES_UNDER_WAY;
+        UNDER_WAY.get(place).is_some_and(|most| alike().count() < *most) && has_room
     }
 
     fn taken(&mut self, envelope: EnvelopeId) {
@@ -242,12 +285,15 @@ async fn attempt(
     desk: &Desk,
 ) -> Result<(), NotTaken> {
     let envelope = message.envelope;
-    let parcel = match desk.store.load(envelope, recipient).await {
+    let urgent = message.precedence == Precedence::Flash;
+    let store = if urgent { desk.store.urgent() } else { desk.store.clone() };
+    let parcel = match store.load(envelope, recipient).await {
         Ok(Some(parcel)) => parcel,
         Ok(None) => return Ok(()),
         Err(error) => return Err(error.code().into()),
     };
-    let receipt = desk.receipt(envelope, parcel.index, parcel.accepted_at).map_err(|_| "POUCH-STO-90")?;
+    let receipt = desk.receipt(envelope, parcel.index, parcel.accepted_at, parcel.demotion);
+    let receipt = receipt.map_err(|_| "POUCH-STO-90")?;
     let deliver = Deliver {
         header: Blob::new(parcel.header).map_err(|_| "POUCH-STO-90")?,
         signature: Fixed(parcel.signature),
@@ -261,7 +307,7 @@ async fn attempt(
         return Err("POUCH-RLY-23".into());
     }
     if desk.conduct.forgets(recipient, message) == Keeping::Forget {
-        desk.store.taken(envelope, recipient).await.map_err(|error| error.code())?;
+        store.taken(envelope, recipient).await.map_err(|error| error.code())?;
     }
     debug!(envelope = %envelope.short(), "taken");
     Ok(())
@@ -312,6 +358,59 @@ mod tests {
         assert_eq!(numbers(&turns.choose(vec![flash[4].clone(), routine[4].clone()], now)), [5, 14]);
     }
 
+    /// In how many steps ten short messages are taken that come after a hundred longer ones of five other
+    /// senders; in a step each message under way moves on by as much, as on one link.
+    fn steps(mut turns: Turns) -> usize {
+        let now = Instant::now();
+        let long = |n: u8| Pending {
+            sender: format!("NL/flood-{}", n % 5).parse().unwrap(),
+            payload_len: 64 * 1024,
+            ..pending(n, Precedence::Routine)
+        };
+        let short = |n| Pending {
+            sender: "EE/policy".parse().unwrap(),
+            payload_len: 16 * 1024,
+            ..pending(n, Precedence::Routine)
+        };
+        let mut waiting: Vec<Pending> = (0..100).map(long).chain((100..110).map(short)).collect();
+        let mut under_way: Vec<(Pending, u64)> = Vec::new();
+        let mut step = 0;
+        while waiting.iter().any(|message| message.payload_len == 16 * 1024) {
+            step += 1;
+            assert!(step < 10_000, "messages wait for ever");
+            for message in turns.choose(waiting.clone(), now) {
+                waiting.retain(|other| other.envelope != message.envelope);
+                under_way.push((message.clone(), message.payload_len));
+            }
+            for (message, left) in &mut under_way {
+                *left = left.saturating_sub(4 * 1024);
+                if *left == 0 {
+                    turns.taken(message.envelope);
+                }
+            }
+            under_way.retain(|(_, left)| *left > 0);
+        }
+        step
+    }
+
+    #[test]
+    fn who_sends_little_does_not_wait_for_the_full_mailboxes_of_others() {
+        let fair = steps(Turns::default());
+        assert!(fair < 200, "ten short messages needed {fair} steps");
+        let unfair = steps(Turns { oldest_first: true, ..Turns::default() });
+        assert!(unfair > 380, "without turns {unfair}");
+    }
+
+    #[test]
+    fn an_immediate_one_does_not_wait_for_routine_ones_to_be_taken() {
+        let mut turns = Turns::default();
+        let now = Instant::now();
+        let routine: Vec<_> = (10..16).map(|n| pending(n, Precedence::Routine)).collect();
+        assert_eq!(turns.choose(routine, now).len(), 4);
+        let urgent: Vec<_> = (1..4).map(|n| pending(n, Precedence::Immediate)).collect();
+        assert_eq!(numbers(&turns.choose(urgent, now)), [1, 2]);
+    }
+
     #[test]
     fn large_messages_go_one_by_one_and_the_rest_waits_in_the_store() {
         let mut turns = Turns::default();
@@ -319,16 +418,20 @@ mod tests {
         let sized = |n, precedence, payload_len| Pending { payload_len, ..pending(n, precedence) };
         let (half, whole) = (BYTES_UNDER_WAY / 2, BYTES_UNDER_WAY);
         let routine = |n, size| sized(n, Precedence::Routine, size);
-        let waiting = || vec![routine(1, whole), routine(2, 1), routine(3, half), routine(4, half)];
-        assert_eq!(numbers(&turns.choose(waiting(), now)), [1]);
+        let waiting = || vec![routine(1, whole), routine(2, whole), routine(3, half), routine(4, half)];
+        // The two halves are lighter, so that their turn comes first.
+        assert_eq!(numbers(&turns.choose(waiting(), now)), [3, 4]);
+        assert_eq!(numbers(&turns.choose(waiting()[..2].to_vec(), now)), [0_u64; 0]);
         // A flash has its own room, also when it is as large.
         let flash = |n| sized(n, Precedence::Flash, whole);
         assert_eq!(numbers(&turns.choose(vec![flash(5), flash(6)], now)), [5]);
-        turns.taken(id(1));
-        assert_eq!(numbers(&turns.choose(waiting()[1..].to_vec(), now)), [2, 3]);
-        turns.not_taken(id(2), None, now);
+        // What is small goes beside what is large, and takes nothing of its room.
+        let small = |n| routine(n, SMALL);
+        assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(30)], now)), [30]);
         turns.taken(id(3));
-        assert_eq!(numbers(&turns.choose(vec![routine(4, half), routine(7, half)], now)), [4, 7]);
+        assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(31)], now)), [31]);
+        turns.not_taken(id(4), None, now);
+        assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(32)], now)), [32, 1]);
     }
 
     #[test]
