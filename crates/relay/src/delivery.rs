@@ -327,7 +327,9 @@ mod tests {
     fn pending(n: u8, precedence: Precedence) -> Pending {
         Pending {
             envelope: id(n),
-            sender: format!("NL/office-{n}").parse().unwrap(),
+            sender: format!("{}{}/office", char::from(b'A' + n / 26), char::from(b'A' + n % 26))
+                .parse()
+                .unwrap(),
             precedence,
             index: u64::from(n),
             payload_len: 0,
@@ -363,7 +365,7 @@ mod tests {
     fn steps(mut turns: Turns) -> usize {
         let now = Instant::now();
         let long = |n: u8| Pending {
-            sender: format!("NL/flood-{}", n % 5).parse().unwrap(),
+            sender: format!("F{}/flood", char::from(b'A' + n % 5)).parse().unwrap(),
             payload_len: 64 * 1024,
             ..pending(n, Precedence::Routine)
         };

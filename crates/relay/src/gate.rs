@@ -140,7 +140,7 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     fn office(name: &str) -> ContactPoint {
-        format!("NL/{name}").parse().unwrap()
+        format!("{}/office", name.to_uppercase()).parse().unwrap()
     }
 
     /// Sends a message through and notes when it was its turn; each leaves at once.
@@ -148,7 +148,7 @@ mod tests {
         let (gate, said, sender) = (gate.clone(), said.clone(), office(name));
         tokio::spawn(async move {
             let pass = gate.enter(&sender, class, bytes).await;
-            said.send(format!("{} {class}", sender.office)).unwrap();
+            said.send(format!("{} {class}", sender.member)).unwrap();
             drop(pass);
         });
     }
@@ -184,7 +184,7 @@ mod tests {
         }
         drop(gate.enter(&office("flash"), Precedence::Flash, 64 * MIB).await);
         let order = in_order(gate, held, heard, 3).await;
-        assert_eq!(order, ["aa immediate", "aa priority", "aa routine"]);
+        assert_eq!(order, ["AA immediate", "AA priority", "AA routine"]);
     }
 
     #[tokio::test]
@@ -198,7 +198,7 @@ mod tests {
         goes(&gate, &said, "small", Precedence::Routine, 4096);
         all_wait(&gate, 21).await;
         let order = in_order(gate, held, heard, 21).await;
-        let place = order.iter().position(|who| who == "small routine");
+        let place = order.iter().position(|who| who == "SMALL routine");
         assert!(place <= Some(1), "{order:?}");
     }
 
@@ -215,7 +215,7 @@ mod tests {
         assert!(left.await.unwrap_err().is_cancelled());
         goes(&gate, &said, "bb", Precedence::Routine, MIB);
         all_wait(&gate, 2).await;
-        assert_eq!(in_order(gate, held, heard, 1).await, ["bb routine"]);
+        assert_eq!(in_order(gate, held, heard, 1).await, ["BB routine"]);
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use pouch_wire::ContactPoint;
+use pouch_wire::{ContactPoint, Member};
 
 /// What a sender saves up in a round: one piece of a payload.
 const QUANTUM: u64 = 64 * 1024;
@@ -18,41 +18,46 @@ pub(crate) fn weight(bytes: u64) -> u64 {
     bytes.max(WEIGHS_MIN)
 }
 
-/// The senders of one class, in the order of their turns.
+/// The members of one class, in the order of their turns, and in each its offices: a member with many offices
+/// has no more turns than one with a single office, and within it they take turns message by message.
 #[derive(Debug, Default)]
 pub(crate) struct Rounds {
-    order: VecDeque<ContactPoint>,
-    saved: HashMap<ContactPoint, u64>,
+    order: VecDeque<Member>,
+    saved: HashMap<Member, u64>,
+    offices: HashMap<Member, VecDeque<ContactPoint>>,
 }
 
 impl Rounds {
-    /// Whose message goes next; `heads` says what the next message of each sender weighs that has one which
-    /// may go. It keeps the place of senders that `stay`: theirs is under way.
+    /// Whose message goes next; `heads` says what the next message of each office weighs that has one which
+    /// may go. Who `stays` keeps its place: one of its messages is under way.
     pub(crate) fn next(
         &mut self,
         heads: &HashMap<ContactPoint, u64>,
         stays: impl Fn(&ContactPoint) -> bool,
     ) -> Option<ContactPoint> {
-        self.order.retain(|sender| heads.contains_key(sender) || stays(sender));
-        self.saved.retain(|sender, _| heads.contains_key(sender) || stays(sender));
-        let mut new: Vec<_> = heads.keys().filter(|sender| !self.saved.contains_key(*sender)).collect();
-        // Of those that come at the same moment the order must not hang on chance.
-        new.sort();
-        for sender in new {
-            self.saved.insert(sender.clone(), 0);
-            self.order.push_back(sender.clone());
-        }
-        self.save_whole_rounds(heads);
+        self.come_and_go(heads, stays);
+        let next: HashMap<Member, (ContactPoint, u64)> = self
+            .offices
+            .iter()
+            .filter_map(|(member, offices)| {
+                let office = offices.iter().find(|office| heads.contains_key(*office))?;
+                Some((member.clone(), (office.clone(), *heads.get(office)?)))
+            })
+            .collect();
+        self.save_whole_rounds(&next);
         loop {
-            let sender = self.order.front()?.clone();
-            match (heads.get(&sender), self.saved.get_mut(&sender)) {
-                (Some(weight), Some(saved)) if *weight <= *saved => {
+            let member = self.order.front()?.clone();
+            match (next.get(&member), self.saved.get_mut(&member)) {
+                (Some((office, weight)), Some(saved)) if *weight <= *saved => {
                     *saved = saved.saturating_sub(*weight);
-                    return Some(sender);
+                    let offices = self.offices.entry(member).or_default();
+                    offices.retain(|other| other != office);
+                    offices.push_back(office.clone());
+                    return Some(office.clone());
                 }
                 (Some(_), Some(saved)) => *saved = saved.saturating_add(QUANTUM),
                 // Nothing of it may go now. Somebody's may, or there is nobody to wait for.
-                _ if heads.is_empty() => return None,
+                _ if next.is_empty() => return None,
                 _ => {}
             }
             self.order.rotate_left(1);
@@ -60,20 +65,46 @@ impl Rounds {
     }
 
     /// What was to go next cannot yet: its sender is the next again.
-    pub(crate) fn not_now(&mut self, sender: &ContactPoint, weight: u64) {
-        if let Some(saved) = self.saved.get_mut(sender) {
+    pub(crate) fn not_now(&mut self, office: &ContactPoint, weight: u64) {
+        if let Some(saved) = self.saved.get_mut(&office.member) {
             *saved = saved.saturating_add(weight);
+        }
+        if let Some(offices) = self.offices.get_mut(&office.member) {
+            offices.retain(|other| other != office);
+            offices.push_front(office.clone());
+        }
+    }
+
+    fn come_and_go(&mut self, heads: &HashMap<ContactPoint, u64>, stays: impl Fn(&ContactPoint) -> bool) {
+        for offices in self.offices.values_mut() {
+            offices.retain(|office| heads.contains_key(office) || stays(office));
+        }
+        self.offices.retain(|_, offices| !offices.is_empty());
+        self.order.retain(|member| self.offices.contains_key(member));
+        self.saved.retain(|member, _| self.offices.contains_key(member));
+        let known = |office: &ContactPoint| {
+            self.offices.get(&office.member).is_some_and(|offices| offices.contains(office))
+        };
+        let mut new: Vec<ContactPoint> = heads.keys().filter(|office| !known(office)).cloned().collect();
+        // Of those that come at the same moment the order must not hang on chance.
+        new.sort();
+        for office in new {
+            if !self.saved.contains_key(&office.member) {
+                self.saved.insert(office.member.clone(), 0);
+                self.order.push_back(office.member.clone());
+            }
+            self.offices.entry(office.member.clone()).or_default().push_back(office);
         }
     }
 
     /// Rounds in which nobody could go are not walked one by one: a large message would need hundreds.
-    fn save_whole_rounds(&mut self, heads: &HashMap<ContactPoint, u64>) {
-        let missing = |(sender, weight): (&ContactPoint, &u64)| {
-            weight.saturating_sub(self.saved.get(sender).copied().unwrap_or(0))
+    fn save_whole_rounds(&mut self, next: &HashMap<Member, (ContactPoint, u64)>) {
+        let missing = |(member, (_, weight)): (&Member, &(ContactPoint, u64))| {
+            weight.saturating_sub(self.saved.get(member).copied().unwrap_or(0))
         };
-        let least = heads.iter().map(missing).min().unwrap_or(0);
+        let least = next.iter().map(missing).min().unwrap_or(0);
         let whole = least.checked_div(QUANTUM).unwrap_or(0).saturating_sub(1).saturating_mul(QUANTUM);
-        for (_, saved) in self.saved.iter_mut().filter(|(sender, _)| heads.contains_key(*sender)) {
+        for (_, saved) in self.saved.iter_mut().filter(|(member, _)| next.contains_key(*member)) {
             *saved = saved.saturating_add(whole);
         }
     }
@@ -84,7 +115,7 @@ mod tests {
     use super::*;
 
     fn office(name: &str) -> ContactPoint {
-        format!("NL/{name}").parse().unwrap()
+        format!("{name}/technical").parse().unwrap()
     }
 
     /// What goes in so many turns when each of these senders always has a message of this size.
@@ -93,7 +124,7 @@ mod tests {
         let mut served = HashMap::new();
         for _ in 0..turns {
             let next = rounds.next(&heads, |_| false).unwrap();
-            *served.entry(next.office.to_string()).or_default() += heads[&next];
+            *served.entry(next.member.to_string()).or_default() += heads[&next];
         }
         served
     }
@@ -101,7 +132,7 @@ mod tests {
     #[test]
     fn who_sends_large_messages_gets_no_more_bytes_than_who_sends_small_ones() {
         let mut rounds = Rounds::default();
-        let served = served(&mut rounds, &[("large", 1 << 20), ("small", 16 * 1024), ("mid", 100_000)], 3000);
+        let served = served(&mut rounds, &[("LA", 1 << 20), ("SM", 16 * 1024), ("MI", 100_000)], 3000);
         let (least, most) = (served.values().min().unwrap(), served.values().max().unwrap());
         assert!(most - least <= 2 << 20, "{served:?}");
     }
@@ -109,38 +140,61 @@ mod tests {
     #[test]
     fn a_message_of_nothing_weighs_something() {
         let mut rounds = Rounds::default();
-        let served = served(&mut rounds, &[("empty", 0), ("real", 64 * 1024)], 340);
-        assert!(served["empty"].abs_diff(served["real"]) <= 2 * QUANTUM, "{served:?}");
+        let served = served(&mut rounds, &[("EM", 0), ("RE", 64 * 1024)], 340);
+        assert!(served["EM"].abs_diff(served["RE"]) <= 2 * QUANTUM, "{served:?}");
     }
 
     #[test]
     fn nobody_saves_up_while_nothing_of_it_waits() {
         let mut rounds = Rounds::default();
-        served(&mut rounds, &[("aa", 1 << 20), ("bb", 1 << 20)], 9);
-        let alone = HashMap::from([(office("bb"), weight(1 << 20))]);
-        assert_eq!(rounds.next(&alone, |_| false), Some(office("bb")));
-        assert_eq!(rounds.saved.keys().collect::<Vec<_>>(), [&office("bb")]);
+        served(&mut rounds, &[("AA", 1 << 20), ("BB", 1 << 20)], 9);
+        let alone = HashMap::from([(office("BB"), weight(1 << 20))]);
+        assert_eq!(rounds.next(&alone, |_| false), Some(office("BB")));
+        assert_eq!(rounds.saved.keys().collect::<Vec<_>>(), [&office("BB").member]);
     }
 
     #[test]
     fn who_has_one_under_way_keeps_what_it_saved() {
         let mut rounds = Rounds::default();
-        let both = HashMap::from([(office("aa"), weight(0)), (office("bb"), weight(0))]);
-        assert_eq!(rounds.next(&both, |_| false), Some(office("aa")));
-        let saved = rounds.saved[&office("aa")];
-        let other = HashMap::from([(office("bb"), weight(0))]);
-        assert_eq!(rounds.next(&other, |sender| *sender == office("aa")), Some(office("bb")));
-        assert_eq!(rounds.saved[&office("aa")], saved);
+        let both = HashMap::from([(office("AA"), weight(0)), (office("BB"), weight(0))]);
+        assert_eq!(rounds.next(&both, |_| false), Some(office("AA")));
+        let saved = rounds.saved[&office("AA").member];
+        let other = HashMap::from([(office("BB"), weight(0))]);
+        assert_eq!(rounds.next(&other, |sender| *sender == office("AA")), Some(office("BB")));
+        assert_eq!(rounds.saved[&office("AA").member], saved);
     }
 
     #[test]
     fn nobody_waits_for_ever_when_nothing_may_go() {
         let mut rounds = Rounds::default();
         assert_eq!(rounds.next(&HashMap::new(), |_| true), None);
-        served(&mut rounds, &[("aa", 1)], 1);
+        served(&mut rounds, &[("AA", 1)], 1);
         assert_eq!(rounds.next(&HashMap::new(), |_| true), None);
         // The largest message there can be needs no long walk.
-        let huge = HashMap::from([(office("aa"), u64::MAX / 2)]);
-        assert_eq!(rounds.next(&huge, |_| false), Some(office("aa")));
+        let huge = HashMap::from([(office("AA"), u64::MAX / 2)]);
+        assert_eq!(rounds.next(&huge, |_| false), Some(office("AA")));
+    }
+
+    #[test]
+    fn a_member_with_many_offices_has_no_more_turns_than_one_with_a_single_office() {
+        let mut rounds = Rounds::default();
+        let many = (0..9).map(|n| format!("BA/node-{n}").parse().unwrap());
+        let heads: HashMap<ContactPoint, u64> =
+            many.chain([office("NL")]).map(|office| (office, weight(1 << 20))).collect();
+        let mut went: HashMap<ContactPoint, u32> = HashMap::new();
+        for _ in 0..180 {
+            *went.entry(rounds.next(&heads, |_| false).unwrap()).or_default() += 1;
+        }
+        assert_eq!(went.remove(&office("NL")), Some(90));
+        assert!(went.values().all(|count| *count == 10), "within a member by turns: {went:?}");
+    }
+
+    #[test]
+    fn who_could_not_go_is_the_next_again() {
+        let mut rounds = Rounds::default();
+        let heads = HashMap::from([(office("AA"), weight(0)), (office("BB"), weight(0))]);
+        let first = rounds.next(&heads, |_| false).unwrap();
+        rounds.not_now(&first, weight(0));
+        assert_eq!(rounds.next(&heads, |_| false), Some(first));
     }
 }

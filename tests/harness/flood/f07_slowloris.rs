@@ -65,7 +65,8 @@ async fn hold_on(ground: &Ground, target: &Target, end: CancellationToken) -> Re
     let (kept, withheld) = withheld?;
     end.cancelled().await;
     drop(kept);
-    let counts = vec![("streams opened", opened?), ("messages withheld", withheld), ("MiB with holes", holes? >> 20)];
+    let counts =
+        vec![("streams opened", opened?), ("messages withheld", withheld), ("MiB with holes", holes? >> 20)];
     Ok(Blow { ran: begun.elapsed(), counts })
 }
 

@@ -286,4 +286,3 @@ pub(crate) fn reset(id: u64) -> Vec<u8> {
 pub(crate) fn ping() -> Vec<u8> {
     vec![0x01]
 }
-
