@@ -4,6 +4,7 @@
 //! What costs least is asked first: whoever is over its rate hears so before a signature is checked.
 
 use core::time::Duration;
+use std::sync::atomic::Ordering;
 
 use pouch_envelope::{AdmittedHead, Demotion, MessageLeaf, Refusal, SealedHead};
 use pouch_net::{Stream, StreamError, refusal};
@@ -28,20 +29,21 @@ pub(crate) async fn submit(
 ) -> Result<(), StreamError> {
     let head = match admit(submit, peer, desk) {
         Ok(head) => head,
-        Err(refused) => return refuse(stream, refused).await,
+        Err(refused) => return refuse(stream, refused, desk).await,
     };
     let homed = homed_here(&head, desk);
     if homed.is_empty() {
         return refuse(
             stream,
             refusal("POUCH-ADM-30", &"no recipient collects messages at this relay", None),
+            desk,
         )
         .await;
     }
     // Held until the message is stored: what is on its way counts.
     let mut place = match place(&head, desk).await {
         Ok(place) => place,
-        Err(refused) => return refuse(stream, refused).await,
+        Err(refused) => return refuse(stream, refused, desk).await,
     };
     place.begins();
     stream.set_priority(place.class);
@@ -49,7 +51,7 @@ pub(crate) async fn submit(
     if desk.conduct.accepts(peer, head.header()) == Accepting::Promise {
         return match promise(head, payload, desk).await {
             Ok(accepted) => stream.answer(&accepted).await,
-            Err(refused) => refuse(stream, refused).await,
+            Err(refused) => refuse(stream, refused, desk).await,
         };
     }
     let turn = desk.gate.enter(&turn_of(&head, desk), place.class, head.header().payload_len).await;
@@ -61,14 +63,22 @@ pub(crate) async fn submit(
             desk.message_log.grown();
             stream.answer(&accepted).await
         }
-        Err(refused) => refuse(stream, refused).await,
+        Err(refused) => refuse(stream, refused, desk).await,
     }
 }
 
-async fn refuse(stream: Stream, refused: Refused) -> Result<(), StreamError> {
-    info!(code = &*refused.code, "submission refused");
+async fn refuse(stream: Stream, refused: Refused, desk: &Desk) -> Result<(), StreamError> {
+    if OVER_QUOTA.contains(&&*refused.code) {
+        // Told as a number now and then: whoever floods must not fill the log.
+        desk.over_quota.fetch_add(1, Ordering::Relaxed);
+    } else {
+        info!(code = &*refused.code, "submission refused");
+    }
     stream.refuse(&refused).await
 }
+
+/// The codes of what a sender brings beyond its quotas.
+const OVER_QUOTA: [&str; 4] = ["POUCH-ADM-32", "POUCH-ADM-60", "POUCH-ADM-61", "POUCH-ADM-62"];
 
 fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refused> {
     let Peer::ContactPoint(owner) = peer else {

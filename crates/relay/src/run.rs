@@ -2,6 +2,7 @@
 //! logs are left whole.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pouch_crypto::{Context, PublicKey, SigningKey};
@@ -52,6 +53,8 @@ pub(crate) struct Desk {
     pub(crate) on_its_way: OnItsWay,
     pub(crate) rates: Rates,
     pub(crate) gate: Gate,
+    /// Messages refused since that was told last, over their senders' quotas.
+    pub(crate) over_quota: AtomicU64,
     pub(crate) conduct: Arc<dyn Conduct>,
     pub(crate) beacons: Beacons,
     receipts: SigningKey,
@@ -179,6 +182,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         on_its_way: OnItsWay::default(),
         rates: Rates::new(&config.senders),
         gate: Gate::default(),
+        over_quota: AtomicU64::new(0),
         conduct,
         beacons: Beacons::default(),
         receipts,
@@ -241,6 +245,7 @@ async fn serve(
             joined = &mut message_task => return over(LogName::Messages, joined),
             _ = sweep.tick() => {
                 share.divide(desk);
+                tell_over_quota(desk);
                 expired(desk).await?;
             }
             incoming = listener.accept() => {
@@ -274,6 +279,14 @@ impl Share {
             let (office, member) = (now.office.bytes, now.member.bytes);
             warn!(code = "POUCH-RLY-70", members, office, member, "quotas follow from the disk's size");
         }
+    }
+}
+
+/// Says how many messages were refused over their senders' quotas, when there were any.
+fn tell_over_quota(desk: &Desk) {
+    let refused = desk.over_quota.swap(0, Ordering::Relaxed);
+    if refused > 0 {
+        warn!(code = "POUCH-RLY-71", refused, "messages refused over their senders' quotas");
     }
 }
 

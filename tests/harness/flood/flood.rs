@@ -84,6 +84,12 @@ pub(crate) enum Defence {
     CryptoBuffer,
     /// A session stays where it began.
     NoMigration,
+    /// A sender has so much at the relay and brings it so fast, and of flashes so many.
+    Quotas,
+    /// What is urgent goes first.
+    Precedence,
+    /// Members take turns.
+    Turns,
 }
 
 /// Every defence, by its name on the relay's command line.
@@ -93,6 +99,9 @@ const DEFENCES: &[(&str, Defence)] = &[
     ("windows", Defence::Windows),
     ("crypto-buffer", Defence::CryptoBuffer),
     ("no-migration", Defence::NoMigration),
+    ("quotas", Defence::Quotas),
+    ("precedence", Defence::Precedence),
+    ("turns", Defence::Turns),
 ];
 
 impl Defence {

@@ -22,8 +22,23 @@ const DIRECTORY: &str = "relay-1.example/directory";
 const MESSAGES: &str = "relay-1.example/messages";
 
 /// Who is there: a member and how many offices it has, `NL/node-1` and so on.
-const MEMBERS: [(&str, usize); 4] = [(SENDERS, 8), (READERS, 8), (HOSTILE, 8), (HERD, 200)];
-/// Honest senders.
+const MEMBERS: [(&str, usize); 12] = [
+    (SENDERS, 8),
+    (READERS, 8),
+    (HOSTILE, 8),
+    (HERD, 200),
+    ("AT", 2),
+    ("BE", 2),
+    ("CH", 2),
+    ("DE", 2),
+    ("ES", 2),
+    ("FR", 2),
+    ("IT", 2),
+    ("PT", 2),
+];
+/// How many honest offices send, of eight members: each stays well below what a member may mark flash.
+pub(crate) const SENDING: usize = 16;
+/// Honest nodes that come and go one by one.
 pub(crate) const SENDERS: &str = "NL";
 /// Honest recipients.
 pub(crate) const READERS: &str = "MD";
@@ -33,7 +48,7 @@ pub(crate) const HOSTILE: &str = "BA";
 pub(crate) const HERD: &str = "KZ";
 
 /// The network and everybody's keys.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ground {
     pub(crate) charter: CharterFile,
     /// As the relay has it from the beginning on.
@@ -60,6 +75,12 @@ pub(crate) fn office(member: &str, n: usize) -> ContactPoint {
 /// The seed of the key of an office's sessions.
 pub(crate) fn transport_seed(office: &ContactPoint) -> [u8; 32] {
     seed(&format!("{office} transport"))
+}
+
+/// An honest office that sends, counted from 0.
+pub(crate) fn sender(n: usize) -> ContactPoint {
+    let (member, _) = MEMBERS[4 + n % 8];
+    office(member, n / 8 % 2 + 1)
 }
 
 /// The key of an office's sessions.

@@ -18,9 +18,14 @@
 
 mod f01_spoofed;
 mod f02_garbage;
+mod f05_bulk;
+mod f06_flashes;
 mod f07_slowloris;
+mod f08_bombs;
 mod f09_frames;
 mod f10_moving;
+mod f11_herd;
+mod f12_fan_out;
 mod figures;
 mod flood;
 mod ground;
@@ -31,6 +36,7 @@ mod place;
 mod probes;
 mod relay;
 mod run;
+mod shovel;
 mod strangers;
 mod wild;
 
@@ -43,9 +49,14 @@ fn floods() -> Vec<Box<dyn flood::Flood>> {
         Box::new(f02_garbage::Garbage),
         Box::new(strangers::Strangers::WithoutKey),
         Box::new(strangers::Strangers::WithUnknownKey),
+        Box::new(f05_bulk::Bulk::Hostile),
+        Box::new(f05_bulk::Bulk::Everybodys),
+        Box::new(f06_flashes::Flashes),
         Box::new(f07_slowloris::Slowloris),
+        Box::new(f08_bombs::Bombs),
         Box::new(f09_frames::Frames),
         Box::new(f10_moving::Moving),
+        Box::new(f12_fan_out::FanOut),
     ]
 }
 

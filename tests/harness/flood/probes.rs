@@ -11,7 +11,7 @@ use pouch_wire::{EnvelopeId, Precedence};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use crate::ground::{self, Ground, READERS, SENDERS, office};
+use crate::ground::{self, Ground, READERS, SENDERS, SENDING, office};
 use crate::letters::Pen;
 use crate::line::{Line, taken};
 use crate::relay::Target;
@@ -21,8 +21,7 @@ const EVERY: Duration = Duration::from_millis(200);
 const FLASH_BYTES: usize = 1024;
 /// What has not happened by then after its moment does not count as happened.
 const LOST_AFTER: Duration = Duration::from_secs(4);
-/// Offices of the honest member that send; the others only connect, with a key of their own each.
-const SENDING: usize = 4;
+/// Offices that only connect, with a key of their own each.
 const CONNECTING: usize = 4;
 
 /// How long each thing took; `None` when it did not happen.
@@ -61,13 +60,13 @@ impl Probes {
             }
         });
         let mut senders = Vec::new();
-        for n in 1..=SENDING {
-            let line = Line::dial(&office(SENDERS, n), target).await.map_err(|error| failed(&error))?;
+        for n in 0..SENDING {
+            let line = Line::dial(&ground::sender(n), target).await.map_err(|error| failed(&error))?;
             senders.push(Arc::new(line));
         }
         let limits = Limits { connect: LOST_AFTER, ..Limits::default() };
         let newcomer = |n| Dialer::new(ground::transport(&office(SENDERS, n)), limits.clone()).map(Arc::new);
-        let newcomers = (SENDING + 1..=SENDING + CONNECTING).map(newcomer).collect::<Result<_, _>>();
+        let newcomers = (1..=CONNECTING).map(newcomer).collect::<Result<_, _>>();
         let newcomers = newcomers.map_err(|error| failed(&error))?;
         let probes = Self { senders, newcomers, came, reader };
         let first = probes.during(ground, target, EVERY.saturating_mul(4)).await;
@@ -85,7 +84,7 @@ impl Probes {
         for n in 0..count {
             let due = begun + EVERY * n;
             let line = self.senders[n as usize % SENDING].clone();
-            let pen = Pen::of(&office(SENDERS, n as usize % SENDING + 1));
+            let pen = Pen::of(&ground::sender(n as usize));
             let parcel = pen.parcel(ground, &[office(READERS, 1)], Precedence::Flash, FLASH_BYTES);
             sending.spawn(async move {
                 tokio::time::sleep_until(due).await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pouch_crypto::PublicKey;
 use pouch_net::{Limits, Rate};
-use pouch_relay::{Conduct, Relay};
+use pouch_relay::{Conduct, Defences, Relay};
 use pouch_testkit::stage::{PATIENCE, StageError};
 use pouch_tests::evil::town::now;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -107,6 +107,14 @@ impl Running {
 struct Weakened(Vec<Defence>);
 
 impl Conduct for Weakened {
+    fn defences(&self) -> Defences {
+        Defences {
+            quotas: !self.0.contains(&Defence::Quotas),
+            precedence: !self.0.contains(&Defence::Precedence),
+            turns: !self.0.contains(&Defence::Turns),
+        }
+    }
+
     fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         for defence in &self.0 {
@@ -126,6 +134,8 @@ impl Conduct for Weakened {
                 }
                 Defence::CryptoBuffer => limits.crypto_buffer = 1 << 30,
                 Defence::NoMigration => limits.migration = true,
+                // Behind the door.
+                Defence::Quotas | Defence::Precedence | Defence::Turns => {}
             }
         }
         limits

@@ -8,12 +8,12 @@ use pouch_testkit::stage::StageError;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::figures;
 use crate::flood::{Blow, Defence, Flood};
 use crate::ground::Ground;
 use crate::place::Place;
 use crate::probes::{Honest, Probes};
 use crate::relay::Running;
+use crate::{f11_herd, figures};
 
 const LONG: Duration = Duration::from_secs(60);
 const QUICK: Duration = Duration::from_secs(4);
@@ -39,11 +39,12 @@ pub(crate) fn prove(floods: &[Box<dyn Flood>], options: &[&str]) -> ExitCode {
     let only = options.iter().skip_while(|option| **option != "--only").nth(1);
     let floods: Vec<&dyn Flood> =
         floods.iter().map(AsRef::as_ref).filter(|f| only.is_none_or(|only| f.name() == *only)).collect();
+    let herd = only.is_none_or(|only| *only == "F11");
     let time = if options.contains(&"--quick") { QUICK } else { LONG };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    match runtime.block_on(all(&floods, time)) {
+    match runtime.block_on(all(&floods, herd, time)) {
         Ok(figures) => {
-            let held = figures.get("held") == Some(&Value::Bool(true)) && !floods.is_empty();
+            let held = figures.get("held") == Some(&Value::Bool(true)) && (herd || !floods.is_empty());
             let json = options.contains(&"--json");
             println!("{}", if json { format!("{figures:#}") } else { figures::in_words(&figures) });
             if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -55,7 +56,7 @@ pub(crate) fn prove(floods: &[Box<dyn Flood>], options: &[&str]) -> ExitCode {
     }
 }
 
-async fn all(floods: &[&dyn Flood], time: Duration) -> Result<Value, StageError> {
+async fn all(floods: &[&dyn Flood], herd: bool, time: Duration) -> Result<Value, StageError> {
     let begun = Instant::now();
     let place = Place::make().await?;
     let ground = Ground::found();
@@ -76,6 +77,9 @@ async fn all(floods: &[&dyn Flood], time: Duration) -> Result<Value, StageError>
             control = Some(without);
         }
         found.push(figures::flood(*flood, &with, control.as_ref()));
+    }
+    if herd {
+        found.push(f11_herd::comes_back(&place, &ground, &dir.path().join("F11")).await?);
     }
     let figures = figures::whole(found, time, begun.elapsed());
     if figures.get("held") != Some(&Value::Bool(true)) {
