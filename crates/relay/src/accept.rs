@@ -143,17 +143,21 @@ async fn place(head: &AdmittedHead, desk: &Desk) -> Result<Place, Refused> {
     let header = head.header();
     let (sender, marked, bytes) = (&header.sender, header.precedence, head.bytes());
     let (ticket, coming) = desk.on_its_way.begin(sender, bytes);
-    let burden = store_for(marked, desk).burden(head.id(), sender).await.map_err(|error| stored(&error))?;
     let defences = desk.conduct.defences();
     let mut place = Place { class: marked, demotion: None, taken: None, _on_its_way: ticket };
-    // What was accepted before adds nothing, and its sender needs the receipt that got lost.
-    let (known, burden) = (burden.known, if burden.known { Burden::default() } else { burden });
-    if defences.quotas && !known {
+    if defences.quotas {
+        // Before anything is asked of the store: what is marked flash, and is none, must not go first there.
         let taken = desk.rates.take(sender, marked, bytes, Instant::now());
         let taken = taken.map_err(|too_fast| slower(sender, too_fast))?;
         place.demotion = taken.demotion;
         place.class = taken.demotion.map_or(marked, |demotion| demotion.to);
         place.taken = Some(taken);
+    }
+    let store = store_for(place.class, desk);
+    let mut burden = store.burden(head.id(), sender).await.map_err(|error| stored(&error))?;
+    if burden.known {
+        // What was accepted before adds nothing, and its sender needs the receipt that got lost.
+        (burden, place.taken) = (Burden::default(), None);
     }
     if defences.quotas {
         let quota = *desk.quota.borrow();

@@ -50,6 +50,10 @@ pub struct Senders {
     pub bytes_per_second: u64,
     /// Bytes at once, after a while without.
     pub burst_bytes: u64,
+    /// Messages in a second, for long: each costs a check of its signature, however short it is.
+    pub messages_per_second: u32,
+    /// And at once.
+    pub messages_burst: u32,
     /// Messages that are carried as flash in a minute, for long.
     pub flash_per_minute: u32,
     /// And at once.
@@ -69,6 +73,8 @@ impl Default for Senders {
         Self {
             bytes_per_second: 1024 * 1024,
             burst_bytes: 16 * 1024 * 1024,
+            messages_per_second: 64,
+            messages_burst: 512,
             flash_per_minute: 10,
             flash_burst: 20,
             immediate_per_minute: 60,

@@ -28,8 +28,8 @@ const UNDER_WAY: [usize; 3] = [4, 2, 4];
 const BYTES_UNDER_WAY: u64 = 1024 * 1024;
 /// What is no larger has room beside what is large: it must not wait until that is taken.
 const SMALL: u64 = 64 * 1024;
-/// How many waiting messages are looked at to choose the next.
-const WINDOW: usize = 64;
+/// How many waiting messages are looked at to choose the next: the first ones of every sender in every class.
+const WINDOW: u32 = 4096;
 /// How long a message that was not taken waits before it is tried again, at first and at most.
 const AGAIN_MIN: Duration = Duration::from_secs(2);
 const AGAIN_MAX: Duration = Duration::from_secs(300);
@@ -49,7 +49,7 @@ pub(crate) async fn deliver(
     let mut turns = Turns { oldest_first: !desk.conduct.defences().turns, ..Turns::default() };
     loop {
         // A flash must not wait in the store's line before it is known to wait here.
-        let waiting = match desk.store.urgent().pending(&recipient, turns.window()).await {
+        let waiting = match desk.store.urgent().first_of_each(&recipient, turns.each(), WINDOW).await {
             Ok(waiting) => waiting,
             Err(error) => {
                 warn!(code = error.code(), "mailbox not read");
@@ -147,10 +147,10 @@ struct Later {
 }
 
 impl Turns {
-    /// How many waiting messages to look at: what cannot be chosen now must not hide what can.
-    fn window(&self) -> u32 {
-        let passed = self.busy.len().saturating_add(self.later.len());
-        u32::try_from(WINDOW.saturating_add(passed)).unwrap_or(u32::MAX)
+    /// How many of one sender in one class to look at: the one that is next, and one that is under way. What
+    /// cannot be chosen now must not hide what can.
+    fn each(&self) -> u32 {
+        u32::try_from(self.later.len().saturating_add(2)).unwrap_or(u32::MAX)
     }
 
     /// Whether a message neither is under way nor waits to be tried again.
@@ -324,12 +324,18 @@ mod tests {
     use super::*;
     use pouch_wire::{Digest, Timestamp};
 
+    /// An office of a member of its own.
+    fn member(n: usize) -> ContactPoint {
+        let letters: Vec<char> = ('A'..='Z').collect();
+        let letter = |n: usize| letters[n.rem_euclid(26)];
+        format!("{}{}/office", letter(n.div_euclid(26)), letter(n)).parse().unwrap()
+    }
+
     fn pending(n: u8, precedence: Precedence) -> Pending {
         Pending {
             envelope: id(n),
-            sender: format!("{}{}/office", char::from(b'A' + n / 26), char::from(b'A' + n % 26))
-                .parse()
-                .unwrap(),
+            // Each of another member.
+            sender: member(usize::from(n)),
             precedence,
             index: u64::from(n),
             payload_len: 0,
@@ -365,12 +371,12 @@ mod tests {
     fn steps(mut turns: Turns) -> usize {
         let now = Instant::now();
         let long = |n: u8| Pending {
-            sender: format!("F{}/flood", char::from(b'A' + n % 5)).parse().unwrap(),
+            sender: member(usize::from(n.rem_euclid(5))),
             payload_len: 64 * 1024,
             ..pending(n, Precedence::Routine)
         };
         let short = |n| Pending {
-            sender: "EE/policy".parse().unwrap(),
+            sender: "ZZ/policy".parse().unwrap(),
             payload_len: 16 * 1024,
             ..pending(n, Precedence::Routine)
         };
@@ -378,7 +384,7 @@ mod tests {
         let mut under_way: Vec<(Pending, u64)> = Vec::new();
         let mut step = 0;
         while waiting.iter().any(|message| message.payload_len == 16 * 1024) {
-            step += 1;
+            step = usize::saturating_add(step, 1);
             assert!(step < 10_000, "messages wait for ever");
             for message in turns.choose(waiting.clone(), now) {
                 waiting.retain(|other| other.envelope != message.envelope);
@@ -484,7 +490,7 @@ mod tests {
             turns.choose(vec![pending(n, Precedence::Immediate)], now);
             turns.not_taken(id(n), None, now);
         }
-        assert!(turns.window() >= 101, "{}", turns.window());
+        assert!(turns.each() >= 101, "{}", turns.each());
         let stuck = (0..100).map(|n| pending(n, Precedence::Immediate));
         let waiting = stuck.chain([pending(200, Precedence::Routine)]).collect();
         assert_eq!(numbers(&turns.choose(waiting, now)), [200]);

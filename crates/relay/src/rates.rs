@@ -166,6 +166,7 @@ pub(crate) struct Taken {
     rates: Rates,
     sender: ContactPoint,
     class: Option<usize>,
+    marked: Option<usize>,
     bytes: u32,
     /// In which lower class it is carried.
     pub(crate) demotion: Option<Demotion>,
@@ -248,7 +249,14 @@ impl Rates {
         let told = place(marked).and_then(|place| office.marked.get_mut(place)).map(|t| t.count(now));
         let demotion =
             told.filter(|_| class != marked).map(|(sent, within_s)| Demotion { to: class, sent, within_s });
-        Ok(Taken { rates: self.clone(), sender: sender.clone(), class: place(class), bytes, demotion })
+        Ok(Taken {
+            rates: self.clone(),
+            sender: sender.clone(),
+            class: place(class),
+            marked: place(marked),
+            bytes,
+            demotion,
+        })
     }
 
     fn has_room(&self, office: &Account, member: &Account, place: usize, now: Instant) -> bool {
@@ -268,14 +276,18 @@ impl Rates {
         (!wait.is_zero()).then_some(TooFast { member: of_member > of_office, wait })
     }
 
-    fn give_back(&self, sender: &ContactPoint, class: Option<usize>, bytes: u32) {
+    fn give_back(&self, taken: &Taken) {
+        let Taken { sender, class, marked, bytes, .. } = taken;
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let Accounts { offices, members } = &mut *accounts;
         let both = [(offices.get_mut(sender), &self.office), (members.get_mut(&sender.member), &self.member)];
         for (account, paces) in both {
             let Some(account) = account else { continue };
-            account.bytes.give_back(paces.bytes.of(bytes));
-            if let Some(class) = class
+            account.bytes.give_back(paces.bytes.of(*bytes));
+            if let Some(tally) = marked.and_then(|place| account.marked.get_mut(place)) {
+                tally.now = tally.now.saturating_sub(1);
+            }
+            if let Some(class) = *class
                 && let (Some(spent), Some(pace)) = (account.urgent.get_mut(class), paces.urgent.get(class))
             {
                 spent.give_back(pace.of(1));
@@ -301,15 +313,14 @@ impl Taken {
 
     /// The message is stored.
     pub(crate) fn kept(mut self) {
-        self.bytes = 0;
-        self.class = None;
+        (self.bytes, self.class, self.marked) = (0, None, None);
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if self.bytes > 0 || self.class.is_some() {
-            self.rates.give_back(&self.sender, self.class, self.bytes);
+        if self.bytes > 0 || self.class.is_some() || self.marked.is_some() {
+            self.rates.give_back(self);
         }
     }
 }

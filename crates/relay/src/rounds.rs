@@ -124,7 +124,8 @@ mod tests {
         let mut served = HashMap::new();
         for _ in 0..turns {
             let next = rounds.next(&heads, |_| false).unwrap();
-            *served.entry(next.member.to_string()).or_default() += heads[&next];
+            let so_far: &mut u64 = served.entry(next.member.to_string()).or_default();
+            *so_far = so_far.saturating_add(heads[&next]);
         }
         served
     }

@@ -28,7 +28,12 @@ impl Flood for Bombs {
     }
 
     fn bounds(&self) -> Bounds {
-        Bounds { flash_p99: Some(Duration::from_millis(500)), memory_mib: Some(128), ..Bounds::default() }
+        Bounds {
+            flash_p99: Some(Duration::from_millis(500)),
+            memory_mib: Some(128),
+            log_lines_per_s: Some(2),
+            ..Bounds::default()
+        }
     }
 
     fn without(&self) -> &'static [Defence] {

@@ -86,6 +86,10 @@ where
     assert_eq!(order(100).await, [7, 0, 5, 1, 8, 2, 3, 4]);
     assert_eq!(order(3).await, [7, 0, 5], "a flood does not push another sender off the first page");
     assert_eq!(order(0).await, [0_u64; 0]);
+    let first = store.first_of_each(&point("MD/policy"), 1, 100).await.unwrap();
+    assert_eq!(first.iter().map(|row| row.index).collect::<Vec<_>>(), [7, 0, 5]);
+    let two = store.first_of_each(&point("MD/policy"), 2, 4).await.unwrap();
+    assert_eq!(two.iter().map(|row| row.index).collect::<Vec<_>>(), [7, 0, 5, 1]);
 }
 
 /// Accepting twice changes nothing.

@@ -37,6 +37,13 @@ pub trait Mailboxes {
     /// When storage failed.
     fn pending(&self, recipient: &ContactPoint, limit: u32) -> impl Answer<Vec<Pending>>;
 
+    /// The same with at most `each` of one sender in one class: what a flood left in a mailbox is not read
+    /// again and again to find what goes next.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn first_of_each(&self, recipient: &ContactPoint, each: u32, limit: u32) -> impl Answer<Vec<Pending>>;
+
     /// Everybody for whom something waits.
     ///
     /// # Errors

@@ -40,7 +40,17 @@ impl Mailboxes for RelayStore {
 
     async fn pending(&self, recipient: &ContactPoint, limit: u32) -> Result<Vec<Pending>, StoreError> {
         let recipient = recipient.to_string();
-        self.0.call(move |db| queue::pending(db, &recipient, limit)).await
+        self.0.call(move |db| queue::pending(db, &recipient, limit, limit)).await
+    }
+
+    async fn first_of_each(
+        &self,
+        recipient: &ContactPoint,
+        each: u32,
+        limit: u32,
+    ) -> Result<Vec<Pending>, StoreError> {
+        let recipient = recipient.to_string();
+        self.0.call(move |db| queue::pending(db, &recipient, each, limit)).await
     }
 
     async fn recipients_with_pending(&self) -> Result<Vec<ContactPoint>, StoreError> {
@@ -59,7 +69,7 @@ impl Mailboxes for RelayStore {
     async fn taken(&self, envelope: EnvelopeId, recipient: &ContactPoint) -> Result<(), StoreError> {
         let recipient = recipient.to_string();
         self.0
-            .call(move |db| {
+            .call_weighing(TAKEN_WEIGHS, move |db| {
                 db.prepare_cached("DELETE FROM mailbox WHERE envelope = ?1 AND recipient = ?2")?
                     .execute(params![envelope.as_bytes(), recipient])?;
                 db.prepare_cached(
@@ -80,6 +90,9 @@ impl Mailboxes for RelayStore {
 /// For how many bytes a payload counts that is read, when requests are put together: reading is cheaper than
 /// writing, and how long it is is not known before.
 const LOAD_WEIGHS: usize = 128 * 1024;
+
+/// And a payload that goes: its pages are overwritten.
+const TAKEN_WEIGHS: usize = 64 * 1024;
 
 fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
     Ok(Usage { bytes: uint(row.get(0)?), messages: uint(row.get(1)?) })
