@@ -203,7 +203,7 @@ fn slower(sender: &ContactPoint, too_fast: TooFast) -> Refused {
         false => ("POUCH-ADM-61", sender.to_string()),
         true => ("POUCH-ADM-62", format!("the offices of {} together", sender.member)),
     };
-    let words = format!("{who}: more bytes than the rate allows; there is room again soon");
+    let words = format!("{who}: more bytes or messages than the rate allows; there is room again soon");
     refusal(code, &words, Some(too_fast.wait.max(SOONEST)))
 }
 

@@ -177,41 +177,57 @@ impl Turns {
             }
         }
         for (class, mut heads) in classes {
-            while let Some(sender) = self.next_of(class, &heads) {
+            // Who is passed over for want of room keeps its turn.
+            let mut passed = Vec::new();
+            while self.places_left(class)
+                && let Some(sender) = self.next_of(class, &heads, &passed)
+            {
                 let Some(message) = heads.remove(&sender) else { break };
-                if !self.has_place(&message) {
-                    // Its turn stays, and meanwhile what is small goes beside what is large.
+                if self.has_room(&message) {
+                    self.busy.insert(message.envelope, (class, sender));
+                    self.sizes.insert(message.envelope, message.payload_len);
+                    chosen.push(message);
+                } else {
                     self.rounds.entry(class).or_default().not_now(&sender, weight(message.payload_len));
-                    continue;
+                    passed.push(sender);
                 }
-                self.busy.insert(message.envelope, (class, sender));
-                self.sizes.insert(message.envelope, message.payload_len);
-                chosen.push(message);
             }
         }
         chosen
     }
 
-    fn next_of(&mut self, class: Precedence, heads: &HashMap<ContactPoint, Pending>) -> Option<ContactPoint> {
+    fn next_of(
+        &mut self,
+        class: Precedence,
+        heads: &HashMap<ContactPoint, Pending>,
+        passed: &[ContactPoint],
+    ) -> Option<ContactPoint> {
         if self.oldest_first {
             return heads.values().min_by_key(|message| message.index).map(|message| message.sender.clone());
         }
         let weights = heads.iter().map(|(sender, message)| (sender.clone(), weight(message.payload_len)));
         let (busy, rounds) = (&self.busy, self.rounds.entry(class).or_default());
         // Whoever has one under way comes again with its next.
-        rounds
-            .next(&weights.collect(), |sender| busy.values().any(|(busy, of)| *busy == class && of == sender))
+        let stays = |sender: &ContactPoint| {
+            passed.contains(sender) || busy.values().any(|(busy, of)| *busy == class && of == sender)
+        };
+        rounds.next(&weights.collect(), stays)
     }
 
-    fn has_place(&self, message: &Pending) -> bool {
+    fn places_left(&self, class: Precedence) -> bool {
+        let place = places(class);
+        let alike = self.busy.values().filter(|(busy, _)| places(*busy) == place).count();
+        UNDER_WAY.get(place).is_some_and(|most| alike < *most)
+    }
+
+    /// Whether what is large still finds room; what is small does.
+    fn has_room(&self, message: &Pending) -> bool {
         let place = places(message.precedence);
-        let alike = || self.busy.iter().filter(move |(_, (busy, _))| places(*busy) == place);
-        let sizes = alike().map(|(envelope, _)| self.sizes.get(envelope).copied().unwrap_or(0));
+        let alike = self.busy.iter().filter(|(_, (busy, _))| places(*busy) == place);
+        let sizes = alike.map(|(envelope, _)| self.sizes.get(envelope).copied().unwrap_or(0));
         let large = sizes.filter(|size| *size > SMALL).fold(0, u64::saturating_add);
-        let has_room = message.payload_len <= SMALL
-            || large == 0
-            || large.saturating_add(message.payload_len) <= BYTES_UNDER_WAY;
-        UNDER_WAY.get(place).is_some_and(|most| alike().count() < *most) && has_room
+        let all = large.saturating_add(message.payload_len);
+        message.payload_len <= SMALL || large == 0 || all <= BYTES_UNDER_WAY
     }
 
     fn taken(&mut self, envelope: EnvelopeId) {
@@ -439,7 +455,7 @@ mod tests {
         turns.taken(id(3));
         assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(31)], now)), [31]);
         turns.not_taken(id(4), None, now);
-        assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(32)], now)), [32, 1]);
+        assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(32)], now)), [1, 32]);
     }
 
     #[test]

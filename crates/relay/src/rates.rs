@@ -2,7 +2,7 @@
 //!
 //! Who marks everything flash would otherwise make flash mean nothing. What goes beyond a class's rate is
 //! carried in the next lower class that has room, and the relay signs that it is. What goes beyond the rate of
-//! bytes is refused with the time when there is room again; a flash within its own rate never is, so that
+//! bytes or messages is refused with the time when there is room again; a flash within its own rate never is, so that
 //! nobody's own bulk keeps its flash waiting. Kept in memory alone: a restart gives everybody a full measure.
 
 use std::collections::HashMap;
@@ -27,6 +27,10 @@ struct Pace {
 impl Pace {
     fn per_minute(units: u32, burst: u32) -> Self {
         Self { each: Duration::from_secs(60).checked_div(units).unwrap_or(Duration::from_secs(60)), burst }
+    }
+
+    fn per_second(units: u32, burst: u32) -> Self {
+        Self { each: Duration::from_secs(1).checked_div(units).unwrap_or(Duration::from_secs(1)), burst }
     }
 
     fn of_bytes(per_second: u64, burst: u64) -> Self {
@@ -107,6 +111,7 @@ impl Tally {
 #[derive(Debug, Clone, Copy, Default)]
 struct Account {
     bytes: Spent,
+    messages: Spent,
     /// Of flash, immediate and priority.
     urgent: [Spent; 3],
     marked: [Tally; 3],
@@ -114,7 +119,10 @@ struct Account {
 
 impl Account {
     fn is_full(&self, now: Instant) -> bool {
-        let spent = core::iter::once(self.bytes).chain(self.urgent).all(|spent| spent.level(now).is_zero());
+        let spent = [self.bytes, self.messages]
+            .into_iter()
+            .chain(self.urgent)
+            .all(|spent| spent.level(now).is_zero());
         let fresh = |tally: &Tally| {
             tally.since.is_some_and(|since| now.saturating_duration_since(since) < MINUTE.saturating_mul(2))
         };
@@ -127,12 +135,17 @@ impl Account {
 #[derive(Debug, Clone, Copy)]
 struct Paces {
     bytes: Pace,
+    messages: Pace,
     urgent: [Pace; 3],
 }
 
 impl Paces {
     fn doubled(&self) -> Self {
-        Self { bytes: self.bytes.doubled(), urgent: self.urgent.map(Pace::doubled) }
+        Self {
+            bytes: self.bytes.doubled(),
+            messages: self.messages.doubled(),
+            urgent: self.urgent.map(Pace::doubled),
+        }
     }
 }
 
@@ -190,6 +203,7 @@ impl Rates {
     pub(crate) fn new(config: &Senders) -> Self {
         let office = Paces {
             bytes: Pace::of_bytes(config.bytes_per_second, config.burst_bytes),
+            messages: Pace::per_second(config.messages_per_second, config.messages_burst),
             urgent: [
                 Pace::per_minute(config.flash_per_minute, config.flash_burst),
                 Pace::per_minute(config.immediate_per_minute, config.immediate_burst),
@@ -242,6 +256,7 @@ impl Rates {
         }
         for (account, paces) in [(&mut *office, &self.office), (&mut *member, &self.member)] {
             account.bytes.take(paces.bytes.of(bytes), now);
+            account.messages.take(paces.messages.of(1), now);
             if let Some((spent, pace)) = of_class(account, paces, class) {
                 spent.take(pace.of(1), now);
             }
@@ -269,8 +284,10 @@ impl Rates {
     }
 
     fn bytes_wait(&self, office: &Account, member: &Account, bytes: u32, now: Instant) -> Option<TooFast> {
-        let wait =
-            |account: &Account, paces: &Paces| account.bytes.wait(paces.bytes.of(bytes), &paces.bytes, now);
+        let wait = |account: &Account, paces: &Paces| {
+            let messages = account.messages.wait(paces.messages.of(1), &paces.messages, now);
+            account.bytes.wait(paces.bytes.of(bytes), &paces.bytes, now).max(messages)
+        };
         let (of_office, of_member) = (wait(office, &self.office), wait(member, &self.member));
         let wait = of_office.max(of_member);
         (!wait.is_zero()).then_some(TooFast { member: of_member > of_office, wait })
@@ -373,7 +390,8 @@ mod tests {
 
     #[test]
     fn who_marks_everything_flash_ends_up_with_what_is_routine() {
-        let (rates, now) = (rates(), Instant::now());
+        let config = Senders { messages_burst: 10_000, ..Senders::default() };
+        let (rates, now) = (Rates::new(&config), Instant::now());
         let mut classes = HashMap::new();
         for _ in 0..2000 {
             *classes.entry(carried(&rates, "NL/technical", Precedence::Flash, now).0).or_insert(0) += 1;
@@ -419,6 +437,23 @@ mod tests {
         let later = now + Duration::from_secs(2);
         take(1024 * KIB, Precedence::Routine, later).unwrap();
         assert_eq!(rates.is_over(&office("BA/policy"), Precedence::Routine, now), None);
+    }
+
+    #[test]
+    fn short_messages_have_a_rate_too() {
+        let (rates, now) = (rates(), Instant::now());
+        for _ in 0..512 {
+            carried(&rates, "NL/technical", Precedence::Routine, now);
+        }
+        let too_fast = rates.is_over(&office("NL/technical"), Precedence::Routine, now).unwrap();
+        assert!(!too_fast.member && too_fast.wait <= Duration::from_millis(16), "{too_fast:?}");
+        assert_eq!(rates.is_over(&office("NL/policy"), Precedence::Routine, now), None);
+        assert_eq!(carried(&rates, "NL/technical", Precedence::Flash, now).0, Precedence::Flash);
+        let later = now + Duration::from_secs(1);
+        for _ in 0..63 {
+            carried(&rates, "NL/technical", Precedence::Routine, later);
+        }
+        assert!(rates.is_over(&office("NL/technical"), Precedence::Routine, later).is_some());
     }
 
     #[test]

@@ -45,20 +45,28 @@ impl Rounds {
             })
             .collect();
         self.save_whole_rounds(&next);
+        if next.is_empty() {
+            return None;
+        }
         loop {
+            let can_pay = |member: &&Member| {
+                let saved = self.saved.get(*member).copied().unwrap_or(0);
+                next.get(*member).is_some_and(|(_, weight)| *weight <= saved)
+            };
+            if let Some(member) = self.order.iter().find(can_pay).cloned() {
+                let (office, weight) = next.get(&member)?;
+                let saved = self.saved.entry(member.clone()).or_default();
+                *saved = saved.saturating_sub(*weight);
+                let offices = self.offices.entry(member).or_default();
+                offices.retain(|other| other != office);
+                offices.push_back(office.clone());
+                return Some(office.clone());
+            }
+            // Nobody can: the next that wants to saves up.
             let member = self.order.front()?.clone();
-            match (next.get(&member), self.saved.get_mut(&member)) {
-                (Some((office, weight)), Some(saved)) if *weight <= *saved => {
-                    *saved = saved.saturating_sub(*weight);
-                    let offices = self.offices.entry(member).or_default();
-                    offices.retain(|other| other != office);
-                    offices.push_back(office.clone());
-                    return Some(office.clone());
-                }
-                (Some(_), Some(saved)) => *saved = saved.saturating_add(QUANTUM),
-                // Nothing of it may go now. Somebody's may, or there is nobody to wait for.
-                _ if next.is_empty() => return None,
-                _ => {}
+            if next.contains_key(&member) {
+                let saved = self.saved.entry(member).or_default();
+                *saved = saved.saturating_add(QUANTUM);
             }
             self.order.rotate_left(1);
         }

@@ -52,7 +52,7 @@ impl Flood for Flashes {
         if as_flash > most {
             return Err(format!("{as_flash} were carried as flash, {most} are the member's"));
         }
-        if told == 0 || blow.count("neither answered nor put off") > 0 {
+        if told + blow.count("put off") == 0 || blow.count("neither answered nor put off") > 0 {
             return Err("what is too much was not told to its sender".to_owned());
         }
         Ok(())
