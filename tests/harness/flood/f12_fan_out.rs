@@ -18,7 +18,7 @@ use crate::shovel::{Answers, bring};
 
 const RECIPIENTS: usize = 57;
 const EVERY: Duration = Duration::from_millis(100);
-const BYTES: usize = 64 * 1024;
+const BYTES: usize = 4 * 1024;
 /// Within so long everybody has what was accepted.
 const LAST: Duration = Duration::from_secs(10);
 
