@@ -12,13 +12,14 @@ use pouch_net::{RequestError, Session};
 use pouch_notice::SealedOut;
 use pouch_store::{Carriage, Ladder as _, Outbox as _, Rung, RungRow};
 use pouch_wire::session::Accepted;
-use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment};
+use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, Precedence};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::demoted;
 use crate::desk::{Desk, request_code};
 use crate::error::AgentError;
 use crate::events::Happening;
@@ -36,6 +37,7 @@ struct Submission {
     epoch: u64,
     envelope: EnvelopeId,
     environment: Environment,
+    precedence: Precedence,
     /// Those of its recipients who collect at this relay.
     homed: Vec<ContactPoint>,
 }
@@ -109,8 +111,9 @@ async fn send_through(
         let homed = homed_at(relay, row.waiting, &directory.now_view());
         let environment = row.environment;
         if !homed.is_empty() && sends.begin(relay, row.envelope, row.precedence, &homed, Instant::now()) {
+            let (envelope, precedence) = (row.envelope, row.precedence);
             let submission =
-                Submission { relay: relay.to_owned(), epoch, envelope: row.envelope, environment, homed };
+                Submission { relay: relay.to_owned(), epoch, envelope, environment, precedence, homed };
             under_way.spawn(submit(submission, session.clone(), desk.clone()));
         }
     }
@@ -157,6 +160,12 @@ async fn attempt(envelope: EnvelopeId, session: &Session, desk: &Desk) -> Result
 /// Keeps what a relay answered, or when to ask it again.
 async fn heard(answered: Answered, sends: &mut Sends, desk: &Desk) -> Result<(), AgentError> {
     let (submission, answer) = answered;
+    let quota = match &answer {
+        Err(NotSent::Relay(RequestError::Refused(refused))) if demoted::is_quota(refused) => {
+            Some(refused.clone())
+        }
+        _ => None,
+    };
     let again = match keep(&submission, answer, desk).await {
         Err(error) if error.is_fatal() => return Err(error),
         Err(error) => {
@@ -169,9 +178,28 @@ async fn heard(answered: Answered, sends: &mut Sends, desk: &Desk) -> Result<(),
     let Submission { relay, envelope, .. } = &submission;
     match again {
         Again::Never => sends.done(relay, *envelope),
-        Again::After(wait) => sends.put_off(relay, *envelope, wait, Instant::now()),
+        Again::After(wait) => {
+            let first = sends.put_off(relay, *envelope, wait, Instant::now());
+            if let Some(refused) = quota.filter(|_| first) {
+                return waits_for_room(&submission, &refused, desk).await;
+            }
+        }
     }
     Ok(())
+}
+
+/// Tells once that a relay does not take a message yet: this node has too much there already.
+async fn waits_for_room(
+    submission: &Submission,
+    refused: &pouch_wire::session::Refused,
+    desk: &Desk,
+) -> Result<(), AgentError> {
+    let Submission { relay, envelope, environment, .. } = submission;
+    let (code, reason) = (&*refused.code, &*refused.reason);
+    let words = format!("message {} waits here, {relay} has no room: {code} {reason}", envelope.short());
+    let words = pouch_notice::visible(&words, true);
+    let happening = Happening::new(EventKind::Progress, "POUCH-AGT-71", words).of(*envelope);
+    desk.tell(happening.within(*environment, desk)).await
 }
 
 /// When a relay is asked again.
@@ -206,7 +234,7 @@ async fn keep(
 
 /// Keeps a relay's receipt; `false` when it is none.
 async fn carried(submission: &Submission, signed: &SignedReceipt, desk: &Desk) -> Result<bool, AgentError> {
-    let Submission { relay, epoch, envelope, environment, homed } = submission;
+    let Submission { relay, epoch, envelope, environment, precedence, homed } = submission;
     let directory = desk.directory();
     let view = directory.now_view();
     let context = directory.context(Environment::Live);
@@ -220,6 +248,12 @@ async fn carried(submission: &Submission, signed: &SignedReceipt, desk: &Desk) -
     let words = format!("message {} accepted by {relay}", envelope.short());
     let happening = Happening::new(EventKind::Progress, "", words).of(*envelope);
     desk.tell(happening.within(*environment, desk)).await?;
+    if let Some(demotion) = signed.demotion() {
+        let why = demoted::words(relay, *precedence, &demotion);
+        let words = format!("message {} is {why}", envelope.short());
+        let happening = Happening::new(EventKind::Progress, "POUCH-AGT-70", words).of(*envelope);
+        desk.tell(happening.within(*environment, desk)).await?;
+    }
     Ok(true)
 }
 
@@ -231,7 +265,7 @@ async fn refused_for_good(
     reason: &str,
     desk: &Desk,
 ) -> Result<(), AgentError> {
-    let Submission { relay, epoch, envelope, environment, homed } = submission;
+    let Submission { relay, epoch, envelope, environment, homed, .. } = submission;
     desk.store.carried(*envelope, (relay, *epoch), homed.clone(), None, (desk.clock)()).await?;
     let said = desk.store.carriages(*envelope).await?;
     let directory = desk.directory();

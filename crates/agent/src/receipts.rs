@@ -78,13 +78,24 @@ pub(crate) async fn seal_receipt(
     let Ok(key) = may_speak(header.environment, desk) else { return Ok(None) };
     let signature = key.sign(Domain::Receipt, &desk.context(header.environment), &bytes);
     let signed = SignedReceipt { receipt: Blob::new(bytes)?, key: key.public().id(), signature };
-    let Some(route) = route(desk, header.environment, header.precedence, now, None) else { return Ok(None) };
+    let precedence = less_urgent(arrived.demotion(&desk.directory()).map_or(header.precedence, |d| d.to));
+    let Some(route) = route(desk, header.environment, precedence, now, None) else { return Ok(None) };
     let Some(recipients) = seal_to(desk, std::slice::from_ref(&header.sender), header.environment).await?
     else {
         info!("the sender of a message cannot be sealed to; no receipt");
         return Ok(None);
     };
     outgoing(&Content::Receipt(signed), &route, &recipients, (None, None), desk).map(Some)
+}
+
+/// A confirmation is one class less urgent than what it confirms was carried. Relays cannot tell it from a
+/// notice, and count what is urgent: whoever sends this node many flashes must not use up its own.
+const fn less_urgent(than: Precedence) -> Precedence {
+    match than {
+        Precedence::Flash => Precedence::Immediate,
+        Precedence::Immediate => Precedence::Priority,
+        Precedence::Priority | Precedence::Routine => Precedence::Routine,
+    }
 }
 
 /// Sends the receipts that could not be sent before, to those who can be sealed to now.

@@ -1,6 +1,6 @@
 //! Which messages go to which relay now: most urgent first, a few at a time, each with its own patience.
 //!
-//! A flash has places of its own and waits for nothing less urgent; a message that a relay puts off
+//! Flash and immediate messages have places of their own and wait for nothing less urgent; a message that a relay puts off
 //! keeps no other back. To one recipient, messages of one precedence go one after the other: side by side
 //! they could overtake each other, and the recipient would miss what is only on its way. Pure: the caller
 //! brings the time.
@@ -11,8 +11,9 @@ use std::time::Duration;
 use pouch_wire::{ContactPoint, EnvelopeId, Precedence};
 use tokio::time::Instant;
 
-/// Messages under way to one relay at a time, and as many flashes beside them.
-const UNDER_WAY: usize = 4;
+/// Messages under way to one relay at a time: flashes, immediate ones, all others. So many large ones leave room
+/// in a session for what is more urgent.
+const UNDER_WAY: [usize; 3] = [4, 2, 4];
 /// How long a message waits when a relay did not say for how long.
 const AGAIN: Duration = Duration::from_secs(5);
 /// The longest wait that a relay may ask for.
@@ -53,14 +54,15 @@ impl Sends {
         if self.busy.contains_key(&key) || self.later.get(&key).is_some_and(|due| *due > now) {
             return false;
         }
-        let flash = precedence == Precedence::Flash;
+        let place = places(precedence);
         let there = || self.busy.iter().filter(|((at, _), _)| at == relay).map(|(_, busy)| busy);
         let before =
             |busy: &UnderWay| busy.precedence == precedence && busy.to.iter().any(|p| to.contains(p));
         if there().any(before) {
             return false;
         }
-        if there().filter(|busy| (busy.precedence == Precedence::Flash) == flash).count() >= UNDER_WAY {
+        let alike = there().filter(|busy| places(busy.precedence) == place).count();
+        if UNDER_WAY.get(place).is_none_or(|most| alike >= *most) {
             return false;
         }
         self.later.remove(&key);
@@ -75,8 +77,14 @@ impl Sends {
         self.put_off.remove(&key);
     }
 
-    /// The relay did not; it is asked again.
-    pub fn put_off(&mut self, relay: &str, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
+    /// The relay did not; it is asked again. Whether that is the first time.
+    pub fn put_off(
+        &mut self,
+        relay: &str,
+        envelope: EnvelopeId,
+        asked: Option<Duration>,
+        now: Instant,
+    ) -> bool {
         let key = (relay.to_owned(), envelope);
         self.busy.remove(&key);
         let times = self.put_off.entry(key.clone()).or_default();
@@ -84,7 +92,9 @@ impl Sends {
         let rest = asked.unwrap_or(AGAIN).saturating_mul(1 << times.saturating_sub(AT_ONCE).min(16));
         *times = times.saturating_add(1);
         let wait = asked.map_or(AGAIN, |asked| asked.max(rest.min(REST_MAX)).min(AGAIN_MAX));
+        let first = *times == 1;
         self.later.insert(key, now.checked_add(wait).unwrap_or(now));
+        first
     }
 
     /// A relay came back, or another came in its place: whatever was put off there may go now.
@@ -101,6 +111,15 @@ impl Sends {
     /// When something that waits is due.
     pub fn next_due(&self) -> Option<Instant> {
         self.later.values().min().copied()
+    }
+}
+
+/// Which places a precedence has.
+const fn places(precedence: Precedence) -> usize {
+    match precedence {
+        Precedence::Flash => 0,
+        Precedence::Immediate => 1,
+        Precedence::Priority | Precedence::Routine => 2,
     }
 }
 
@@ -137,7 +156,8 @@ mod tests {
         for n in 0..4 {
             assert!(sends.begin("a", id(n), Precedence::Routine, &to(n), now));
         }
-        assert!(!sends.begin("a", id(4), Precedence::Immediate, &to(4), now));
+        assert!(!sends.begin("a", id(4), Precedence::Priority, &to(4), now));
+        assert!(sends.begin("a", id(6), Precedence::Immediate, &to(6), now));
         assert!(sends.begin("a", id(5), Precedence::Flash, &to(5), now));
         assert!(
             sends.begin("b", id(0), Precedence::Routine, &to(0), now),
@@ -145,7 +165,7 @@ mod tests {
         );
         assert!(!sends.begin("a", id(5), Precedence::Flash, &to(5), now), "it is under way");
         sends.done("a", id(0));
-        assert!(sends.begin("a", id(4), Precedence::Immediate, &to(4), now));
+        assert!(sends.begin("a", id(4), Precedence::Priority, &to(4), now));
     }
 
     #[test]

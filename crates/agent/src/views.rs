@@ -23,6 +23,7 @@ use pouch_wire::{Canonical as _, EnvelopeId, Environment, Member, Timestamp, enc
 use tracing::error;
 
 use crate::compose::Waiting;
+use crate::demoted;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::exercises::name_of;
@@ -324,7 +325,13 @@ async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Ve
     let now = (desk.clock)();
     let directory = desk.directory();
     let rows = desk.store.ladder(envelope).await?;
+    let carriages = desk.store.carriages(envelope).await?;
     let view = directory.now_view();
+    let demoted = |row: &pouch_store::RungRow| {
+        let home = view.home_relays(&row.recipient);
+        let carried = carriages.iter().filter(|said| home.iter().any(|relay| *relay.name == *said.relay));
+        carried.filter_map(|said| demoted::by(said, notice.precedence)).collect()
+    };
     let out_of_reach = |row: &pouch_store::RungRow| {
         let home = view.home_relays(&row.recipient);
         let none = home.iter().all(|relay| desk.links.session(&relay.name).is_none());
@@ -344,6 +351,7 @@ async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Ve
                 overdue: late && row.rung < pouch_store::Rung::Verified,
                 telephone: entry.map(|e| visible(&e.telephone, true)),
                 waits_for: out_of_reach(&row),
+                demoted: demoted(&row),
                 recipient: row.recipient,
             }
         })

@@ -161,6 +161,9 @@ fn ladder_row(row: &LadderRow) -> String {
         let relays: Vec<String> = row.waits_for.iter().map(|relay| safe(relay)).collect();
         line.push_str(&format!("\n      waits for {}, which cannot be reached now", relays.join(" or ")));
     }
+    for demoted in &row.demoted {
+        line.push_str(&format!("\n      {} [POUCH-AGT-70]", safe(demoted)));
+    }
     if row.overdue {
         let telephone = safe(row.telephone.as_deref().unwrap_or("number in the directory"));
         line.push_str(&format!("\n      NO CONFIRMATION in time: use the telephone, {telephone}"));

@@ -145,6 +145,9 @@ pub struct LadderRow {
     pub telephone: Option<String>,
     /// While it is queued here: the relays where the recipient collects, when none of them can be reached.
     pub waits_for: Vec<String>,
+    /// The relays that carry it in a lower class than it is marked with, and why, in their signed words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demoted: Vec<String>,
 }
 
 /// One sent notice in a list.

@@ -37,6 +37,14 @@ impl AdmittedHead {
         &self.head.header
     }
 
+    /// How many bytes it brings: its payload and its stanzas.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let stanzas =
+            self.head.stanzas.iter().map(|(_, bytes)| u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        stanzas.fold(self.header().payload_len, u64::saturating_add)
+    }
+
     /// Takes the payload that the header names.
     ///
     /// # Errors

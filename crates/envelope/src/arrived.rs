@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::header::{Header, Stanza};
 use crate::malformed::Malformed;
-use crate::receipt::{AcceptedReceipt, ReceiptRefused, SignedReceipt};
+use crate::receipt::{AcceptedReceipt, Demotion, ReceiptRefused, SignedReceipt};
 use crate::sealed::{header_is, payload_is};
 
 /// What is kept of an arrival: the sealed bytes, so that it verifies again whenever it is shown.
@@ -132,6 +132,13 @@ impl Arrived {
     pub fn accepted(&self, directory: &Directory) -> Result<AcceptedReceipt, ReceiptRefused> {
         let signed = SignedReceipt::from_bytes(&self.stored.receipt)?;
         signed.of_relay(directory, self.header.directory_size)?.for_message(directory.network(), self.id())
+    }
+
+    /// In which lower class a relay carried it, by a receipt that counts.
+    #[must_use]
+    pub fn demotion(&self, directory: &Directory) -> Option<Demotion> {
+        self.accepted(directory).ok()?;
+        SignedReceipt::from_bytes(&self.stored.receipt).ok()?.demotion()
     }
 
     /// The payload.

@@ -18,7 +18,7 @@ pub use arrived::Arrived;
 pub use beacon::{AdmittedBeacon, Beacon, BeaconFacts, BeaconLeaf, BeaconRefused, Early, HeardBeacon, Place};
 pub use header::{Addressee, Header, Stanza};
 pub use malformed::Malformed;
-pub use receipt::{AcceptedReceipt, MessageLeaf, ReceiptRefused, SignedReceipt};
+pub use receipt::{AcceptedReceipt, DemotedReceipt, Demotion, MessageLeaf, ReceiptRefused, SignedReceipt};
 pub use record::SignatureRecord;
 pub use refusal::Refusal;
 pub use sealed::SealedHead;

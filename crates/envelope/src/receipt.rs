@@ -3,8 +3,8 @@
 use pouch_crypto::{BadSignature, Context, Domain, PublicKey, Signature, SigningKey};
 use pouch_directory::{Directory, Relay};
 use pouch_wire::{
-    Blob, Canonical as _, DecodeError, EncodeError, EnvelopeId, Environment, KeyId, NetworkId, Text,
-    Timestamp, canonical, limits,
+    Blob, Canonical as _, DecodeError, EncodeError, EnvelopeId, Environment, KeyId, NetworkId, Precedence,
+    Text, Timestamp, canonical, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,40 @@ pub struct AcceptedReceipt {
     pub at: Timestamp,
 }
 canonical!(AcceptedReceipt, "accepted receipt", 1024);
+
+/// That a relay carries a message in a lower class than its sender marked it, and why: the sender had marked
+/// more of them than its rate allows. The header keeps what the sender signed; this says what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demotion {
+    /// The class in which it is carried.
+    pub to: Precedence,
+    /// How many messages the sender had marked so, this one among them.
+    pub sent: u32,
+    /// Within how many seconds.
+    pub within_s: u32,
+}
+canonical!(Demotion, "demotion", 16);
+
+/// What a relay says of a message that it accepted and carries in a lower class. Its bytes are those of the
+/// receipt with the demotion after them: a receipt without one never reads as this, nor this as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DemotedReceipt {
+    /// That it was accepted.
+    pub receipt: AcceptedReceipt,
+    /// And how it is carried.
+    pub demotion: Demotion,
+}
+canonical!(DemotedReceipt, "demoted receipt", 1024);
+
+impl DemotedReceipt {
+    /// Signs it with the relay's receipt key.
+    ///
+    /// # Errors
+    /// When it is too large.
+    pub fn sign(&self, key: &SigningKey, context: &Context) -> Result<SignedReceipt, EncodeError> {
+        SignedReceipt::over(self.to_bytes()?, key, context)
+    }
+}
 
 /// A receipt's bytes with a signature (domain `receipt`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,7 +186,19 @@ impl SignedReceipt {
     /// When the signature does not, or it is another kind of receipt.
     pub fn accepted(&self, key: &PublicKey, context: &Context) -> Result<AcceptedReceipt, ReceiptRefused> {
         self.verify(key, context)?;
-        Ok(AcceptedReceipt::from_bytes(&self.receipt)?)
+        match AcceptedReceipt::from_bytes(&self.receipt) {
+            Ok(receipt) => Ok(receipt),
+            Err(error) => match DemotedReceipt::from_bytes(&self.receipt) {
+                Ok(demoted) => Ok(demoted.receipt),
+                Err(_) => Err(error.into()),
+            },
+        }
+    }
+
+    /// That the message is carried in a lower class. Only for a receipt whose signature holds.
+    #[must_use]
+    pub fn demotion(&self) -> Option<Demotion> {
+        DemotedReceipt::from_bytes(&self.receipt).ok().map(|demoted| demoted.demotion)
     }
 
     /// The relay's receipt inside, once it is proved to be by the relay that it names: one that the

@@ -7,14 +7,17 @@
 //! application state and never sees a notice.
 
 mod authorise;
+mod bucket;
 mod code;
 mod dialer;
+mod door;
 mod http;
 mod identity;
 mod inbound;
 mod incoming;
 mod limits;
 mod listener;
+mod prefixes;
 mod pressure;
 mod reconnect;
 mod request;
@@ -22,10 +25,12 @@ mod session;
 mod socket;
 mod stream;
 mod stream_error;
+mod tally;
 mod tls;
 mod transport;
 
 pub use authorise::Authorise;
+pub use bucket::Rate;
 pub use code::{CloseCode, ResetCode};
 pub use dialer::{ConnectError, Dialer};
 pub use http::{BadUrl, HttpAnswer, HttpClient, HttpError, HttpLimits, HttpListener};

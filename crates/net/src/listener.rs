@@ -1,13 +1,12 @@
 //! The server's end: one UDP socket, and the connections that come to it.
 //!
-//! It decides who must first prove an address and who is turned away for want of room, and nothing
-//! else; who may have a session is decided in the handshake.
+//! The door decides who must first prove an address and who is turned away; who may have a session is
+//! decided in the handshake.
 
 use core::fmt;
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use quinn::{Endpoint, TokioRuntime};
@@ -16,10 +15,11 @@ use zeroize::Zeroizing;
 
 use crate::authorise::Authorise;
 use crate::code::CloseCode;
+use crate::door::{Door, HalfOpen};
 use crate::identity::TransportIdentity;
-use crate::incoming::{HalfOpen, Incoming};
+use crate::incoming::Incoming;
 use crate::limits::Limits;
-use crate::pressure::{Pressure, Verdict};
+use crate::pressure::Verdict;
 use crate::socket::{self, BindError, SocketBuffers};
 use crate::{tls, transport};
 
@@ -88,9 +88,7 @@ pub struct Listener {
     addr: SocketAddr,
     buffers: SocketBuffers,
     limits: Limits,
-    half_open: Arc<AtomicUsize>,
-    stopping: AtomicBool,
-    pressure: Mutex<Pressure>,
+    door: Arc<Door>,
 }
 
 impl Listener {
@@ -113,9 +111,8 @@ impl Listener {
         let endpoint =
             Endpoint::new(endpoint_config, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
         let addr = endpoint.local_addr().map_err(failed)?;
-        let pressure = Mutex::new(Pressure::new(&limits));
-        let (half_open, stopping) = (Arc::default(), AtomicBool::new(false));
-        Ok(Self { endpoint, addr, buffers, limits, half_open, stopping, pressure })
+        let door = Door::new(&limits);
+        Ok(Self { endpoint, addr, buffers, limits, door })
     }
 
     /// The address bound, with its port.
@@ -133,7 +130,13 @@ impl Listener {
     /// Handshakes that have begun and are not over.
     #[must_use]
     pub fn half_open(&self) -> usize {
-        self.half_open.load(Ordering::Relaxed)
+        self.door.half_open()
+    }
+
+    /// Connections of which anything is kept: sessions, handshakes, and what is over and not yet forgotten.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.endpoint.open_connections()
     }
 
     /// The next connection; `None` when the listener is shut down. Call it again at once and run the
@@ -141,9 +144,10 @@ impl Listener {
     pub async fn accept(&self) -> Option<Incoming> {
         loop {
             let connection = self.endpoint.accept().await?;
-            match self.judge(connection.remote_address_validated()) {
+            let (from, proved) = (connection.remote_address().ip(), connection.remote_address_validated());
+            match self.door.judge(Instant::now(), from, proved) {
                 Verdict::Admit => {
-                    let half_open = HalfOpen::begin(&self.half_open);
+                    let half_open = HalfOpen::begin(&self.door);
                     return Some(Incoming::new(connection, self.limits.clone(), half_open));
                 }
                 // An address that is not proved may always be asked for proof.
@@ -153,18 +157,10 @@ impl Listener {
         }
     }
 
-    fn judge(&self, address_proved: bool) -> Verdict {
-        if self.stopping.load(Ordering::Relaxed) {
-            return Verdict::Refuse;
-        }
-        let mut pressure = self.pressure.lock().unwrap_or_else(PoisonError::into_inner);
-        pressure.judge(Instant::now(), self.half_open(), address_proved)
-    }
-
     /// Turns new connections away from now on, as busy; sessions go on. [`Listener::accept`] does it,
     /// so it must go on being called; it ends with [`Listener::shutdown`].
     pub fn stop_accepting(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.door.shut();
     }
 
     /// Ends all sessions and waits until the peers were told. Finish what is under way before.

@@ -275,15 +275,25 @@ pub(crate) fn judge_surroundings(
 
 fn log(arrived: &Arrived, receipt: &AcceptedReceipt, facts: &Facts<'_>, verdict: &mut Verdict) {
     let (relay, index) = (visible(&receipt.relay, true), receipt.index);
+    let carried = arrived.demotion(facts.directory).map_or_else(String::new, |demotion| {
+        let (marked, to) = (arrived.header().precedence, demotion.to);
+        let (sent, within) = (demotion.sent, demotion.within_s);
+        format!(
+            " {relay} carried it as {to}: its sender had marked {sent} messages {marked} within {within} s."
+        )
+    });
     match facts.inclusion {
         Some(inclusion) if proves(inclusion, arrived, receipt, facts.directory) => {
-            verdict.holds(Clause::Log, format!("Logged: entry {index} of {relay}'s witnessed log."));
+            let words = format!("Logged: entry {index} of {relay}'s witnessed log.{carried}");
+            verdict.holds(Clause::Log, words);
         }
         Some(_) => {
             let words = "The proof that it is logged is of another message, place or log.";
             verdict.fails(Clause::Log, "POUCH-VER-61", words, ASK_AGAIN, 16);
         }
-        None => verdict
-            .holds(Clause::Log, format!("{relay} promised it entry {index} of its log; the proof follows.")),
+        None => {
+            let words = format!("{relay} promised it entry {index} of its log; the proof follows.{carried}");
+            verdict.holds(Clause::Log, words);
+        }
     }
 }

@@ -1,17 +1,22 @@
 //! Accepting a message: the head is checked before a byte of payload is taken, the answer is given
 //! only when the message is on durable storage.
+//!
+//! What costs least is asked first: whoever is over its rate hears so before a signature is checked.
 
 use core::time::Duration;
+use std::sync::atomic::Ordering;
 
-use pouch_envelope::{AdmittedHead, MessageLeaf, Refusal, SealedHead};
+use pouch_envelope::{AdmittedHead, Demotion, MessageLeaf, Refusal, SealedHead};
 use pouch_net::{Stream, StreamError, refusal};
-use pouch_store::{Mailboxes as _, MessageLog as _, NewMessage, StoreError, Usage};
+use pouch_store::{Burden, Mailboxes as _, MessageLog as _, NewMessage, RelayStore, StoreError};
 use pouch_wire::session::{Accepted, Refused, Submit};
-use pouch_wire::{Blob, Canonical as _, ContactPoint, EnvelopeId, Timestamp, limits};
+use pouch_wire::{Blob, Canonical as _, ContactPoint, EnvelopeId, Precedence, Timestamp, limits};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::conduct::Accepting;
-use crate::quota::Ticket;
+use crate::quota::{Over, Ticket};
+use crate::rates::{Taken, TooFast};
 use crate::run::Desk;
 use crate::session::Peer;
 
@@ -24,48 +29,67 @@ pub(crate) async fn submit(
 ) -> Result<(), StreamError> {
     let head = match admit(submit, peer, desk) {
         Ok(head) => head,
-        Err(refused) => return refuse(stream, refused).await,
+        Err(refused) => return refuse(stream, refused, desk).await,
     };
     let homed = homed_here(&head, desk);
     if homed.is_empty() {
         return refuse(
             stream,
             refusal("POUCH-ADM-30", &"no recipient collects messages at this relay", None),
+            desk,
         )
         .await;
     }
     // Held until the message is stored: what is on its way counts.
-    let _on_its_way = match within_quota(&head, desk).await {
-        Ok(ticket) => ticket,
-        Err(refused) => return refuse(stream, refused).await,
+    let mut place = match place(&head, desk).await {
+        Ok(place) => place,
+        Err(refused) => return refuse(stream, refused, desk).await,
     };
+    place.begins();
+    stream.set_priority(place.class);
     let payload = stream.recv_payload(head.header().payload_len, as_u64(limits::PAYLOAD_BYTES)).await?;
     if desk.conduct.accepts(peer, head.header()) == Accepting::Promise {
         return match promise(head, payload, desk).await {
             Ok(accepted) => stream.answer(&accepted).await,
-            Err(refused) => refuse(stream, refused).await,
+            Err(refused) => refuse(stream, refused, desk).await,
         };
     }
-    match commit(head, payload, homed.clone(), desk).await {
+    let turn = desk.gate.enter(&turn_of(&head, desk), place.class, head.header().payload_len).await;
+    match commit(head, payload, homed.clone(), &place, desk).await {
         Ok(accepted) => {
+            drop(turn);
+            place.kept();
             desk.switchboard.arrived(homed).await;
             desk.message_log.grown();
             stream.answer(&accepted).await
         }
-        Err(refused) => refuse(stream, refused).await,
+        Err(refused) => refuse(stream, refused, desk).await,
     }
 }
 
-async fn refuse(stream: Stream, refused: Refused) -> Result<(), StreamError> {
-    info!(code = &*refused.code, "submission refused");
+async fn refuse(stream: Stream, refused: Refused, desk: &Desk) -> Result<(), StreamError> {
+    if OVER_QUOTA.contains(&&*refused.code) {
+        // Told as a number now and then: whoever floods must not fill the log.
+        desk.over_quota.fetch_add(1, Ordering::Relaxed);
+    } else {
+        info!(code = &*refused.code, "submission refused");
+    }
     stream.refuse(&refused).await
 }
+
+/// The codes of what a sender brings beyond its quotas.
+const OVER_QUOTA: [&str; 4] = ["POUCH-ADM-32", "POUCH-ADM-60", "POUCH-ADM-61", "POUCH-ADM-62"];
 
 fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refused> {
     let Peer::ContactPoint(owner) = peer else {
         return Err(refusal("POUCH-ADM-31", &"only contact points submit messages", None));
     };
     let head = SealedHead::from_submit(submit).map_err(|error| refusal(error.code(), &error, None))?;
+    if desk.conduct.defences().quotas
+        && let Some(too_fast) = desk.rates.is_over(owner, head.header().precedence, Instant::now())
+    {
+        return Err(slower(owner, too_fast));
+    }
     let directory = desk.directory.borrow().clone();
     head.admit(owner, &directory, (desk.clock)())
         .map_err(|error| refusal(error.code(), &error, retry_after(&error)))
@@ -93,27 +117,104 @@ fn homed_here(head: &AdmittedHead, desk: &Desk) -> Vec<ContactPoint> {
     head.header().recipients.iter().map(|r| r.contact_point.clone()).filter(here).collect()
 }
 
-async fn within_quota(head: &AdmittedHead, desk: &Desk) -> Result<Ticket, Refused> {
-    let header = head.header();
-    let (ticket, on_its_way) = desk.on_its_way.begin(&header.sender, header.payload_len);
-    let usage = desk.store.usage(&header.sender).await.map_err(|error| stored(&error))?;
-    // What was accepted before adds nothing, and its sender needs the receipt that got lost.
-    let known = desk.store.accepted(head.id()).await.map_err(|error| stored(&error))?.is_some();
-    let counted = if known { Usage::default() } else { usage };
-    if !desk.quota.holds(counted, on_its_way) {
-        let words = format!(
-            "{} has {} messages of {} bytes stored and not yet delivered; at most {} and {} are kept",
-            header.sender, usage.messages, usage.bytes, desk.quota.messages, desk.quota.bytes
-        );
-        return Err(refusal("POUCH-ADM-32", &words, Some(Duration::from_secs(30))));
-    }
-    Ok(ticket)
+/// A message's place: in its sender's quotas, and in a class.
+struct Place {
+    class: Precedence,
+    demotion: Option<Demotion>,
+    taken: Option<Taken>,
+    _on_its_way: Ticket,
 }
+
+impl Place {
+    fn begins(&mut self) {
+        if let Some(taken) = &mut self.taken {
+            taken.begins();
+        }
+    }
+
+    fn kept(self) {
+        if let Some(taken) = self.taken {
+            taken.kept();
+        }
+    }
+}
+
+async fn place(head: &AdmittedHead, desk: &Desk) -> Result<Place, Refused> {
+    let header = head.header();
+    let (sender, marked, bytes) = (&header.sender, header.precedence, head.bytes());
+    let (ticket, coming) = desk.on_its_way.begin(sender, bytes);
+    let defences = desk.conduct.defences();
+    let mut place = Place { class: marked, demotion: None, taken: None, _on_its_way: ticket };
+    if defences.quotas {
+        // Before anything is asked of the store: what is marked flash, and is none, must not go first there.
+        let taken = desk.rates.take(sender, marked, bytes, Instant::now());
+        let taken = taken.map_err(|too_fast| slower(sender, too_fast))?;
+        place.demotion = taken.demotion;
+        place.class = taken.demotion.map_or(marked, |demotion| demotion.to);
+        place.taken = Some(taken);
+    }
+    let store = store_for(place.class, desk);
+    let mut burden = store.burden(head.id(), sender).await.map_err(|error| stored(&error))?;
+    if burden.known {
+        // What was accepted before adds nothing, and its sender needs the receipt that got lost.
+        (burden, place.taken) = (Burden::default(), None);
+    }
+    if defences.quotas {
+        let quota = *desk.quota.borrow();
+        quota.holds(&burden, &coming, place.class).map_err(|over| full(sender, over))?;
+    }
+    if !defences.precedence {
+        (place.class, place.demotion) = (Precedence::Routine, None);
+    }
+    Ok(place)
+}
+
+/// What is a flash does not wait in the store's line.
+fn store_for(class: Precedence, desk: &Desk) -> RelayStore {
+    let urgent = class == Precedence::Flash && desk.conduct.defences().precedence;
+    if urgent { desk.store.urgent() } else { desk.store.clone() }
+}
+
+/// Whose turn it takes.
+fn turn_of(head: &AdmittedHead, desk: &Desk) -> ContactPoint {
+    let header = head.header();
+    // Without turns all are one sender: first come, first served.
+    let all = header.recipients.iter().next().filter(|_| !desk.conduct.defences().turns);
+    all.map_or_else(|| header.sender.clone(), |recipient| recipient.contact_point.clone())
+}
+
+fn full(sender: &ContactPoint, over: Over) -> Refused {
+    let (code, who) = match over.member {
+        false => ("POUCH-ADM-32", sender.to_string()),
+        true => ("POUCH-ADM-60", format!("the offices of {} together", sender.member)),
+    };
+    let words = format!(
+        "{who}: {} messages of {} bytes stored and not yet delivered; at most {} and {} are kept",
+        over.stored.messages, over.stored.bytes, over.most.messages, over.most.bytes
+    );
+    refusal(code, &words, Some(WHEN_FULL))
+}
+
+/// When a sender whose quota is used up is asked to come again: somebody has to collect first.
+const WHEN_FULL: Duration = Duration::from_secs(30);
+
+fn slower(sender: &ContactPoint, too_fast: TooFast) -> Refused {
+    let (code, who) = match too_fast.member {
+        false => ("POUCH-ADM-61", sender.to_string()),
+        true => ("POUCH-ADM-62", format!("the offices of {} together", sender.member)),
+    };
+    let words = format!("{who}: more bytes or messages than the rate allows; there is room again soon");
+    refusal(code, &words, Some(too_fast.wait.max(SOONEST)))
+}
+
+/// Nobody is asked to come back sooner.
+const SOONEST: Duration = Duration::from_millis(100);
 
 async fn commit(
     head: AdmittedHead,
     payload: Vec<u8>,
     homed: Vec<ContactPoint>,
+    place: &Place,
     desk: &Desk,
 ) -> Result<Accepted, Refused> {
     let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
@@ -134,20 +235,29 @@ async fn commit(
         header: parts.header_bytes,
         signature: parts.signature.0.0,
         sender: parts.header.sender.clone(),
-        precedence: parts.header.precedence,
+        // Without a demotion the class is what the sender marked, or all are alike.
+        precedence: if place.demotion.is_some() { parts.header.precedence } else { place.class },
+        demotion: place.demotion,
         not_after: parts.header.not_after,
         stanzas,
         payload: parts.payload,
         leaf,
         accepted_at,
     };
-    let done = desk.store.accept(stored_message).await.map_err(|error| stored(&error))?;
-    receipt(envelope, done.index, done.accepted_at, desk)
+    let store = store_for(place.class, desk);
+    let done = store.accept(stored_message).await.map_err(|error| stored(&error))?;
+    receipt(envelope, done.index, done.accepted_at, done.demotion, desk)
 }
 
-fn receipt(envelope: EnvelopeId, index: u64, at: Timestamp, desk: &Desk) -> Result<Accepted, Refused> {
+fn receipt(
+    envelope: EnvelopeId,
+    index: u64,
+    at: Timestamp,
+    demotion: Option<Demotion>,
+    desk: &Desk,
+) -> Result<Accepted, Refused> {
     let receipt = desk
-        .receipt(envelope, index, at)
+        .receipt(envelope, index, at, demotion)
         .and_then(|bytes| Blob::new(bytes).map_err(|_| "receipt too large"))
         .map_err(|error| refusal("POUCH-STO-90", &error, None))?;
     Ok(Accepted { receipt })
@@ -157,7 +267,7 @@ fn receipt(envelope: EnvelopeId, index: u64, at: Timestamp, desk: &Desk) -> Resu
 async fn promise(head: AdmittedHead, payload: Vec<u8>, desk: &Desk) -> Result<Accepted, Refused> {
     let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
     let index = desk.store.leaf_count().await.map_err(|error| stored(&error))?;
-    receipt(message.id(), index, (desk.clock)(), desk)
+    receipt(message.id(), index, (desk.clock)(), None, desk)
 }
 
 fn stored(error: &StoreError) -> Refused {

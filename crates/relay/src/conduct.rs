@@ -10,6 +10,7 @@ use core::fmt;
 use core::time::Duration;
 
 use pouch_envelope::{Beacon, Header};
+use pouch_net::Limits;
 use pouch_store::Pending;
 use pouch_wire::ContactPoint;
 use pouch_wire::session::{
@@ -20,10 +21,20 @@ use crate::session::Peer;
 
 /// What a relay does with what it hands on. Called from many tasks at once; no method may block.
 pub trait Conduct: fmt::Debug + Send + Sync + 'static {
+    /// What the door lets in. Asked once, when the relay starts.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
     /// Before a message goes to a recipient. Asked anew each time that its turn could come.
     fn hands_over(&self, to: &ContactPoint, message: &Pending) -> Handing {
         let _ = (to, message);
         Handing::Now
+    }
+
+    /// What it does against a flood. A harness takes one away, to show that the flood was one.
+    fn defences(&self) -> Defences {
+        Defences::ALL
     }
 
     /// After a recipient said that it has a message.
@@ -85,6 +96,22 @@ pub trait Conduct: fmt::Debug + Send + Sync + 'static {
         let _ = (to, asked);
         honest
     }
+}
+
+/// What a relay does against a flood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defences {
+    /// A sender has so much here and no more, and brings it so fast and no faster.
+    pub quotas: bool,
+    /// What is urgent goes first.
+    pub precedence: bool,
+    /// Of one class, senders take turns.
+    pub turns: bool,
+}
+
+impl Defences {
+    /// All of them, as the product's relay has.
+    pub const ALL: Self = Self { quotas: true, precedence: true, turns: true };
 }
 
 /// The conduct of the product's relay: it does what it says.

@@ -1,7 +1,7 @@
-//! Hands one recipient its messages: most urgent first, within one precedence in turn between the
-//! senders. A message goes from the store only when the recipient says that it has it.
+//! Hands one recipient its messages: most urgent first, within one class in turn between the senders, by
+//! bytes. A message goes from the store only when the recipient says that it has it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +16,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::conduct::{Handing, Keeping};
+use crate::rounds::{Rounds, weight};
 use crate::run::Desk;
 
-/// Messages under way to one recipient at a time. A flash has places of its own: it does not wait for
-/// less urgent ones, nor may many of them fill the memory.
-const UNDER_WAY: usize = 4;
-/// How many waiting messages are looked at to choose the next.
-const WINDOW: usize = 64;
+/// Messages under way to one recipient at a time: flashes, immediate ones, all others. What is urgent has places
+/// of its own: it does not wait for what is less so, nor may much of it fill the memory. Together they stay
+/// below the streams that a peer allows, and below what a session keeps unacknowledged.
+const UNDER_WAY: [usize; 3] = [4, 2, 4];
+/// And of how many bytes together, of those that are larger than one piece, when there is more than one. The
+/// others wait in the store: a recipient that takes nothing costs this much, and not what waits for it.
+const BYTES_UNDER_WAY: u64 = 1024 * 1024;
+/// What is no larger has room beside what is large: it must not wait until that is taken.
+const SMALL: u64 = 64 * 1024;
+/// How many waiting messages are looked at to choose the next: the first ones of every sender in every class.
+const WINDOW: u32 = 4096;
 /// How long a message that was not taken waits before it is tried again, at first and at most.
 const AGAIN_MIN: Duration = Duration::from_secs(2);
 const AGAIN_MAX: Duration = Duration::from_secs(300);
@@ -39,9 +46,10 @@ pub(crate) async fn deliver(
     shutdown: CancellationToken,
 ) {
     let mut under_way: JoinSet<(EnvelopeId, Result<(), NotTaken>)> = JoinSet::new();
-    let mut turns = Turns::default();
+    let mut turns = Turns { oldest_first: !desk.conduct.defences().turns, ..Turns::default() };
     loop {
-        let waiting = match desk.store.pending(&recipient, turns.window()).await {
+        // A flash must not wait in the store's line before it is known to wait here.
+        let waiting = match desk.store.urgent().first_of_each(&recipient, turns.each(), WINDOW).await {
             Ok(waiting) => waiting,
             Err(error) => {
                 warn!(code = error.code(), "mailbox not read");
@@ -114,7 +122,22 @@ struct Turns {
     /// one before was taken. Side by side they would overtake each other, and the recipient would miss
     /// what is only on its way.
     busy: HashMap<EnvelopeId, (Precedence, ContactPoint)>,
+    /// How large each of them is.
+    sizes: HashMap<EnvelopeId, u64>,
     later: HashMap<EnvelopeId, Later>,
+    /// Whose turn it is, in each class.
+    rounds: BTreeMap<Precedence, Rounds>,
+    /// Nobody takes turns: whoever came first goes first.
+    oldest_first: bool,
+}
+
+/// Which places a class has.
+const fn places(class: Precedence) -> usize {
+    match class {
+        Precedence::Flash => 0,
+        Precedence::Immediate => 1,
+        Precedence::Priority | Precedence::Routine => 2,
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -124,10 +147,10 @@ struct Later {
 }
 
 impl Turns {
-    /// How many waiting messages to look at: what cannot be chosen now must not hide what can.
-    fn window(&self) -> u32 {
-        let passed = self.busy.len().saturating_add(self.later.len());
-        u32::try_from(WINDOW.saturating_add(passed)).unwrap_or(u32::MAX)
+    /// How many of one sender in one class to look at: the one that is next, and one that is under way. What
+    /// cannot be chosen now must not hide what can.
+    fn each(&self) -> u32 {
+        u32::try_from(self.later.len().saturating_add(2)).unwrap_or(u32::MAX)
     }
 
     /// Whether a message neither is under way nor waits to be tried again.
@@ -141,35 +164,82 @@ impl Turns {
         self.later.insert(envelope, Later { due, waited: Duration::ZERO });
     }
 
-    /// Takes what may go now out of what waits, in its order.
+    /// Takes what may go now out of what waits: each class before the next, each sender in its turn.
     fn choose(&mut self, waiting: Vec<Pending>, now: Instant) -> Vec<Pending> {
         let mut chosen = Vec::new();
+        let mut classes: BTreeMap<Precedence, HashMap<ContactPoint, Pending>> = BTreeMap::new();
         for message in waiting {
             let is_due = self.later.get(&message.envelope).is_none_or(|later| later.due <= now);
             let line = (message.precedence, message.sender.clone());
             let in_line = self.busy.values().any(|before| *before == line);
-            if is_due && !in_line && self.has_place(message.precedence) {
-                self.busy.insert(message.envelope, line);
-                chosen.push(message);
+            if is_due && !in_line {
+                classes.entry(message.precedence).or_default().entry(line.1).or_insert(message);
+            }
+        }
+        for (class, mut heads) in classes {
+            // Who is passed over for want of room keeps its turn.
+            let mut passed = Vec::new();
+            while self.places_left(class)
+                && let Some(sender) = self.next_of(class, &heads, &passed)
+            {
+                let Some(message) = heads.remove(&sender) else { break };
+                if self.has_room(&message) {
+                    self.busy.insert(message.envelope, (class, sender));
+                    self.sizes.insert(message.envelope, message.payload_len);
+                    chosen.push(message);
+                } else {
+                    self.rounds.entry(class).or_default().not_now(&sender, weight(message.payload_len));
+                    passed.push(sender);
+                }
             }
         }
         chosen
     }
 
-    fn has_place(&self, precedence: Precedence) -> bool {
-        let flash = precedence == Precedence::Flash;
-        let alike = self.busy.values().filter(|(busy, _)| (*busy == Precedence::Flash) == flash);
-        alike.count() < UNDER_WAY
+    fn next_of(
+        &mut self,
+        class: Precedence,
+        heads: &HashMap<ContactPoint, Pending>,
+        passed: &[ContactPoint],
+    ) -> Option<ContactPoint> {
+        if self.oldest_first {
+            return heads.values().min_by_key(|message| message.index).map(|message| message.sender.clone());
+        }
+        let weights = heads.iter().map(|(sender, message)| (sender.clone(), weight(message.payload_len)));
+        let (busy, rounds) = (&self.busy, self.rounds.entry(class).or_default());
+        // Whoever has one under way comes again with its next.
+        let stays = |sender: &ContactPoint| {
+            passed.contains(sender) || busy.values().any(|(busy, of)| *busy == class && of == sender)
+        };
+        rounds.next(&weights.collect(), stays)
+    }
+
+    fn places_left(&self, class: Precedence) -> bool {
+        let place = places(class);
+        let alike = self.busy.values().filter(|(busy, _)| places(*busy) == place).count();
+        UNDER_WAY.get(place).is_some_and(|most| alike < *most)
+    }
+
+    /// Whether what is large still finds room; what is small does.
+    fn has_room(&self, message: &Pending) -> bool {
+        let place = places(message.precedence);
+        let alike = self.busy.iter().filter(|(_, (busy, _))| places(*busy) == place);
+        let sizes = alike.map(|(envelope, _)| self.sizes.get(envelope).copied().unwrap_or(0));
+        let large = sizes.filter(|size| *size > SMALL).fold(0, u64::saturating_add);
+        let all = large.saturating_add(message.payload_len);
+        message.payload_len <= SMALL || large == 0 || all <= BYTES_UNDER_WAY
     }
 
     fn taken(&mut self, envelope: EnvelopeId) {
         self.busy.remove(&envelope);
+        self.sizes.remove(&envelope);
         self.later.remove(&envelope);
     }
 
     /// It is tried again, ever later, as long as it is kept: nobody else would bring it.
     fn not_taken(&mut self, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
         self.busy.remove(&envelope);
+        self.sizes.remove(&envelope);
         let waited = self.later.get(&envelope).map_or(AGAIN_MIN, |later| later.waited.saturating_mul(2));
         // No sooner than was asked, and ever later all the same: what cannot be judged for days must not
         // come every few seconds.
@@ -231,12 +301,15 @@ async fn attempt(
     desk: &Desk,
 ) -> Result<(), NotTaken> {
     let envelope = message.envelope;
-    let parcel = match desk.store.load(envelope, recipient).await {
+    let urgent = message.precedence == Precedence::Flash;
+    let store = if urgent { desk.store.urgent() } else { desk.store.clone() };
+    let parcel = match store.load(envelope, recipient).await {
         Ok(Some(parcel)) => parcel,
         Ok(None) => return Ok(()),
         Err(error) => return Err(error.code().into()),
     };
-    let receipt = desk.receipt(envelope, parcel.index, parcel.accepted_at).map_err(|_| "POUCH-STO-90")?;
+    let receipt = desk.receipt(envelope, parcel.index, parcel.accepted_at, parcel.demotion);
+    let receipt = receipt.map_err(|_| "POUCH-STO-90")?;
     let deliver = Deliver {
         header: Blob::new(parcel.header).map_err(|_| "POUCH-STO-90")?,
         signature: Fixed(parcel.signature),
@@ -250,7 +323,7 @@ async fn attempt(
         return Err("POUCH-RLY-23".into());
     }
     if desk.conduct.forgets(recipient, message) == Keeping::Forget {
-        desk.store.taken(envelope, recipient).await.map_err(|error| error.code())?;
+        store.taken(envelope, recipient).await.map_err(|error| error.code())?;
     }
     debug!(envelope = %envelope.short(), "taken");
     Ok(())
@@ -267,10 +340,18 @@ mod tests {
     use super::*;
     use pouch_wire::{Digest, Timestamp};
 
+    /// An office of a member of its own.
+    fn member(n: usize) -> ContactPoint {
+        let letters: Vec<char> = ('A'..='Z').collect();
+        let letter = |n: usize| letters[n.rem_euclid(26)];
+        format!("{}{}/office", letter(n.div_euclid(26)), letter(n)).parse().unwrap()
+    }
+
     fn pending(n: u8, precedence: Precedence) -> Pending {
         Pending {
             envelope: id(n),
-            sender: format!("NL/office-{n}").parse().unwrap(),
+            // Each of another member.
+            sender: member(usize::from(n)),
             precedence,
             index: u64::from(n),
             payload_len: 0,
@@ -299,6 +380,82 @@ mod tests {
         turns.taken(id(12));
         turns.taken(id(2));
         assert_eq!(numbers(&turns.choose(vec![flash[4].clone(), routine[4].clone()], now)), [5, 14]);
+    }
+
+    /// In how many steps ten short messages are taken that come after a hundred longer ones of five other
+    /// senders; in a step each message under way moves on by as much, as on one link.
+    fn steps(mut turns: Turns) -> usize {
+        let now = Instant::now();
+        let long = |n: u8| Pending {
+            sender: member(usize::from(n.rem_euclid(5))),
+            payload_len: 64 * 1024,
+            ..pending(n, Precedence::Routine)
+        };
+        let short = |n| Pending {
+            sender: "ZZ/policy".parse().unwrap(),
+            payload_len: 16 * 1024,
+            ..pending(n, Precedence::Routine)
+        };
+        let mut waiting: Vec<Pending> = (0..100).map(long).chain((100..110).map(short)).collect();
+        let mut under_way: Vec<(Pending, u64)> = Vec::new();
+        let mut step = 0;
+        while waiting.iter().any(|message| message.payload_len == 16 * 1024) {
+            step = usize::saturating_add(step, 1);
+            assert!(step < 10_000, "messages wait for ever");
+            for message in turns.choose(waiting.clone(), now) {
+                waiting.retain(|other| other.envelope != message.envelope);
+                under_way.push((message.clone(), message.payload_len));
+            }
+            for (message, left) in &mut under_way {
+                *left = left.saturating_sub(4 * 1024);
+                if *left == 0 {
+                    turns.taken(message.envelope);
+                }
+            }
+            under_way.retain(|(_, left)| *left > 0);
+        }
+        step
+    }
+
+    #[test]
+    fn who_sends_little_does_not_wait_for_the_full_mailboxes_of_others() {
+        let fair = steps(Turns::default());
+        assert!(fair < 200, "ten short messages needed {fair} steps");
+        let unfair = steps(Turns { oldest_first: true, ..Turns::default() });
+        assert!(unfair > 380, "without turns {unfair}");
+    }
+
+    #[test]
+    fn an_immediate_one_does_not_wait_for_routine_ones_to_be_taken() {
+        let mut turns = Turns::default();
+        let now = Instant::now();
+        let routine: Vec<_> = (10..16).map(|n| pending(n, Precedence::Routine)).collect();
+        assert_eq!(turns.choose(routine, now).len(), 4);
+        let urgent: Vec<_> = (1..4).map(|n| pending(n, Precedence::Immediate)).collect();
+        assert_eq!(numbers(&turns.choose(urgent, now)), [1, 2]);
+    }
+
+    #[test]
+    fn large_messages_go_one_by_one_and_the_rest_waits_in_the_store() {
+        let mut turns = Turns::default();
+        let now = Instant::now();
+        let sized = |n, precedence, payload_len| Pending { payload_len, ..pending(n, precedence) };
+        let (half, whole) = (BYTES_UNDER_WAY / 2, BYTES_UNDER_WAY);
+        let routine = |n, size| sized(n, Precedence::Routine, size);
+        let waiting = || vec![routine(1, whole), routine(2, whole), routine(3, half), routine(4, half)];
+        // The two halves are lighter, so that their turn comes first.
+        assert_eq!(numbers(&turns.choose(waiting(), now)), [3, 4]);
+        assert_eq!(numbers(&turns.choose(waiting()[..2].to_vec(), now)), [0_u64; 0]);
+        // A flash has its own room, also when it is as large.
+        let flash = |n| sized(n, Precedence::Flash, whole);
+        assert_eq!(numbers(&turns.choose(vec![flash(5), flash(6)], now)), [5]);
+        // What is small goes beside what is large, and takes nothing of its room.
+        let small = |n| routine(n, SMALL);
+        assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(30)], now)), [30]);
+        turns.taken(id(3));
+        assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(31)], now)), [31]);
+        turns.not_taken(id(4), None, now);
+        assert_eq!(numbers(&turns.choose(vec![routine(1, whole), small(32)], now)), [1, 32]);
     }
 
     #[test]
@@ -349,7 +506,7 @@ mod tests {
             turns.choose(vec![pending(n, Precedence::Immediate)], now);
             turns.not_taken(id(n), None, now);
         }
-        assert!(turns.window() >= 101, "{}", turns.window());
+        assert!(turns.each() >= 101, "{}", turns.each());
         let stuck = (0..100).map(|n| pending(n, Precedence::Immediate));
         let waiting = stuck.chain([pending(200, Precedence::Routine)]).collect();
         assert_eq!(numbers(&turns.choose(waiting, now)), [200]);

@@ -6,6 +6,7 @@
 //!
 //! - `session` answers what agents ask, one task per stream;
 //! - `switchboard` knows who is attached and wakes their deliveries;
+//! - `quota` and `rates` say what one sender may have here, and how fast; `gate` who goes to the disk next;
 //! - `delivery` hands one recipient its messages, most urgent first, then fair between senders;
 //! - `keeper` owns one log's tree: signs, has it cosigned, publishes;
 //! - `sequencer` owns the directory and decides what enters its log, at the relay that is named first;
@@ -23,6 +24,7 @@ mod cosigning;
 mod delivery;
 mod error;
 mod follower;
+mod gate;
 mod gone_back;
 mod keeper;
 mod keys;
@@ -33,7 +35,9 @@ mod neighbours;
 mod parts;
 mod publisher;
 mod quota;
+mod rates;
 mod reading;
+mod rounds;
 mod run;
 mod sequencer;
 mod session;
@@ -42,8 +46,8 @@ mod status;
 mod switchboard;
 mod wholeness;
 
-pub use conduct::{Accepting, Conduct, Entering, Given, Handing, Honest, Keeping};
-pub use config::{RelayConfig, WitnessAddress};
+pub use conduct::{Accepting, Conduct, Defences, Entering, Given, Handing, Honest, Keeping};
+pub use config::{RelayConfig, Senders, WitnessAddress};
 pub use error::RelayError;
 pub use keys::{LogKeyPair, RelayKeys};
 pub use run::{Clock, Relay, run};

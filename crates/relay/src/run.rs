@@ -2,30 +2,33 @@
 //! logs are left whole.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pouch_crypto::{Context, PublicKey, SigningKey};
 use pouch_directory::{CharterFile, Directory};
-use pouch_envelope::AcceptedReceipt;
+use pouch_envelope::{AcceptedReceipt, DemotedReceipt, Demotion};
 use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
-use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
+use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _, Usage};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
 use crate::cosigning::Roster;
 use crate::error::RelayError;
+use crate::gate::Gate;
 use crate::keeper;
 use crate::keys::RelayKeys;
 use crate::log::{Keeper, KeeperTask, Published};
 use crate::named::{Duty, Named};
 use crate::parts::{Base, Part, following, sequencing};
-use crate::quota::{OnItsWay, Quota};
+use crate::quota::{self, OnItsWay, Quota};
+use crate::rates::Rates;
 use crate::sequencer;
 use crate::session::Peer;
 use crate::statements::Statements;
@@ -46,8 +49,12 @@ pub(crate) struct Desk {
     pub(crate) directory_log: Keeper,
     pub(crate) message_log: Keeper,
     pub(crate) switchboard: Switchboard,
-    pub(crate) quota: Quota,
+    pub(crate) quota: watch::Sender<Quota>,
     pub(crate) on_its_way: OnItsWay,
+    pub(crate) rates: Rates,
+    pub(crate) gate: Gate,
+    /// Messages refused since that was told last, over their senders' quotas.
+    pub(crate) over_quota: AtomicU64,
     pub(crate) conduct: Arc<dyn Conduct>,
     pub(crate) beacons: Beacons,
     /// Told to senders.
@@ -63,11 +70,16 @@ impl Desk {
         envelope: EnvelopeId,
         index: u64,
         at: Timestamp,
+        demotion: Option<Demotion>,
     ) -> Result<Vec<u8>, &'static str> {
         let network = self.directory.borrow().network();
         let relay = Text::new(self.name.clone()).map_err(|_| "relay name too long")?;
         let receipt = AcceptedReceipt { network, envelope, relay, index, at };
-        let signed = receipt.sign(&self.receipts, &self.context).map_err(|_| "receipt too large")?;
+        let signed = match demotion {
+            None => receipt.sign(&self.receipts, &self.context),
+            Some(demotion) => DemotedReceipt { receipt, demotion }.sign(&self.receipts, &self.context),
+        };
+        let signed = signed.map_err(|_| "receipt too large")?;
         signed.to_bytes().map_err(|_| "receipt too large")
     }
 }
@@ -153,10 +165,13 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
     let known = Known { directory: snapshot.clone(), published: directory_part.log.published() };
     let authorise = Arc::new(known.clone());
-    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, Limits::default())?;
+    let limits = base.conduct.limits();
+    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, limits)?;
     let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
     let other = named.until_other(duty, snapshot.clone(), directory_log.published());
+    let quota = Quota::of_office(Usage { bytes: config.quota_bytes, messages: config.quota_messages });
+    let share = Share { configured: quota, data: config.data.clone() };
     let desk = Arc::new(Desk {
         name: config.name,
         clock,
@@ -167,8 +182,11 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         directory_log,
         message_log,
         switchboard,
-        quota: Quota { bytes: config.quota_bytes, messages: config.quota_messages },
+        quota: watch::Sender::new(quota),
         on_its_way: OnItsWay::default(),
+        rates: Rates::new(&config.senders),
+        gate: Gate::default(),
+        over_quota: AtomicU64::new(0),
         conduct,
         beacons: Beacons::default(),
         epoch,
@@ -177,7 +195,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     });
     info!(address = %listener.local_addr(), ?duty, "serving");
     ready();
-    let ended = until_over(listener, desk, shutdown, directory_task, message_task, other).await;
+    let ended = until_over(listener, desk, share, shutdown, directory_task, message_task, other).await;
     let within = if ended.is_ok() { Duration::from_secs(3) } else { Duration::from_millis(300) };
     dialer.shutdown(within).await.ok();
     writer.await.ok();
@@ -188,12 +206,13 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
 async fn until_over(
     listener: Listener,
     desk: Arc<Desk>,
+    share: Share,
     shutdown: CancellationToken,
     directory_task: KeeperTask,
     message_task: KeeperTask,
     other: impl Future<Output = RelayError>,
 ) -> Result<(), RelayError> {
-    let failed = serve(&listener, &desk, &shutdown, directory_task, message_task, other).await;
+    let failed = serve(&listener, &desk, &share, &shutdown, directory_task, message_task, other).await;
     shutdown.cancel();
     // Where nothing can be stored there is nothing to wait for.
     let within = if failed.is_ok() { Duration::from_secs(3) } else { Duration::from_millis(300) };
@@ -210,6 +229,7 @@ async fn until_over(
 async fn serve(
     listener: &Listener,
     desk: &Arc<Desk>,
+    share: &Share,
     shutdown: &CancellationToken,
     mut directory_task: KeeperTask,
     mut message_task: KeeperTask,
@@ -231,18 +251,50 @@ async fn serve(
             error = &mut other => return Err(error),
             joined = &mut directory_task => return over(LogName::Directory, joined),
             joined = &mut message_task => return over(LogName::Messages, joined),
-            _ = sweep.tick() => expired(desk).await?,
+            _ = sweep.tick() => {
+                share.divide(desk);
+                tell_over_quota(desk);
+                expired(desk).await?;
+            }
             incoming = listener.accept() => {
                 let Some(incoming) = incoming else { return Ok(()) };
                 let (desk, shutdown) = (desk.clone(), shutdown.clone());
                 tokio::spawn(async move {
                     match incoming.handshake().await {
                         Ok(session) => session::serve(session, desk, shutdown).await,
-                        Err(error) => info!(code = error.code(), "handshake refused"),
+                        Err(error) => debug!(code = error.code(), "handshake refused"),
                     }
                 });
             }
         }
+    }
+}
+
+/// The quotas as they were configured, and the disk that must hold them all.
+struct Share {
+    configured: Quota,
+    data: std::path::PathBuf,
+}
+
+impl Share {
+    /// Divides the disk anew: it may have grown, and so may the network.
+    fn divide(&self, desk: &Desk) {
+        let members = desk.directory.borrow().now_view().members().count();
+        let Some(disk) = quota::disk_of(&self.data) else { return };
+        let now = self.configured.on_disk(disk, members);
+        let changed = desk.quota.send_if_modified(|quota| core::mem::replace(quota, now) != now);
+        if changed {
+            let (office, member) = (now.office.bytes, now.member.bytes);
+            warn!(code = "POUCH-RLY-70", members, office, member, "quotas follow from the disk's size");
+        }
+    }
+}
+
+/// Says how many messages were refused over their senders' quotas, when there were any.
+fn tell_over_quota(desk: &Desk) {
+    let refused = desk.over_quota.swap(0, Ordering::Relaxed);
+    if refused > 0 {
+        warn!(code = "POUCH-RLY-71", refused, "messages refused over their senders' quotas");
     }
 }
 

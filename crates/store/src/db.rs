@@ -24,13 +24,15 @@ pub(crate) use column::{environment, exercise, int, kept, point, precedence, uin
 pub(crate) use open::Kind;
 
 use crate::error::StoreError;
-use batch::{Job, Request, Weight};
+use batch::{Job, Request, Way};
 use room::Room;
 
 /// Requests that may wait; whoever comes later waits before the channel.
 const WAITING: usize = 4096;
-/// Requests committed together at most.
+/// Requests committed together at most, and the bytes from which on no more join them: what is urgent waits
+/// for one transaction under way, so that one must not be long.
 const TOGETHER: usize = 512;
+const TOGETHER_BYTES: usize = 1024 * 1024;
 
 /// How long a scrub reads in one go.
 const PIECE: std::time::Duration = std::time::Duration::from_millis(20);
@@ -44,7 +46,16 @@ enum Message {
 #[derive(Clone)]
 pub(crate) struct Db {
     tx: mpsc::Sender<Message>,
+    /// What goes before the rest.
+    first: mpsc::Sender<Message>,
+    is_urgent: bool,
     shared: Arc<Shared>,
+}
+
+/// What waits for the thread.
+struct Waiting {
+    first: mpsc::Receiver<Message>,
+    rest: mpsc::Receiver<Message>,
 }
 
 /// What the thread tells everybody.
@@ -130,14 +141,16 @@ impl Db {
         held: Option<(std::fs::File, Room)>,
         path: Option<PathBuf>,
     ) -> Result<Self, StoreError> {
-        let (tx, rx) = mpsc::channel(WAITING);
+        let (tx, rest) = mpsc::channel(WAITING);
+        let (urgent, first) = mpsc::channel(WAITING);
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let (lock, room) = held.unzip();
         let shared = Arc::new(Shared { path, ..Shared::default() });
         // What opening found.
         shared.found();
         let told = shared.clone();
         std::thread::Builder::new().name("pouch-store".into()).spawn(move || {
-            let closed = serve(&connection, room, rx, &told);
+            let closed = serve(&connection, room, Waiting { first, rest }, &runtime, &told);
             told.ending.store(true, Ordering::SeqCst);
             let beside = told.beside.lock().unwrap_or_else(PoisonError::into_inner);
             drop(connection);
@@ -149,13 +162,19 @@ impl Db {
                 closed.send(()).ok();
             }
         })?;
-        Ok(Self { tx, shared })
+        Ok(Self { tx, first: urgent, is_urgent: false, shared })
+    }
+
+    /// A handle whose requests go before those of the others.
+    pub(crate) fn urgent(&self) -> Self {
+        Self { is_urgent: true, ..self.clone() }
     }
 
     /// How many requests wait in the channel.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.tx.max_capacity().saturating_sub(self.tx.capacity())
+        let line = if self.is_urgent { &self.first } else { &self.tx };
+        line.max_capacity().saturating_sub(line.capacity())
     }
 
     /// How many transactions that wrote something were committed.
@@ -169,7 +188,16 @@ impl Db {
         &self,
         request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(request, Weight::Urgent).await
+        self.call_weighing(0, request).await
+    }
+
+    /// Like [`Db::call`] for what writes or reads so many bytes.
+    pub(crate) async fn call_weighing<T: Send + 'static>(
+        &self,
+        weight: usize,
+        request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(request, weight, Way::Must).await
     }
 
     /// Like [`Db::call`] for what must not be found on the disk afterwards: the write-ahead log, which
@@ -178,15 +206,17 @@ impl Db {
         &self,
         request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(request, Weight::Erases).await
+        self.ask(request, 0, Way::Erases).await
     }
 
-    /// Like [`Db::call`] for what can wait when the disk is nearly full: what is left then is for others.
+    /// Like [`Db::call_weighing`] for what can wait when the disk is nearly full: what is left then is for
+    /// others.
     pub(crate) async fn bulk<T: Send + 'static>(
         &self,
+        weight: usize,
         request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(request, Weight::Bulk).await
+        self.ask(request, weight, Way::Bulk).await
     }
 
     /// The names of the damaged records that were met since the database was opened.
@@ -236,11 +266,13 @@ impl Db {
     async fn ask<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
-        weight: Weight,
+        weight: usize,
+        way: Way,
     ) -> Result<T, StoreError> {
         let (answer, rx) = oneshot::channel();
-        let job = Box::new(Request { work, result: None, answer, weight });
-        self.tx.send(Message::Job(job)).await.map_err(|_| self.ended())?;
+        let job = Box::new(Request { work, result: None, answer, way, weight });
+        let line = if self.is_urgent { &self.first } else { &self.tx };
+        line.send(Message::Job(job)).await.map_err(|_| self.ended())?;
         rx.await.map_err(|_| self.ended())?
     }
 
@@ -277,12 +309,13 @@ impl Db {
 fn serve(
     connection: &Connection,
     mut room: Option<Room>,
-    mut rx: mpsc::Receiver<Message>,
+    mut waiting: Waiting,
+    runtime: &tokio::runtime::Runtime,
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
     loop {
-        let first = rx.blocking_recv()?;
-        let (jobs, closed) = drain(first, &mut rx);
+        let next = runtime.block_on(waiting.next())?;
+        let (jobs, closed) = drain(next, &mut waiting);
         let mut jobs = batch::within_room(jobs, room.as_mut());
         let committed = batch::commit_each(connection, &mut jobs, room.as_mut(), shared);
         shared.found();
@@ -302,19 +335,35 @@ fn serve(
     }
 }
 
-fn drain(
-    first: Message,
-    rx: &mut mpsc::Receiver<Message>,
-) -> (Vec<Box<dyn Job>>, Option<oneshot::Sender<()>>) {
-    let mut jobs = Vec::new();
+impl Waiting {
+    /// The next request, what is urgent first; `None` when all handles are gone.
+    async fn next(&mut self) -> Option<Message> {
+        tokio::select! {
+            biased;
+            Some(message) = self.first.recv() => Some(message),
+            message = self.rest.recv() => message,
+        }
+    }
+
+    /// The same, of what is there already.
+    fn next_now(&mut self) -> Option<Message> {
+        self.first.try_recv().or_else(|_| self.rest.try_recv()).ok()
+    }
+}
+
+fn drain(first: Message, waiting: &mut Waiting) -> (Vec<Box<dyn Job>>, Option<oneshot::Sender<()>>) {
+    let (mut jobs, mut weight) = (Vec::new(), 0_usize);
     let mut next = Some(first);
     while let Some(message) = next.take() {
         match message {
-            Message::Job(job) => jobs.push(job),
+            Message::Job(job) => {
+                weight = weight.saturating_add(job.weight());
+                jobs.push(job);
+            }
             Message::Close(closed) => return (jobs, Some(closed)),
         }
-        if jobs.len() < TOGETHER {
-            next = rx.try_recv().ok();
+        if jobs.len() < TOGETHER && weight < TOGETHER_BYTES {
+            next = waiting.next_now();
         }
     }
     (jobs, None)

@@ -26,9 +26,9 @@ pub use contracts::{
 pub use error::StoreError;
 pub use relay::RelayStore;
 pub use rows::{
-    AcceptedCheckpoint, AcceptedRow, Announced, Arrival, ArrivalEntry, ArrivalRow, Carriage, CitedRow,
-    ContradictionRow, Draft, Equivocation, EventRow, Expired, FollowedStep, ForkRow, Kept, LostLeaf,
-    MirrorStep, NewContradiction, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow, OverdueRow,
-    Parcel, Pending, PrekeyRow, PromiseRow, PublishedRow, Rejudged, RejudgedRow, Rung, RungRow, Sequence,
-    SignatureRow, SignedRow, Standing, StepRow, UncarriedRow, Unkeyed, Usage, Was, WitnessBirth,
+    AcceptedCheckpoint, AcceptedRow, Announced, Arrival, ArrivalEntry, ArrivalRow, Burden, Carriage,
+    CitedRow, ContradictionRow, Draft, Equivocation, EventRow, Expired, FollowedStep, ForkRow, Kept,
+    LostLeaf, MirrorStep, NewContradiction, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow,
+    OverdueRow, Parcel, Pending, PrekeyRow, PromiseRow, PublishedRow, Rejudged, RejudgedRow, Rung, RungRow,
+    Sequence, SignatureRow, SignedRow, Standing, StepRow, UncarriedRow, Unkeyed, Usage, Was, WitnessBirth,
 };

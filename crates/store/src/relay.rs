@@ -13,6 +13,9 @@ mod message_log;
 mod meta;
 mod queue;
 
+#[cfg(test)]
+pub(crate) use message_log::record_digest;
+
 use std::path::Path;
 
 use pouch_wire::Digest;
@@ -23,7 +26,7 @@ use crate::error::StoreError;
 use crate::witness;
 
 /// Usage per sender is kept by triggers, so that no way of deleting a payload can forget it.
-const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     of: "a relay",
     id: 0x5063_6852,
     migrations: &[
@@ -60,6 +63,19 @@ CREATE TABLE fork (one BLOB NOT NULL, other BLOB NOT NULL, PRIMARY KEY (one, oth
 CREATE TABLE epoch (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL) STRICT;
 INSERT INTO epoch (one, epoch) VALUES (1, 1);
 ",
+        "
+ALTER TABLE message_log ADD COLUMN demotion BLOB;
+ALTER TABLE payload ADD COLUMN stanzas INTEGER NOT NULL DEFAULT 0;
+DROP TRIGGER usage_more;
+DROP TRIGGER usage_less;
+CREATE TRIGGER usage_more AFTER INSERT ON payload BEGIN
+    INSERT INTO usage (sender, bytes, messages) VALUES (new.sender, new.len + new.stanzas, 1)
+    ON CONFLICT (sender) DO UPDATE SET bytes = bytes + new.len + new.stanzas, messages = messages + 1;
+END;
+CREATE TRIGGER usage_less AFTER DELETE ON payload BEGIN
+    UPDATE usage SET bytes = bytes - old.len - old.stanzas, messages = messages - 1 WHERE sender = old.sender;
+END;
+",
     ],
 };
 
@@ -94,6 +110,12 @@ impl RelayStore {
     /// When SQLite is too old or there is no memory.
     pub fn in_memory() -> Result<Self, StoreError> {
         Db::in_memory(&KIND).map(Self)
+    }
+
+    /// A handle whose requests go before those of the others: for what is urgent, and little.
+    #[must_use]
+    pub fn urgent(&self) -> Self {
+        Self(self.0.urgent())
     }
 
     /// Ends after what waits, and returns when another may open the file. Later calls on any clone get

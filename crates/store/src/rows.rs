@@ -18,6 +18,6 @@ pub use outgoing::{
 };
 pub use rejudged::{Rejudged, RejudgedRow, Unkeyed, Was};
 pub use relayed::{
-    AcceptedRow, Expired, FollowedStep, LostLeaf, NewMessage, Parcel, Pending, PublishedRow, SignatureRow,
-    SignedRow, Usage,
+    AcceptedRow, Burden, Expired, FollowedStep, LostLeaf, NewMessage, Parcel, Pending, PublishedRow,
+    SignatureRow, SignedRow, Usage,
 };

@@ -1,5 +1,6 @@
 //! SQLite, put through the promises of the contracts, and what only this engine can show.
 
+mod classes;
 mod damage;
 mod engine;
 

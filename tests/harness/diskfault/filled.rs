@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pouch_envelope::Demotion;
 use pouch_store::{
     AgentStore, Arrival, DirectoryLog as _, Inbox as _, Mailboxes as _, NewMessage, Outbox as _, Outgoing,
     RelayStore,
@@ -36,6 +37,8 @@ pub(crate) fn message(n: u64, to: &[&str], payload: usize) -> NewMessage {
         signature: [n as u8; 64],
         sender: format!("NL/office-{}", n % 5).parse().unwrap(),
         precedence: precedence(n),
+        // Some flashes are carried lower.
+        demotion: (n % 8 == 0).then_some(Demotion { to: Precedence::Priority, sent: 21, within_s: 60 }),
         not_after: Timestamp(1_000_000 + n),
         stanzas: to.iter().map(stanza).collect(),
         payload: bytes(n + 2, payload),

@@ -253,7 +253,8 @@ impl World {
         let context = directory.context(Environment::Live);
         let said = view.relay(&name).and_then(|relay| signed.accepted(&relay.receipts, &context).ok());
         let Some(said) = said.filter(|said| said.envelope == envelope) else {
-            return self.nodes[node].sends.put_off(&name, envelope, Some(PATIENCE), instant);
+            self.nodes[node].sends.put_off(&name, envelope, Some(PATIENCE), instant);
+            return;
         };
         let rungs = store.ladder(envelope).await.unwrap();
         let homed: Vec<ContactPoint> =

@@ -135,6 +135,7 @@ impl Relay {
                 signature: parts.signature.0.0,
                 sender: parts.header.sender.clone(),
                 precedence: parts.header.precedence,
+                demotion: None,
                 not_after: parts.header.not_after,
                 stanzas,
                 payload: parts.payload,

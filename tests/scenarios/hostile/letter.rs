@@ -264,6 +264,7 @@ impl Parcel {
             signature: self.signature.0.0,
             sender: self.header.sender.clone(),
             precedence: self.header.precedence,
+            demotion: None,
             not_after: self.header.not_after,
             stanzas: recipients.zip(self.stanzas.iter().cloned()).collect(),
             payload: self.payload.clone(),

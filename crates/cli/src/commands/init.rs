@@ -299,7 +299,7 @@ fn relay_toml(relay: &str, address: &str, source: &Source) -> String {
          keys = \"keys\"\n\n\
          # Where both logs are written as C2SP tiles, for any web server to publish.\n\
          publish = \"log\"\n\n{}\n\
-         # What one sender may have stored here and not yet delivered.\n\
+         # What one office may have stored here and not yet delivered; a member's offices together twice that.\n\
          quota_bytes = 67108864\n\
          quota_messages = 10000\n\n\
          # For how many seconds a witness is missed before it counts as away, and that is told.\n\

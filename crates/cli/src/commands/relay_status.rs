@@ -107,6 +107,8 @@ mod tests {
                 told,
             }],
             witnesses: away.into_iter().enumerate().map(witness).collect(),
+            epoch: 1,
+            damaged: Vec::new(),
         }
     }
 

@@ -108,6 +108,7 @@ fn forge(
         signature: sealed.signature().0.0,
         sender: sender.clone(),
         precedence: header.precedence,
+        demotion: None,
         not_after: header.not_after,
         stanzas,
         payload: sealed.payload().to_vec(),

@@ -1,8 +1,8 @@
 //! A relay's receipts: by that relay, for this message, of this network.
 
 use pouch_crypto::{BadSignature, Domain};
-use pouch_envelope::{AcceptedReceipt, Arrived, ReceiptRefused, SignedReceipt};
-use pouch_wire::{Canonical as _, EnvelopeId, Environment};
+use pouch_envelope::{AcceptedReceipt, Arrived, DemotedReceipt, Demotion, ReceiptRefused, SignedReceipt};
+use pouch_wire::{Canonical as _, EnvelopeId, Environment, Precedence};
 
 use crate::message::{Message, honest};
 use crate::world::{NOW, World, key, later, point, text};
@@ -21,6 +21,41 @@ fn a_relay_s_receipt_for_this_message_counts() {
         let receipt = world.receipt(relay, id, 7, later(2000));
         let accepted = arrived(&message, receipt).accepted(&world.directory).unwrap();
         assert_eq!((&*accepted.relay, accepted.index, accepted.at), (relay, 7, later(2000)));
+    }
+}
+
+pub(crate) const DEMOTION: Demotion = Demotion { to: Precedence::Immediate, sent: 21, within_s: 120 };
+
+/// What a relay answers that carries a message lower.
+pub(crate) fn demoted(world: &World, envelope: EnvelopeId, signs: &str) -> SignedReceipt {
+    let network = world.directory.network();
+    let receipt = AcceptedReceipt { network, envelope, relay: text("relay-1"), index: 7, at: later(2000) };
+    let context = world.directory.context(Environment::Live);
+    let demoted = DemotedReceipt { receipt, demotion: DEMOTION };
+    demoted.sign(&key(&format!("{signs} receipts")), &context).unwrap()
+}
+
+#[test]
+fn a_message_that_is_carried_lower_is_accepted_all_the_same_and_that_is_signed() {
+    let world = World::new();
+    let message = honest(&world);
+    let id = message.head().unwrap().id();
+    let signed = demoted(&world, id, "relay-1");
+    let arrived = |signed: &SignedReceipt| arrived(&message, signed.to_bytes().unwrap());
+    let plain = world.signed_receipt("relay-1", "relay-1", id, 7, later(2000));
+    assert_eq!(arrived(&signed).accepted(&world.directory), arrived(&plain).accepted(&world.directory));
+    assert_eq!(arrived(&signed).demotion(&world.directory), Some(DEMOTION));
+    assert_eq!(arrived(&plain).demotion(&world.directory), None);
+    // Nobody else says so, and nobody cuts it off or puts it on.
+    let foreign = demoted(&world, id, "relay-2");
+    assert_eq!(arrived(&foreign).accepted(&world.directory), Err(ReceiptRefused::OtherRelay));
+    assert_eq!(arrived(&foreign).demotion(&world.directory), None);
+    let cut = SignedReceipt { receipt: plain.receipt.clone(), ..signed.clone() };
+    let longer = SignedReceipt { receipt: signed.receipt.clone(), ..plain };
+    for changed in [cut, longer] {
+        let refused = arrived(&changed).accepted(&world.directory);
+        assert_eq!(refused, Err(ReceiptRefused::Signature(BadSignature)));
+        assert_eq!(arrived(&changed).demotion(&world.directory), None);
     }
 }
 

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use pouch_envelope::{
-    AcceptedReceipt, Arrived, Beacon, BeaconLeaf, Header, MessageLeaf, Place, SignatureRecord, SignedReceipt,
-    Stanza,
+    AcceptedReceipt, Arrived, Beacon, BeaconLeaf, DemotedReceipt, Header, MessageLeaf, Place,
+    SignatureRecord, SignedReceipt, Stanza,
 };
 use pouch_wire::session::BeaconFor;
 use pouch_wire::{Blob, Canonical, DecodeError};
 
 use crate::beacons;
 use crate::message::{drill, honest};
+use crate::receipts;
 use crate::vectors_file::held;
 use crate::world::{World, later, point};
 
@@ -36,6 +37,7 @@ fn accepted() -> BTreeMap<String, Vec<u8>> {
         ("stanza", message.stanza_bytes()[1].clone()),
         ("accepted-receipt", signed.receipt.to_vec()),
         ("signed-receipt", signed.to_bytes().unwrap()),
+        ("demoted-receipt", receipts::demoted(&world, id, "relay-1").receipt.to_vec()),
         ("message-leaf", leaf.to_bytes().unwrap()),
         ("stored-arrival", arrived.to_bytes().unwrap()),
         ("signature-record", record.to_bytes().unwrap()),
@@ -64,6 +66,7 @@ fn read(name: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "stanza" => again::<Stanza>(bytes),
         "accepted-receipt" => again::<AcceptedReceipt>(bytes),
         "signed-receipt" => again::<SignedReceipt>(bytes),
+        "demoted-receipt" => again::<DemotedReceipt>(bytes),
         "message-leaf" => again::<MessageLeaf>(bytes),
         "signature-record" => again::<SignatureRecord>(bytes),
         "stored-arrival" => Ok(Arrived::from_bytes(bytes).unwrap().to_bytes().unwrap()),
@@ -147,6 +150,16 @@ fn refused() -> BTreeMap<String, Vec<u8>> {
             }),
         ),
         ("accepted-receipt_trailing-byte", edited(&good["accepted-receipt"], |b| b.push(0))),
+        ("demoted-receipt_trailing-byte", edited(&good["demoted-receipt"], |b| b.push(0))),
+        ("demoted-receipt_cut-short", edited(&good["demoted-receipt"], |b| b.truncate(b.len() - 1))),
+        (
+            "demoted-receipt_unknown-class",
+            edited(&good["demoted-receipt"], |b| {
+                let at = b.len() - 3;
+                assert_eq!(b[at..], [1, 21, 120]);
+                b[at] = 4;
+            }),
+        ),
         ("signed-receipt_cut-short", edited(&good["signed-receipt"], |b| b.truncate(b.len() - 1))),
         ("message-leaf_trailing-byte", edited(&good["message-leaf"], |b| b.push(0))),
         ("signature-record_cut-short", edited(&good["signature-record"], |b| b.truncate(b.len() - 1))),

@@ -13,6 +13,7 @@
 )]
 
 mod codes;
+mod door;
 mod ends;
 mod frames;
 mod handshake;
@@ -21,3 +22,4 @@ mod life;
 mod payload;
 mod raw;
 mod requests;
+mod urgency;

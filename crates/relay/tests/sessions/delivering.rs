@@ -5,7 +5,7 @@ use std::time::Duration;
 use pouch_envelope::Header;
 use pouch_net::{CloseCode, SessionError, refusal};
 use pouch_wire::session::{Publish, Published, Taken};
-use pouch_wire::{Blob, EnvelopeId, Environment};
+use pouch_wire::{Blob, EnvelopeId, Environment, Precedence};
 
 use crate::harness::{LONG, QUOTA_MESSAGES, Running, fresh, refused_with, soon, submit, try_attach};
 use crate::world::{NOW, SECOND, later};
@@ -154,13 +154,17 @@ async fn a_revoked_key_loses_its_open_session() {
 async fn a_full_quota_refuses_the_new_and_answers_the_known() {
     let relay = Running::start().await;
     let sender = relay.dial("NL/technical").await;
-    let first = fresh(&relay.world);
+    let routine = || fresh(&relay.world).with(|header| header.precedence = Precedence::Routine);
+    let first = routine();
     submit(&sender, &first).await.unwrap();
     for _ in 1..QUOTA_MESSAGES {
-        submit(&sender, &fresh(&relay.world)).await.unwrap();
+        submit(&sender, &routine()).await.unwrap();
     }
-    assert_eq!(refused_with(submit(&sender, &fresh(&relay.world)).await), "POUCH-ADM-32");
+    assert_eq!(refused_with(submit(&sender, &routine()).await), "POUCH-ADM-32");
     submit(&sender, &first).await.unwrap();
+    // Its own routine messages do not keep its flash out; nor does that have room without end.
+    submit(&sender, &fresh(&relay.world)).await.unwrap();
+    assert_eq!(refused_with(submit(&sender, &fresh(&relay.world)).await), "POUCH-ADM-32");
     relay.stop().await;
 }
 

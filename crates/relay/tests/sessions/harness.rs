@@ -48,17 +48,33 @@ impl Running {
         Self::start_as(conduct, Arc::new(tempfile::tempdir().unwrap()), World::new()).await
     }
 
+    /// One that is configured like this.
+    pub(crate) async fn configured(change: impl FnOnce(&mut RelayConfig)) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_with(Arc::new(Honest), dir, World::new(), change).await
+    }
+
     pub(crate) async fn start_in(dir: Arc<tempfile::TempDir>, world: World) -> Self {
         Self::start_as(Arc::new(Honest), dir, world).await
     }
 
     async fn start_as(conduct: Arc<dyn Conduct>, dir: Arc<tempfile::TempDir>, world: World) -> Self {
+        Self::start_with(conduct, dir, world, |_| ()).await
+    }
+
+    async fn start_with(
+        conduct: Arc<dyn Conduct>,
+        dir: Arc<tempfile::TempDir>,
+        world: World,
+        change: impl FnOnce(&mut RelayConfig),
+    ) -> Self {
         // Nobody else takes the port in the moment between.
         let addr = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (ready, is_ready) = oneshot::channel();
         let shutdown = CancellationToken::new();
         let ready = || ready.send(()).unwrap();
-        let relay = Relay { conduct, ..relay(dir.path().into(), addr, "relay-1", &world) };
+        let mut relay = Relay { conduct, ..relay(dir.path().into(), addr, "relay-1", &world) };
+        change(&mut relay.config);
         let task = tokio::spawn(run(relay, ready, shutdown.clone()));
         soon("the relay serves", is_ready).await.unwrap();
         Self { dir, world, addr, shutdown, task }
@@ -113,6 +129,7 @@ fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
         passphrase_file: None,
         quota_bytes: 1024 * 1024,
         quota_messages: QUOTA_MESSAGES,
+        senders: pouch_relay::Senders::default(),
         witness_alarm_seconds: 60,
         witness: Vec::new(),
     }

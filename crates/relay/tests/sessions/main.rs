@@ -19,6 +19,7 @@ mod world;
 
 mod beacons;
 mod delivering;
+mod flooding;
 mod keeping;
 mod lying;
 mod naming;

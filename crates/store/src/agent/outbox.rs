@@ -41,11 +41,12 @@ impl Outbox for AgentStore {
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Vec<u64>, StoreError> {
+        let weight = outgoing.sealed.len();
         // What is left of a full disk is for flash, and for receipts, which have no notice.
         if outgoing.precedence == Precedence::Flash || outgoing.notice.is_none() {
-            self.0.call(move |db| enqueue(db, &outgoing)).await
+            self.0.call_weighing(weight, move |db| enqueue(db, &outgoing)).await
         } else {
-            self.0.bulk(move |db| enqueue(db, &outgoing)).await
+            self.0.bulk(weight, move |db| enqueue(db, &outgoing)).await
         }
     }
 

@@ -1,5 +1,6 @@
 //! A relay's promises.
 
+use pouch_envelope::Demotion;
 use pouch_wire::session::LogName;
 use pouch_wire::{Precedence, Timestamp};
 
@@ -8,7 +9,7 @@ use crate::contracts::{
     Checkpoints, DirectoryLog, Followed, Mailboxes, MessageLog, SmallValues, WitnessMemory,
 };
 use crate::error::StoreError;
-use crate::rows::{AcceptedRow, Expired, FollowedStep, NewMessage, PublishedRow, SignedRow, Usage};
+use crate::rows::{AcceptedRow, Burden, Expired, FollowedStep, NewMessage, PublishedRow, SignedRow, Usage};
 
 /// Everything that a relay keeps.
 pub trait RelayContracts:
@@ -30,6 +31,7 @@ pub fn message(n: u8, to: &[&str], precedence: Precedence) -> NewMessage {
         signature: [n; 64],
         sender: point("NL/technical"),
         precedence,
+        demotion: None,
         not_after: Timestamp(1000_u64.saturating_add(u64::from(n))),
         stanzas: to.iter().map(|name| (point(name), vec![n, 1])).collect(),
         payload: vec![n; 100],
@@ -49,6 +51,8 @@ where
     a_message_goes_only_when_it_is_taken(&fresh()).await;
     what_expires_is_named_once(&fresh()).await;
     usage_counts_what_is_not_delivered(&fresh()).await;
+    a_members_offices_count_together(&fresh()).await;
+    what_is_demoted_waits_in_its_class_and_its_receipt_says_so(&fresh()).await;
     a_restart_forgets_nothing(&fresh()).await;
     a_log_never_signs_back_nor_a_second_root(&fresh()).await;
     only_what_was_signed_is_published_and_never_back(&fresh()).await;
@@ -82,6 +86,10 @@ where
     assert_eq!(order(100).await, [7, 0, 5, 1, 8, 2, 3, 4]);
     assert_eq!(order(3).await, [7, 0, 5], "a flood does not push another sender off the first page");
     assert_eq!(order(0).await, [0_u64; 0]);
+    let first = store.first_of_each(&point("MD/policy"), 1, 100).await.unwrap();
+    assert_eq!(first.iter().map(|row| row.index).collect::<Vec<_>>(), [7, 0, 5]);
+    let two = store.first_of_each(&point("MD/policy"), 2, 4).await.unwrap();
+    assert_eq!(two.iter().map(|row| row.index).collect::<Vec<_>>(), [7, 0, 5, 1]);
 }
 
 /// Accepting twice changes nothing.
@@ -91,7 +99,7 @@ where
 {
     let store = engine.open().await;
     let first = store.accept(message(1, &["MD/policy"], Precedence::Routine)).await.unwrap();
-    assert_eq!(first, AcceptedRow { index: 0, accepted_at: Timestamp(1), fresh: true });
+    assert_eq!(first, AcceptedRow { index: 0, accepted_at: Timestamp(1), fresh: true, demotion: None });
     let again = NewMessage { accepted_at: Timestamp(99), ..message(1, &["MD/policy"], Precedence::Routine) };
     let second = store.accept(again.clone()).await.unwrap();
     assert_eq!(second, AcceptedRow { fresh: false, ..first });
@@ -180,13 +188,58 @@ where
     assert_eq!(store.usage(&sender).await.unwrap(), Usage::default());
     store.accept(message(1, &["MD/policy", "BA/technical"], Precedence::Routine)).await.unwrap();
     store.accept(message(2, &["MD/policy"], Precedence::Routine)).await.unwrap();
-    assert_eq!(store.usage(&sender).await.unwrap(), Usage { bytes: 200, messages: 2 });
+    // A payload of a hundred bytes each, and stanzas of two.
+    assert_eq!(store.usage(&sender).await.unwrap(), Usage { bytes: 206, messages: 2 });
     store.taken(id(1), &point("MD/policy")).await.unwrap();
-    assert_eq!(store.usage(&sender).await.unwrap(), Usage { bytes: 200, messages: 2 });
+    assert_eq!(store.usage(&sender).await.unwrap(), Usage { bytes: 206, messages: 2 });
     store.taken(id(1), &point("BA/technical")).await.unwrap();
-    assert_eq!(store.usage(&sender).await.unwrap(), Usage { bytes: 100, messages: 1 });
+    assert_eq!(store.usage(&sender).await.unwrap(), Usage { bytes: 102, messages: 1 });
     store.expire(Timestamp(u64::MAX)).await.unwrap();
     assert_eq!(store.usage(&sender).await.unwrap(), Usage::default());
+}
+
+/// Each office for itself and all of a member together, and no other member that only begins alike.
+pub async fn a_members_offices_count_together<E: Engine>(engine: &E)
+where
+    E::Store: Mailboxes,
+{
+    let store = engine.open().await;
+    let from = |n: u8, sender: &str| NewMessage {
+        sender: point(sender),
+        ..message(n, &["MD/policy"], Precedence::Routine)
+    };
+    let of = |messages: u64| Usage { bytes: messages.saturating_mul(102), messages };
+    for (n, sender) in (1..).zip(["NL/technical", "NL/policy", "NL/technical", "NLX/policy", "NK/policy"]) {
+        store.accept(from(n, sender)).await.unwrap();
+    }
+    let burden = store.burden(id(1), &point("NL/policy")).await.unwrap();
+    assert_eq!(burden, Burden { known: true, office: of(1), member: of(3) });
+    let burden = store.burden(id(99), &point("NL/technical")).await.unwrap();
+    assert_eq!(burden, Burden { known: false, office: of(2), member: of(3) });
+    assert_eq!(store.burden(id(99), &point("BA/policy")).await.unwrap(), Burden::default());
+}
+
+/// It goes in the turn of the lower class, and the statement stays as it was made, delivered or not.
+pub async fn what_is_demoted_waits_in_its_class_and_its_receipt_says_so<E: Engine>(engine: &E)
+where
+    E::Store: Mailboxes,
+{
+    let store = engine.open().await;
+    let md = point("MD/policy");
+    let demotion = Some(Demotion { to: Precedence::Priority, sent: 21, within_s: 60 });
+    let demoted = NewMessage { demotion, ..message(1, &["MD/policy"], Precedence::Flash) };
+    let first = store.accept(demoted.clone()).await.unwrap();
+    assert_eq!((first.fresh, first.demotion), (true, demotion));
+    store.accept(message(2, &["MD/policy"], Precedence::Immediate)).await.unwrap();
+    let waiting = store.pending(&md, 10).await.unwrap();
+    let classes: Vec<_> = waiting.iter().map(|row| (row.index, row.precedence)).collect();
+    assert_eq!(classes, [(1, Precedence::Immediate), (0, Precedence::Priority)]);
+    assert_eq!(store.load(id(1), &md).await.unwrap().unwrap().demotion, demotion);
+    assert_eq!(store.load(id(2), &md).await.unwrap().unwrap().demotion, None);
+    store.taken(id(1), &md).await.unwrap();
+    let again = NewMessage { demotion: None, ..demoted };
+    let again = store.accept(again).await.unwrap();
+    assert_eq!((again.fresh, again.demotion), (false, demotion), "the first answer again");
 }
 
 /// Everything that was answered is there after a restart.

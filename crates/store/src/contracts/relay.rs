@@ -5,7 +5,7 @@ use pouch_wire::{ContactPoint, Digest, EnvelopeId, Timestamp};
 
 use super::Answer;
 use crate::rows::{
-    AcceptedRow, Expired, FollowedStep, ForkRow, LostLeaf, NewMessage, Parcel, Pending, PublishedRow,
+    AcceptedRow, Burden, Expired, FollowedStep, ForkRow, LostLeaf, NewMessage, Parcel, Pending, PublishedRow,
     SignatureRow, SignedRow, Usage,
 };
 
@@ -24,12 +24,25 @@ pub trait Mailboxes {
     /// When storage failed.
     fn usage(&self, sender: &ContactPoint) -> impl Answer<Usage>;
 
+    /// What must be known before a message is taken, in one look.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn burden(&self, envelope: EnvelopeId, sender: &ContactPoint) -> impl Answer<Burden>;
+
     /// Messages that wait for a recipient: most urgent first; of one precedence each sender's first, then
     /// each sender's second, and so on, so that nobody waits for all of somebody else's.
     ///
     /// # Errors
     /// When storage failed.
     fn pending(&self, recipient: &ContactPoint, limit: u32) -> impl Answer<Vec<Pending>>;
+
+    /// The same with at most `each` of one sender in one class: what a flood left in a mailbox is not read
+    /// again and again to find what goes next.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn first_of_each(&self, recipient: &ContactPoint, each: u32, limit: u32) -> impl Answer<Vec<Pending>>;
 
     /// Everybody for whom something waits.
     ///

@@ -16,10 +16,10 @@ use crate::error::{StoreError, is_full};
 
 /// How a request is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weight {
+pub(super) enum Way {
     /// Also out of the reserve, when the disk is full.
-    Urgent,
-    /// Urgent, and the write-ahead log is emptied after the commit.
+    Must,
+    /// The same, and the write-ahead log is emptied after the commit.
     Erases,
     /// Not when only the reserve is left.
     Bulk,
@@ -32,7 +32,9 @@ pub(super) trait Job: Send {
     /// Puts an error in the place of the result: what it did was undone.
     fn undo(&mut self, error: StoreError);
     /// How it is done.
-    fn weight(&self) -> Weight;
+    fn way(&self) -> Way;
+    /// How many bytes it writes or reads, about.
+    fn weight(&self) -> usize;
     /// Hands out the result.
     fn answer(self: Box<Self>);
 }
@@ -42,7 +44,8 @@ pub(super) struct Request<T, W> {
     pub(super) work: W,
     pub(super) result: Option<Result<T, StoreError>>,
     pub(super) answer: oneshot::Sender<Result<T, StoreError>>,
-    pub(super) weight: Weight,
+    pub(super) way: Way,
+    pub(super) weight: usize,
 }
 
 impl<T, W> Job for Request<T, W>
@@ -64,7 +67,11 @@ where
         self.result = Some(Err(error));
     }
 
-    fn weight(&self) -> Weight {
+    fn way(&self) -> Way {
+        self.way
+    }
+
+    fn weight(&self) -> usize {
         self.weight
     }
 
@@ -86,10 +93,10 @@ enum Ended {
 
 /// Answers what can wait that there is no room, when there is none but the reserve; the others are left.
 pub(super) fn within_room(jobs: Vec<Box<dyn Job>>, room: Option<&mut Room>) -> Vec<Box<dyn Job>> {
-    if !jobs.iter().any(|job| job.weight() == Weight::Bulk) || room.is_none_or(Room::is_whole) {
+    if !jobs.iter().any(|job| job.way() == Way::Bulk) || room.is_none_or(Room::is_whole) {
         return jobs;
     }
-    let (waits, goes): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.weight() == Weight::Bulk);
+    let (waits, goes): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.way() == Way::Bulk);
     for mut job in waits {
         job.undo(StoreError::Full);
         job.answer();
@@ -113,7 +120,7 @@ pub(super) fn commit_each(
             commit_alone(connection, job, room.as_deref_mut(), commits)?;
         }
     }
-    if jobs.iter().any(|job| job.weight() == Weight::Erases) {
+    if jobs.iter().any(|job| job.way() == Way::Erases) {
         let _nobody_reads = shared.beside.lock().unwrap_or_else(PoisonError::into_inner);
         empty_log(connection, jobs)?;
     }
@@ -128,7 +135,7 @@ fn commit_alone(
     commits: &AtomicU64,
 ) -> Result<(), StoreError> {
     while let Ended::Undone = commit_together(connection, std::slice::from_mut(job), commits)? {
-        let more = job.weight() != Weight::Bulk && room.as_deref_mut().is_some_and(Room::give);
+        let more = job.way() != Way::Bulk && room.as_deref_mut().is_some_and(Room::give);
         if !more {
             job.undo(StoreError::Full);
             return Ok(());
@@ -185,7 +192,7 @@ fn empty_log(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), S
         Ok(0) => Ok(()),
         Ok(_) => Err(StoreError::Fatal("somebody else reads the database".into())),
         Err(error) if is_full(&error) => {
-            for job in jobs.iter_mut().filter(|job| job.weight() == Weight::Erases) {
+            for job in jobs.iter_mut().filter(|job| job.way() == Way::Erases) {
                 job.undo(StoreError::Full);
             }
             Ok(())

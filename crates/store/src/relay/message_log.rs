@@ -3,14 +3,15 @@
 //! They stay when the message is gone; nothing here is ever deleted.
 
 use pouch_crypto::sha256;
-use pouch_wire::{Digest, EnvelopeId, Timestamp};
+use pouch_envelope::Demotion;
+use pouch_wire::{Canonical as _, Digest, EnvelopeId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::contracts::MessageLog;
 use crate::db::{int, uint};
 use crate::entries::run_of;
 use crate::error::StoreError;
-use crate::relay::RelayStore;
+use crate::relay::{RelayStore, mailboxes};
 use crate::rows::{LostLeaf, NewMessage, SignatureRow};
 
 impl MessageLog for RelayStore {
@@ -91,7 +92,7 @@ fn put_lost(db: &Connection, from: u64, leaves: &[LostLeaf]) -> Result<(), Store
 }
 
 /// The checksum of a record: SHA-256 over SHA-256 of the header, and the signature.
-pub(super) fn record_digest(header: &[u8], signature: &[u8; 64]) -> Digest {
+pub(crate) fn record_digest(header: &[u8], signature: &[u8; 64]) -> Digest {
     let mut bytes = sha256(header).as_bytes().to_vec();
     bytes.extend_from_slice(signature);
     sha256(&bytes)
@@ -113,24 +114,48 @@ pub(super) fn place_of(
     Ok(db.prepare_cached(sql)?.query_row([envelope.as_bytes()], place).optional()?)
 }
 
-/// Puts header and signature to a place in the log that has lost them.
-pub(super) fn put_record(db: &Connection, new: &NewMessage, index: u64) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE message_log SET header = ?2, signature = ?3, digest = ?4 WHERE idx = ?1")?
-        .execute(params![
-            int(index),
-            new.header,
-            new.signature,
-            record_digest(&new.header, &new.signature).as_bytes()
-        ])?;
+/// Puts header, signature and class to a place in the log that has lost them.
+pub(super) fn put_record(
+    db: &Connection,
+    new: &NewMessage,
+    index: u64,
+    demotion: Option<Demotion>,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE message_log SET header = ?2, signature = ?3, digest = ?4, demotion = ?5 WHERE idx = ?1";
+    db.prepare_cached(sql)?.execute(params![
+        int(index),
+        new.header,
+        new.signature,
+        record_digest(&new.header, &new.signature).as_bytes(),
+        column_of(demotion)?
+    ])?;
     Ok(())
+}
+
+/// In which lower class an accepted message is carried: its receipt says the same whenever it is made. Where
+/// the message was lost, nobody knows what its first receipt said; then it is what was decided now.
+pub(super) fn demotion_of(
+    db: &Connection,
+    index: u64,
+    now: Option<Demotion>,
+) -> Result<Option<Demotion>, StoreError> {
+    let sql = "SELECT demotion, length(header) = 0 FROM message_log WHERE idx = ?1";
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, bool>(1)?));
+    let (kept, is_lost) = db.prepare_cached(sql)?.query_row([int(index)], row)?;
+    if is_lost { Ok(now) } else { mailboxes::demotion(kept) }
+}
+
+fn column_of(demotion: Option<Demotion>) -> Result<Option<Vec<u8>>, StoreError> {
+    let unwritten = |_| StoreError::Conflict("a demotion that cannot be written");
+    demotion.map(|demotion| demotion.to_bytes().map_err(unwritten)).transpose()
 }
 
 /// Puts a message's leaf and signature at the end; its index.
 pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<u64, StoreError> {
     let index = leaf_count(db)?;
     db.prepare_cached(
-        "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest, row_sum)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, row_sum('message_log', ?1, ?2, ?3, ?6, ?7))",
+        "INSERT INTO message_log (idx, envelope, leaf, header, signature, accepted_at, digest, demotion, row_sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, row_sum('message_log', ?1, ?2, ?3, ?6, ?7, ?8))",
     )?
     .execute(params![
         int(index),
@@ -139,7 +164,8 @@ pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<u64, StoreErro
         new.header,
         new.signature,
         int(new.accepted_at.0),
-        record_digest(&new.header, &new.signature).as_bytes()
+        record_digest(&new.header, &new.signature).as_bytes(),
+        column_of(new.demotion)?
     ])?;
     Ok(index)
 }

@@ -10,7 +10,12 @@ use crate::db::{kept, point, precedence, uint};
 use crate::error::StoreError;
 use crate::rows::Pending;
 
-pub(super) fn pending(db: &Connection, recipient: &str, limit: u32) -> Result<Vec<Pending>, StoreError> {
+pub(super) fn pending(
+    db: &Connection,
+    recipient: &str,
+    each: u32,
+    limit: u32,
+) -> Result<Vec<Pending>, StoreError> {
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut found = Vec::new();
     let mut lane = next_lane(db, recipient, -1, "")?;
@@ -23,7 +28,7 @@ pub(super) fn pending(db: &Connection, recipient: &str, limit: u32) -> Result<Ve
                 lane = Some((at, sender));
                 break;
             }
-            turns.extend((0_usize..).zip(of_lane(db, recipient, rank, &sender, limit)?));
+            turns.extend((0_usize..).zip(of_lane(db, recipient, rank, &sender, each)?));
             same = next_lane(db, recipient, rank, &sender)?;
         }
         turns.sort_by_key(|(turn, message)| (*turn, message.index));

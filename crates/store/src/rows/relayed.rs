@@ -1,5 +1,6 @@
 //! What a relay keeps of messages and of its logs. No row holds a secret or anything readable of a message.
 
+use pouch_envelope::Demotion;
 use pouch_wire::{ContactPoint, Digest, EnvelopeId, Precedence, Timestamp};
 
 /// A message for a relay to keep.
@@ -13,8 +14,10 @@ pub struct NewMessage {
     pub signature: [u8; 64],
     /// Who sent it.
     pub sender: ContactPoint,
-    /// How urgent.
+    /// How urgent, as its sender marked it.
     pub precedence: Precedence,
+    /// In which lower class it is carried, when its sender marked too many so.
+    pub demotion: Option<Demotion>,
     /// Until when anyone may act on it.
     pub not_after: Timestamp,
     /// The stanzas of the recipients that collect here.
@@ -25,6 +28,14 @@ pub struct NewMessage {
     pub leaf: Vec<u8>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+}
+
+impl NewMessage {
+    /// The class in which it is carried.
+    #[must_use]
+    pub fn class(&self) -> Precedence {
+        self.demotion.map_or(self.precedence, |demotion| demotion.to)
+    }
 }
 
 /// A place in the message log whose message is lost.
@@ -47,15 +58,28 @@ pub struct AcceptedRow {
     pub accepted_at: Timestamp,
     /// Whether it was new.
     pub fresh: bool,
+    /// In which lower class it is carried, as it was accepted first.
+    pub demotion: Option<Demotion>,
 }
 
 /// What one sender has stored and not yet delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Bytes of payload.
+    /// Bytes of payloads and stanzas.
     pub bytes: u64,
     /// Messages.
     pub messages: u64,
+}
+
+/// What a relay must know before it takes a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Burden {
+    /// Whether it was accepted before.
+    pub known: bool,
+    /// What its sender has stored and not yet delivered.
+    pub office: Usage,
+    /// The same of all offices of the sender's member.
+    pub member: Usage,
 }
 
 /// A message that waits for a recipient.
@@ -65,7 +89,7 @@ pub struct Pending {
     pub envelope: EnvelopeId,
     /// Who sent it.
     pub sender: ContactPoint,
-    /// How urgent.
+    /// The class in which it is carried: how urgent its sender marked it, or lower.
     pub precedence: Precedence,
     /// Its index in the message log.
     pub index: u64,
@@ -90,6 +114,8 @@ pub struct Parcel {
     pub index: u64,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// In which lower class it is carried.
+    pub demotion: Option<Demotion>,
 }
 
 /// A message that expired before a recipient took it.

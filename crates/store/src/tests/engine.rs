@@ -48,6 +48,75 @@ async fn requests_that_come_together_wait_for_the_disk_together() {
     assert_eq!(store.leaf_count().await.unwrap(), 64);
 }
 
+/// Keeps a store's thread busy until the sender is told.
+async fn busy(store: &RelayStore) -> std::sync::mpsc::Sender<()> {
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let (begun, busy) = std::sync::mpsc::channel::<()>();
+    let (gate, begun) = (std::sync::Mutex::new(gate), std::sync::Mutex::new(begun));
+    let held = store.clone();
+    tokio::spawn(async move {
+        let request = move |_: &Connection| {
+            begun.lock().unwrap().send(()).ok();
+            Ok(gate.lock().unwrap().recv().is_ok())
+        };
+        held.0.call(request).await
+    });
+    while busy.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
+    go
+}
+
+#[tokio::test]
+async fn what_is_urgent_goes_before_all_that_waits() {
+    let store = RelayStore::in_memory().unwrap();
+    let go = busy(&store).await;
+    let mut accepts = Vec::new();
+    for n in 1..=20 {
+        let store = store.clone();
+        let message = message(n, &["MD/policy"], Precedence::Routine);
+        accepts.push(tokio::spawn(async move { store.accept(message).await.unwrap().index }));
+    }
+    while store.0.waiting() < 20 {
+        tokio::task::yield_now().await;
+    }
+    let urgent = store.urgent();
+    let flash = {
+        let urgent = urgent.clone();
+        tokio::spawn(async move { urgent.accept(message(99, &["MD/policy"], Precedence::Flash)).await })
+    };
+    while urgent.0.waiting() < 1 {
+        tokio::task::yield_now().await;
+    }
+    go.send(()).unwrap();
+    assert_eq!(flash.await.unwrap().unwrap().index, 0);
+    for accepted in accepts {
+        assert!(accepted.await.unwrap() > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_does_not_grow_with_what_waits_for_it() {
+    let engine = relay();
+    let store = engine.open().await;
+    let go = busy(&store).await;
+    let mut accepts = Vec::new();
+    for n in 1..=6 {
+        let store = store.clone();
+        let large =
+            NewMessage { payload: vec![n; 600 * 1024], ..message(n, &["MD/policy"], Precedence::Routine) };
+        accepts.push(tokio::spawn(async move { store.accept(large).await.unwrap() }));
+    }
+    while store.0.waiting() < 6 {
+        tokio::task::yield_now().await;
+    }
+    go.send(()).unwrap();
+    for accepted in accepts {
+        accepted.await.unwrap();
+    }
+    assert_eq!(store.commits(), 3, "two at a time: with the second there is more than 1 MiB");
+}
+
 #[tokio::test]
 async fn what_was_answered_is_on_the_disk_when_the_power_goes() {
     let engine = relay();
