@@ -170,8 +170,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
     let other = named.until_other(duty, snapshot.clone(), directory_log.published());
-    let quota = Quota::of_office(Usage { bytes: config.quota_bytes, messages: config.quota_messages });
-    let share = Share { configured: quota, data: config.data.clone() };
+    let share = Share::of(&config);
     let desk = Arc::new(Desk {
         name: config.name,
         clock,
@@ -182,7 +181,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         directory_log,
         message_log,
         switchboard,
-        quota: watch::Sender::new(quota),
+        quota: watch::Sender::new(share.configured),
         on_its_way: OnItsWay::default(),
         rates: Rates::new(&config.senders),
         gate: Gate::default(),
@@ -196,8 +195,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     info!(address = %listener.local_addr(), ?duty, "serving");
     ready();
     let ended = until_over(listener, desk, share, shutdown, directory_task, message_task, other).await;
-    let within = if ended.is_ok() { Duration::from_secs(3) } else { Duration::from_millis(300) };
-    dialer.shutdown(within).await.ok();
+    dialer.shutdown(patience(&ended)).await.ok();
     writer.await.ok();
     ended
 }
@@ -214,15 +212,18 @@ async fn until_over(
 ) -> Result<(), RelayError> {
     let failed = serve(&listener, &desk, &share, &shutdown, directory_task, message_task, other).await;
     shutdown.cancel();
-    // Where nothing can be stored there is nothing to wait for.
-    let within = if failed.is_ok() { Duration::from_secs(3) } else { Duration::from_millis(300) };
-    if let Err(error) = listener.shutdown(within).await {
+    if let Err(error) = listener.shutdown(patience(&failed)).await {
         warn!(code = error.code(), "sessions were cut off");
     }
     failed?;
     expired(&desk).await?;
     // Whoever opens the database next finds it unlocked and whole.
     Ok(desk.store.clone().close().await?)
+}
+
+/// How long sessions may take to end. Where nothing can be stored there is nothing to wait for.
+const fn patience(ended: &Result<(), RelayError>) -> Duration {
+    if ended.is_ok() { Duration::from_secs(3) } else { Duration::from_millis(300) }
 }
 
 /// Serves until told to stop, or until a log's keeper can go on no longer.
@@ -277,6 +278,11 @@ struct Share {
 }
 
 impl Share {
+    fn of(config: &RelayConfig) -> Self {
+        let office = Usage { bytes: config.quota_bytes, messages: config.quota_messages };
+        Self { configured: Quota::of_office(office), data: config.data.clone() }
+    }
+
     /// Divides the disk anew: it may have grown, and so may the network.
     fn divide(&self, desk: &Desk) {
         let members = desk.directory.borrow().now_view().members().count();
