@@ -6,6 +6,7 @@
 mod batch;
 mod column;
 pub(crate) mod damage;
+mod log;
 mod open;
 mod repair;
 mod room;
@@ -319,14 +320,19 @@ fn serve(
         let mut jobs = batch::within_room(jobs, room.as_mut());
         let committed = batch::commit_each(connection, &mut jobs, room.as_mut(), shared);
         shared.found();
-        if let Err(error) = committed {
+        let done = match committed {
+            Ok(()) => {
+                jobs.into_iter().for_each(|job| job.answer());
+                log::copy_back(connection)
+            }
+            Err(error) => Err(error),
+        };
+        shared.found();
+        if let Err(error) = done {
             tracing::error!(code = error.code(), %error, "the store ends");
-            // Whoever waits, and whoever comes, hears why: the jobs are dropped unanswered.
+            // Whoever waits, and whoever comes, hears why: the jobs that are left are dropped unanswered.
             shared.ended.set(error).ok();
             return closed;
-        }
-        for job in jobs {
-            job.answer();
         }
         if closed.is_some() {
             shared.ended.set(StoreError::Closed).ok();

@@ -201,7 +201,8 @@ fn empty_log(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), S
     }
 }
 
-fn fatal(error: rusqlite::Error) -> StoreError {
+/// What ends the store.
+pub(super) fn fatal(error: rusqlite::Error) -> StoreError {
     if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) {
         // The program ends, and the next start puts the database together again.
         damage::note("database: pages".to_owned());

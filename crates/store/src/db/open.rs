@@ -132,11 +132,16 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864; PRAGMA busy_timeout = 0;
-         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
+         PRAGMA wal_autocheckpoint = 0;",
     )?;
     let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     // FULL is 2; a library built otherwise would ignore what was asked.
-    if pragma("synchronous")? != 2 || pragma("foreign_keys")? != 1 || pragma("secure_delete")? != 1 {
+    if pragma("synchronous")? != 2
+        || pragma("foreign_keys")? != 1
+        || pragma("secure_delete")? != 1
+        || pragma("wal_autocheckpoint")? != 0
+    {
         return Err(StoreError::Fatal("SQLite does not keep its settings".into()));
     }
     connection.set_prepared_statement_cache_capacity(128);
