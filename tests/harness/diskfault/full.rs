@@ -180,7 +180,7 @@ async fn refused(field: &mut Field, whose: Whose, begun: Instant) -> Result<Opti
 }
 
 /// What everybody said last, for whoever looks why.
-fn last_words(field: &Field) {
+pub(crate) fn last_words(field: &Field) {
     for whose in [Whose::Relay, Whose::Sender, Whose::Recipient] {
         let text = std::fs::read_to_string(field.path(whose.log())).unwrap_or_default();
         let lines: Vec<&str> = text.lines().rev().take(12).collect();

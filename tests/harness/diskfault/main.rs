@@ -132,7 +132,8 @@ async fn all_errors(program: &Program, under: &Path, quick: bool) -> Result<Valu
             _ => survived += 1,
         }
     }
-    let judged = field.judge().await?;
+    let judged = field.judge().await;
+    let judged = judged.inspect_err(|_| full::last_words(&field))?;
     let held = judged.holds() && judged.accepted > 0 && wrong.is_empty() && slowest_end <= ENDS_WITHIN;
     Ok(json!({
         "injected": faults.len(), "ended": ended, "went_on": survived, "wrong_ends": wrong,

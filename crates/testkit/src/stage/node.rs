@@ -121,7 +121,8 @@ impl Node {
     pub async fn progress(&mut self, envelope: &str, recipient: &str, rung: &str) -> Result<(), StageError> {
         let rank = |rung: &str| LADDER.iter().position(|r| *r == rung);
         for _ in 0..EVENTS_MAX {
-            let rows = self.json(&["outbox"]).await?;
+            // All rows: by now many others may have been written.
+            let rows = self.json(&["outbox", "--limit", "10000"]).await?;
             let reached = rows
                 .as_array()
                 .into_iter()
