@@ -220,6 +220,15 @@ impl Db {
         self.ask(request, weight, Way::Bulk).await
     }
 
+    /// Like [`Db::bulk`] for what may take half of what is left then.
+    pub(crate) async fn soon<T: Send + 'static>(
+        &self,
+        weight: usize,
+        request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(request, weight, Way::Soon).await
+    }
+
     /// The names of the damaged records that were met since the database was opened.
     pub(crate) fn damaged(&self) -> Arc<BTreeSet<String>> {
         self.shared.damaged.borrow().clone()

@@ -21,6 +21,8 @@ pub(super) enum Way {
     Must,
     /// The same, and the write-ahead log is emptied after the commit.
     Erases,
+    /// Out of the first half of the reserve.
+    Soon,
     /// Not when only the reserve is left.
     Bulk,
 }
@@ -91,15 +93,17 @@ enum Ended {
     Undone,
 }
 
-/// Answers what can wait that there is no room, when there is none but the reserve; the others are left.
+/// Answers what can wait that there is no room, when there is none for it but the reserve; the others are left.
 pub(super) fn within_room(jobs: Vec<Box<dyn Job>>, room: Option<&mut Room>) -> Vec<Box<dyn Job>> {
-    if !jobs.iter().any(|job| job.way() == Way::Bulk) || room.is_none_or(Room::is_whole) {
-        return jobs;
-    }
-    let (waits, goes): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.way() == Way::Bulk);
-    for mut job in waits {
-        job.undo(StoreError::Full);
-        job.answer();
+    let Some(room) = room else { return jobs };
+    let mut goes = Vec::with_capacity(jobs.len());
+    for mut job in jobs {
+        if room.allows(job.way()) {
+            goes.push(job);
+        } else {
+            job.undo(StoreError::Full);
+            job.answer();
+        }
     }
     goes
 }
@@ -135,7 +139,7 @@ fn commit_alone(
     commits: &AtomicU64,
 ) -> Result<(), StoreError> {
     while let Ended::Undone = commit_together(connection, std::slice::from_mut(job), commits)? {
-        let more = job.way() != Way::Bulk && room.as_deref_mut().is_some_and(Room::give);
+        let more = room.as_deref_mut().is_some_and(|room| room.give_for(job.way()));
         if !more {
             job.undo(StoreError::Full);
             return Ok(());

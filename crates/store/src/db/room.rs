@@ -1,7 +1,8 @@
 //! A piece of the disk that is kept for what must still be stored when the disk is full.
 //!
 //! A file beside the database takes the room until it is needed. While it is not whole, only what is urgent
-//! is stored: flash, receipts, and whatever frees room. When there is room again the file grows back, and
+//! is stored: flash, receipts, and whatever frees room. At a relay, which cannot tell a receipt, what is
+//! immediate may use half of it: the receipts of flashes are. When there is room again the file grows back, and
 //! everything is stored again.
 
 use std::fs::{File, OpenOptions};
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::posix_fallocate;
 use nix::sys::statvfs::fstatvfs;
+
+use crate::db::batch::Way;
 
 /// The reserve at most.
 const RESERVE_MAX: u64 = 64 * 1024 * 1024;
@@ -49,11 +52,25 @@ impl Room {
     }
 
     /// Whether the reserve is whole, so that what is not urgent may be stored.
-    pub(super) fn is_whole(&mut self) -> bool {
+    fn is_whole(&mut self) -> bool {
         if self.held < self.wanted && self.tried.is_none_or(|at| at.elapsed() >= AGAIN) {
             self.take_back();
         }
         self.held >= self.wanted
+    }
+
+    /// Whether there is room for what is done this way.
+    pub(super) fn allows(&mut self, way: Way) -> bool {
+        match way {
+            Way::Must | Way::Erases => true,
+            Way::Soon => self.is_whole() || self.held > self.wanted / 2,
+            Way::Bulk => self.is_whole(),
+        }
+    }
+
+    /// Gives up a part of the reserve for what is done this way; whether there was any for it.
+    pub(super) fn give_for(&mut self, way: Way) -> bool {
+        way != Way::Bulk && self.allows(way) && self.give()
     }
 
     fn take_back(&mut self) {
@@ -71,8 +88,8 @@ impl Room {
         }
     }
 
-    /// Gives up a part of the reserve for what is urgent; whether there was any.
-    pub(super) fn give(&mut self) -> bool {
+    /// Gives up a part of the reserve; whether there was any.
+    fn give(&mut self) -> bool {
         if self.held == 0 {
             return false;
         }
@@ -111,5 +128,25 @@ mod tests {
         room.tried = None;
         assert!(room.is_whole(), "there is room on this disk");
         assert_eq!(len(), whole);
+    }
+
+    #[test]
+    fn what_is_immediate_leaves_half_of_the_reserve_to_flashes_and_bulk_gets_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut room = Room::beside(&dir.path().join("x.sqlite")).unwrap();
+        assert!(!room.give_for(Way::Bulk), "also when it is whole");
+        // Nothing is taken back in this test.
+        room.tried = Some(Instant::now() + Duration::from_secs(3600));
+        let mut given = 0_u64;
+        while room.give_for(Way::Soon) {
+            given += 1;
+            assert!(!room.allows(Way::Bulk) && room.allows(Way::Must));
+        }
+        assert_eq!(given, STEPS / 2);
+        assert!(!room.allows(Way::Soon) && room.allows(Way::Erases));
+        while room.give_for(Way::Must) {
+            given += 1;
+        }
+        assert_eq!(given, STEPS, "a flash gets the rest");
     }
 }

@@ -17,11 +17,14 @@ use crate::rows::{AcceptedRow, Burden, Expired, NewMessage, Parcel, Pending, Usa
 impl Mailboxes for RelayStore {
     async fn accept(&self, message: NewMessage) -> Result<AcceptedRow, StoreError> {
         let weight = message.payload.len();
-        // What is left of a full disk is for what must not wait; what is carried lower is no flash here.
-        if message.class() == Precedence::Flash {
-            self.0.call_weighing(weight, move |db| accept(db, &message)).await
-        } else {
-            self.0.bulk(weight, move |db| accept(db, &message)).await
+        // What is left of a full disk is for what must not wait; what is carried lower is no flash here. Half of
+        // it is for what is immediate too: a receipt of a flash is, and a relay cannot tell it from a notice.
+        match message.class() {
+            Precedence::Flash => self.0.call_weighing(weight, move |db| accept(db, &message)).await,
+            Precedence::Immediate => self.0.soon(weight, move |db| accept(db, &message)).await,
+            Precedence::Priority | Precedence::Routine => {
+                self.0.bulk(weight, move |db| accept(db, &message)).await
+            }
         }
     }
 
