@@ -38,7 +38,11 @@ pub(crate) fn message(n: u64, to: &[&str], payload: usize) -> NewMessage {
         sender: format!("NL/office-{}", n % 5).parse().unwrap(),
         precedence: precedence(n),
         // Some flashes are carried lower.
-        demotion: (n % 8 == 0).then_some(Demotion { to: Precedence::Priority, sent: 21, within_s: 60 }),
+        demotion: n.is_multiple_of(8).then_some(Demotion {
+            to: Precedence::Priority,
+            sent: 21,
+            within_s: 60,
+        }),
         not_after: Timestamp(1_000_000 + n),
         stanzas: to.iter().map(stanza).collect(),
         payload: bytes(n + 2, payload),
