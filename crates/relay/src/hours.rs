@@ -48,8 +48,9 @@ impl Hour {
             Self::Confirmed => "agrees with the witnesses".to_owned(),
             Self::Unheard => "not confirmed by the witnesses".to_owned(),
             Self::Disputed(theirs) => {
-                let off = signed(ours).saturating_sub(signed(theirs)) / 1000;
-                format!("differs from the witnesses' by {off} s")
+                let (off, which) =
+                    (ours.0.abs_diff(theirs.0) / 1000, if ours > theirs { "ahead of" } else { "behind" });
+                format!("differs: {off} s {which} the witnesses'")
             }
         }
     }
@@ -103,23 +104,17 @@ impl Hours {
     pub(crate) fn of(&self, ours: Timestamp, at: Instant) -> Hour {
         let since = |word: &Word| at.saturating_duration_since(word.heard);
         let fresh = self.words.values().filter(|word| since(word) <= FRESH);
-        let mut off: Vec<i64> =
-            fresh.map(|word| signed(word.said.after(since(word))).saturating_sub(signed(ours))).collect();
-        off.sort_unstable();
-        let agree = off.iter().filter(|off| off.unsigned_abs() <= limits::CLOCK_SKEW_MS_MAX).count();
-        let differ = off.len().saturating_sub(agree);
-        match (agree.cmp(&differ), off.get(off.len() / 2)) {
+        let mut theirs: Vec<Timestamp> = fresh.map(|word| word.said.after(since(word))).collect();
+        theirs.sort_unstable();
+        let agree =
+            theirs.iter().filter(|theirs| ours.0.abs_diff(theirs.0) <= limits::CLOCK_SKEW_MS_MAX).count();
+        let differ = theirs.len().saturating_sub(agree);
+        match (agree.cmp(&differ), theirs.get(theirs.len() / 2)) {
             (core::cmp::Ordering::Greater, _) => Hour::Confirmed,
-            (core::cmp::Ordering::Less, Some(off)) => {
-                Hour::Disputed(Timestamp(ours.0.saturating_add_signed(*off)))
-            }
+            (core::cmp::Ordering::Less, Some(theirs)) => Hour::Disputed(*theirs),
             _ => Hour::Unheard,
         }
     }
-}
-
-fn signed(time: Timestamp) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -207,10 +202,8 @@ mod tests {
 
     #[test]
     fn people_read_by_how_much_it_is_wrong() {
-        assert_eq!(Hour::Disputed(NOW).words(NOW.after(minutes(3))), "differs from the witnesses' by 180 s");
-        assert_eq!(
-            Hour::Disputed(NOW).words(NOW.before(minutes(3))),
-            "differs from the witnesses' by -180 s"
-        );
+        let words = |ours| Hour::Disputed(NOW).words(ours);
+        assert_eq!(words(NOW.after(minutes(3))), "differs: 180 s ahead of the witnesses'");
+        assert_eq!(words(NOW.before(minutes(3))), "differs: 180 s behind the witnesses'");
     }
 }

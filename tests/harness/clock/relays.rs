@@ -55,7 +55,7 @@ async fn restart(field: &mut Field) -> Result<(), StageError> {
     let begun = Instant::now();
     while begun.elapsed() < LONG {
         let status = field.stage.program.run(&["relay", "status", "--json", "--config", &config]).await?;
-        if status.stdout.contains("from the witnesses'") || status.stdout.contains("with the witnesses") {
+        if ["differs: ", "agrees with"].iter().any(|word| status.stdout.contains(word)) {
             return Ok(());
         }
     }
