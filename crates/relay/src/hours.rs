@@ -125,7 +125,7 @@ mod tests {
     const YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
     fn minutes(n: u64) -> Duration {
-        Duration::from_secs(n * 60)
+        Duration::from_secs(n.saturating_mul(60))
     }
 
     fn heard(said: &[Timestamp]) -> (Hours, Instant) {
