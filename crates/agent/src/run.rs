@@ -80,6 +80,7 @@ pub async fn run(
     keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
+    let (offer_directory, offers) = mpsc::channel(1);
     let desk = Arc::new(Desk {
         watching: Watching::restore(&store).await?,
         me: config.contact_point.clone(),
@@ -101,6 +102,7 @@ pub async fn run(
         handed: Mutex::default(),
         wake_outbox,
         wake_mirror,
+        offer_directory,
         clocks: RwLock::default(),
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
@@ -111,7 +113,7 @@ pub async fn run(
     exercises::load(&desk)?;
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     let witness = part.begin(&desk, &mut parts, &shutdown).await?;
-    parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
+    parts.spawn(mirror.serve(desk.clone(), mirror_rx, offers, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
