@@ -14,6 +14,7 @@
     reason = "tests: a story is told in one piece"
 )]
 
+mod courier;
 mod drills;
 mod handbook;
 mod hostile;

@@ -26,4 +26,5 @@ mod strangers;
 mod submitted;
 
 pub(crate) use keys::KeyFolder;
-pub(crate) use scene::now;
+pub(crate) use letter::Parcel;
+pub(crate) use scene::{Scene, now};
