@@ -10,7 +10,7 @@ use super::{clause, cut_off, exported, flash, imported, inbox, outcomes, receive
 use crate::network::{Network, connected, green, inbox_with, pair, refused, tell};
 
 /// Two states whose relay is gone.
-async fn without_a_relay() -> Network {
+pub(super) async fn without_a_relay() -> Network {
     cut(Network::start(pair()).await).await
 }
 
@@ -31,7 +31,7 @@ async fn came_over_the_relay_too(network: &mut Network, node: usize, envelope: &
 }
 
 #[tokio::test]
-async fn without_a_relay_a_courier_carries_a_flash_there_and_its_receipts_back() {
+pub(super) async fn without_a_relay_a_courier_carries_a_flash_there_and_its_receipts_back() {
     let mut network = without_a_relay().await;
     let stage = network.stage.clone();
     let [nl, md] = network.nodes.as_slice() else { panic!("two nodes") };

@@ -4,6 +4,7 @@
 mod carried;
 mod parts;
 mod tampered;
+mod walk;
 
 use pouch_testkit::stage::{Node, PATIENCE, Stage, is, word};
 use serde_json::Value;
