@@ -1,11 +1,15 @@
 //! Files that somebody changed on their way, and members that write what is not theirs. What is refused takes
 //! nothing away: the true file is taken after it.
 
+use pouch_notice::Excerpt;
+use pouch_store::{DirectoryLog as _, Mirror as _};
+use pouch_testkit::stage::{PATIENCE, is};
 use pouch_wire::{Digest, NetworkId};
+use serde_json::Value;
 
 use super::parts::{Parts, read, write};
 use super::{exported, flash, imported, inbox, outcomes};
-use crate::hostile::{Parcel, Scene};
+use crate::hostile::{Log, Parcel, Scene, store_of};
 use crate::network::refused;
 
 const TEXT: &str = "The grid is down";
@@ -82,6 +86,75 @@ async fn exchanged_parts_make_no_message_and_cost_none() {
     assert_eq!(outcomes(&imported(ba, &path).await), (vec!["here-already", "received"], 0));
     assert_eq!(inbox(ba).await.len(), 2);
     scene.end().await;
+}
+
+#[tokio::test]
+async fn a_directory_in_a_file_counts_by_its_quorum_alone() {
+    let mut scene = Scene::start().await;
+    let (_, path) = written(&mut scene).await;
+    let (network, bad) = (scene.network(), scene.stage.path("bad.courier"));
+    let messages = read(&path, network).messages().to_vec();
+    let store = scene.relay_store();
+    let log = Log::of(&scene, store.entries(0, u32::MAX).await.unwrap());
+    store.close().await.unwrap();
+    let size = u64::try_from(log.entries.len()).unwrap();
+    let offer = async |scene: &mut Scene, from: u64, entries: Vec<Vec<u8>>, checkpoint: &[u8]| {
+        let excerpt = Excerpt::new(from, entries, checkpoint.to_vec()).unwrap();
+        write(&bad, network, Some(excerpt), messages.clone());
+        let (value, exit) = super::told(scene.node("ba"), &["courier", "import", &bad]).await;
+        assert_eq!(exit, 0, "the message holds whatever comes of the directory: {value}");
+        let taken = &value["directory"];
+        (taken["code"].as_str().unwrap().to_owned(), taken["newer"] == true, taken["size"].as_u64())
+    };
+    let note = |entries: &[Vec<u8>], witnesses: usize| {
+        log.face(entries.to_vec(), 0, witnesses).shown.unwrap().checkpoint.to_vec()
+    };
+    // Whatever it knew before, now it knows all of it.
+    let (code, _, knows) = offer(&mut scene, 0, log.entries.clone(), &note(&log.entries, 2)).await;
+    assert_eq!((code.as_str(), knows), ("", Some(size)));
+    let grown = log.grown();
+    let beyond: Vec<Vec<u8>> = grown.iter().cloned().chain([b"more".to_vec()]).collect();
+    let mut altered = grown.clone();
+    altered[log.entries.len()] = b"otherwise".to_vec();
+    let mut rewritten = grown.clone();
+    rewritten[1] = b"another past".to_vec();
+    let fewer = log.entries[..log.entries.len() - 1].to_vec();
+    for (from, entries, checkpoint, code) in [
+        (0, grown.clone(), b"no note".to_vec(), "POUCH-COU-20"),
+        (size + 1, beyond[log.entries.len() + 1..].to_vec(), note(&beyond, 2), "POUCH-COU-21"),
+        (0, altered, note(&grown, 2), "POUCH-COU-22"),
+        (0, beyond.clone(), note(&grown, 2), "POUCH-COU-22"),
+        (0, rewritten.clone(), note(&rewritten, 2), "POUCH-COU-22"),
+        (0, grown.clone(), note(&grown, 1), "POUCH-COU-24"),
+        (0, fewer.clone(), note(&fewer, 2), ""),
+    ] {
+        let found = offer(&mut scene, from, entries, &checkpoint).await;
+        assert_eq!(found, (code.to_owned(), false, Some(size)));
+    }
+    assert_eq!(alarms(&mut scene).await, Vec::<String>::new(), "a courier raises no alarm");
+    // But for what the log alone can have made: two trees of one size.
+    let mut forked = log.entries.clone();
+    *forked.last_mut().unwrap() = b"another entry".to_vec();
+    let found = offer(&mut scene, 0, forked.clone(), &note(&forked, 0)).await;
+    assert_eq!(found, ("POUCH-MIR-02".to_owned(), false, Some(size)));
+    let told = |event: &Value| is(event, "kind", "alarm") && is(event, "code", "POUCH-MIR-02");
+    scene.node("ba").watcher.wait_for("the alarm", PATIENCE, told).await.unwrap();
+    assert!(!alarms(&mut scene).await.is_empty());
+    let found = offer(&mut scene, size, vec![grown.last().unwrap().clone()], &note(&grown, 2)).await;
+    assert_eq!(found, (String::new(), true, Some(size + 1)));
+    scene.stop_node("ba").await;
+    let store = store_of(&scene, "ba");
+    assert_eq!(store.forks().await.unwrap().len(), 1);
+    store.close().await.unwrap();
+    scene.start_node("ba").await;
+    scene.end().await;
+}
+
+/// The alarms that stand at BA about the directory's log.
+async fn alarms(scene: &mut Scene) -> Vec<String> {
+    let status = scene.node("ba").json(&["status"]).await.unwrap();
+    let all = status["alarms"].as_array().unwrap().iter().map(|alarm| alarm.as_str().unwrap().to_owned());
+    all.filter(|alarm| alarm.contains("POUCH-MIR")).collect()
 }
 
 #[tokio::test]
