@@ -15,6 +15,7 @@
 )]
 
 mod contained;
+mod courier;
 mod drills;
 mod handbook;
 mod hostile;

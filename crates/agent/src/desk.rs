@@ -27,7 +27,7 @@ use crate::hearsay::Heard;
 use crate::keys::KeyKeeper;
 use crate::link::Links;
 use crate::made::Made;
-use crate::mirror::Believed;
+use crate::mirror::{Believed, Offer};
 use crate::watching::Watching;
 
 /// Reads the clock.
@@ -87,6 +87,8 @@ pub(crate) struct Desk {
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.
     pub(crate) wake_mirror: mpsc::Sender<()>,
+    /// Offers the mirror a directory that came by hand.
+    pub(crate) offer_directory: mpsc::Sender<Offer>,
     /// What the relays' clocks say of ours.
     pub(crate) clocks: RwLock<Clocks>,
     /// Says that the keys can be looked after: a relay told the time.

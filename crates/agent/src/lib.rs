@@ -10,6 +10,7 @@ mod clocks;
 mod compose;
 mod concerned;
 mod config;
+mod courier;
 mod desk;
 mod error;
 mod events;

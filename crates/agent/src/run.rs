@@ -60,7 +60,6 @@ pub async fn run(
     let store = AgentStore::open(&config.data.join("agent.sqlite"))?;
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
-    let made = Made::restore(&store).await?;
     let heard = Mutex::new(Heard::restore(&store, by_hand(&charter)).await?);
     let current = Arc::new(keeper.signing()?);
     let named = is_named(&config, &current, &believed.borrow())?;
@@ -79,9 +78,10 @@ pub async fn run(
     let (mut keeper_of_links, links) = LinkKeeper::new(context);
     keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
-    let (wake_mirror, mirror_rx) = mpsc::channel(1);
+    let ((wake_mirror, mirror_rx), (offer_directory, offers)) = (mpsc::channel(1), mpsc::channel(1));
     let desk = Arc::new(Desk {
         watching: Watching::restore(&store).await?,
+        made: RwLock::new(Made::restore(&store).await?),
         me: config.contact_point.clone(),
         network: directory.network(),
         network_name: directory.charter().name.to_string(),
@@ -101,17 +101,17 @@ pub async fn run(
         handed: Mutex::default(),
         wake_outbox,
         wake_mirror,
+        offer_directory,
         clocks: RwLock::default(),
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
         beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
-        made: RwLock::new(made),
     });
     exercises::load(&desk)?;
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     let witness = part.begin(&desk, &mut parts, &shutdown).await?;
-    parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
+    parts.spawn(mirror.serve(desk.clone(), mirror_rx, offers, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
     parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));

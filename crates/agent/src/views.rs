@@ -18,7 +18,7 @@ use pouch_notice::{
     Content, Draft, Moment, Notice, Signed, Verdict, Verified, preview, printed, printed_own, span,
     spoken_check, visible,
 };
-use pouch_store::{ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Outbox as _, OutgoingRow};
+use pouch_store::{ArrivalRow, Courier as _, Inbox as _, Ladder as _, Lookup as _, Outbox as _, OutgoingRow};
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Member, Timestamp, encode_hex};
 use tracing::error;
 
@@ -83,6 +83,7 @@ pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> InboxRow {
             exercise: None,
             signed_at: row.created,
             received_at: row.arrived_at,
+            courier_at: row.courier_at,
             acknowledged_at: None,
             verdict: verdict_view(&verdict, refused_sentence(row, &verdict)),
         },
@@ -116,6 +117,7 @@ fn verified_row(row: &ArrivalRow, verified: &Verified<Notice>, desk: &Desk) -> I
         exercise,
         signed_at: notice.created,
         received_at: row.arrived_at,
+        courier_at: row.courier_at,
         acknowledged_at: row.acknowledged_at,
         verdict: verdict_view(verified.verdict(), sentence(verified, desk)),
     }
@@ -324,6 +326,7 @@ async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Ve
     let now = (desk.clock)();
     let directory = desk.directory();
     let rows = desk.store.ladder(envelope).await?;
+    let handed = desk.store.handed_over(envelope).await?;
     let view = directory.now_view();
     let out_of_reach = |row: &pouch_store::RungRow| {
         let home = view.home_relays(&row.recipient);
@@ -344,6 +347,7 @@ async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Ve
                 overdue: late && row.rung < pouch_store::Rung::Verified,
                 telephone: entry.map(|e| visible(&e.telephone, true)),
                 waits_for: out_of_reach(&row),
+                courier_at: handed.iter().find(|h| h.recipient == row.recipient).map(|h| h.at),
                 recipient: row.recipient,
             }
         })

@@ -22,8 +22,8 @@ use clap::{CommandFactory as _, Parser as _};
 use args::{Audit, Cli, Command, Evidence, Global, Keys, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
 use commands::{
-    audit, ceremonies, compose, directory, exercise, explain, init, joint, keys, member, messages, network,
-    reconfirm, relay_status, services, watch,
+    audit, ceremonies, compose, courier, directory, exercise, explain, init, joint, keys, member, messages,
+    network, reconfirm, relay_status, services, watch,
 };
 use exit::Exit;
 use output::Output;
@@ -77,6 +77,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Send(send) => return compose::send(*send, &client, out).await,
         Command::Draft(draft) => compose::draft(*draft, &client, out).await,
         Command::Approve(approve) => compose::approve(approve, &client, &source, out).await,
+        Command::Courier(command) => return courier::courier(command, &client, out).await,
         Command::Joint(command) => return joint::joint(command, &node, out).await,
         Command::Release(id) => return compose::release(id, &client, out).await,
         Command::Reply(reply) => return compose::reply(ReplyKind::Reply, *reply, &client, out).await,

@@ -2,6 +2,7 @@
 //! is made one visible line here once more: a terminal obeys what it is sent. This module adds words and
 //! order, and never decides anything.
 
+mod courier;
 mod directory;
 mod disputes;
 mod exercises;
@@ -16,6 +17,7 @@ use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
 
+pub(crate) use courier::{courier_imported, courier_written};
 pub(crate) use directory::directory;
 pub(crate) use disputes::disputes;
 pub(crate) use exercises::exercises;
@@ -97,6 +99,9 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
         let tlp = row.tlp.map(|t| t.label()).unwrap_or_default();
         lines.push(format!("    {kind}: {}  [{tlp}]", safe(subject)));
     }
+    if let Some(at) = row.courier_at {
+        lines.push(format!("    carried by courier, here since {}", utc(at)));
+    }
     if row.verdict.colour != "green" {
         lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
         lines.push(format!("    what to do: {}", safe(&row.verdict.next)));
@@ -160,6 +165,13 @@ fn ladder_row(row: &LadderRow) -> String {
     if !row.waits_for.is_empty() {
         let relays: Vec<String> = row.waits_for.iter().map(|relay| safe(relay)).collect();
         line.push_str(&format!("\n      waits for {}, which cannot be reached now", relays.join(" or ")));
+    }
+    if let Some(at) = row.courier_at {
+        let state = match row.rung {
+            Rung::Queued | Rung::Accepted => "handed to a courier file, and not confirmed,",
+            _ => "was handed to a courier file",
+        };
+        line.push_str(&format!("\n      {state} {}", utc(at)));
     }
     if row.overdue {
         let telephone = safe(row.telephone.as_deref().unwrap_or("number in the directory"));

@@ -80,6 +80,9 @@ pub struct InboxRow {
     pub signed_at: Timestamp,
     /// When this node received it.
     pub received_at: Timestamp,
+    /// When a courier brought it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub courier_at: Option<Timestamp>,
     /// When an officer acknowledged it.
     pub acknowledged_at: Option<Timestamp>,
     /// What is to be believed.
@@ -145,6 +148,9 @@ pub struct LadderRow {
     pub telephone: Option<String>,
     /// While it is queued here: the relays where the recipient collects, when none of them can be reached.
     pub waits_for: Vec<String>,
+    /// When it was last written into a courier file for this recipient. That says nothing of its coming.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub courier_at: Option<Timestamp>,
 }
 
 /// One sent notice in a list.

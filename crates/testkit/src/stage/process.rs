@@ -198,6 +198,14 @@ impl Service {
     /// # Errors
     /// When it ends otherwise, or not at all.
     pub async fn stop(mut self) -> Result<(), StageError> {
+        self.end().await
+    }
+
+    /// The same, for whoever keeps its place: of one that has ended it says again how.
+    ///
+    /// # Errors
+    /// When it ends otherwise, or not at all.
+    pub async fn end(&mut self) -> Result<(), StageError> {
         self.signal(Signal::SIGTERM)?;
         let status = self.ended().await?;
         if status.success() { Ok(()) } else { Err(StageError(format!("{} ended with {status}", self.name))) }
