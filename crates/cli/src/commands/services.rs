@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use pouch_agent::{AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessKeys};
+use pouch_agent::{AgentError, Careful, KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessKeys};
 use pouch_crypto::SigningKey;
 use pouch_relay::{Honest, LogKeyPair, Relay, RelayKeys};
 use pouch_wire::ExerciseId;
@@ -125,7 +125,8 @@ pub(crate) async fn agent(global: &Global, out: &Output) -> Result<(), Problem> 
         out.say(&serves);
         ready("agent");
     };
-    let node = Node { config, keys, charter, clock: clock::now, version: env!("CARGO_PKG_VERSION") };
+    let version = env!("CARGO_PKG_VERSION");
+    let node = Node { config, keys, charter, clock: clock::now, version, conduct: Arc::new(Careful) };
     pouch_agent::run(node, Box::new(Keeper(ring)), ready, shutdown).await.map_err(|error| {
         let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
         let problem = Problem::new(exit, error.code(), error.to_string());
