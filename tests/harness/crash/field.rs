@@ -222,7 +222,7 @@ impl Field {
 
     /// The newest published checkpoint of the message log.
     pub(crate) fn published(&self) -> Option<String> {
-        std::fs::read_to_string(self.stage.path("relay/publish/messages/checkpoint")).ok()
+        std::fs::read_to_string(self.stage.path("relay/log/messages/checkpoint")).ok()
     }
 
     /// Reads the newest of every outbox, so that what was sent while its answer got lost is known too. When

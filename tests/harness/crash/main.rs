@@ -21,6 +21,8 @@ mod field;
 mod figures;
 mod noose;
 mod random;
+#[cfg(test)]
+mod tests;
 mod walks;
 mod writers;
 

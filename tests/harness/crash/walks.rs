@@ -81,7 +81,7 @@ impl Walk {
         match (self, call) {
             _ if !quick => 1,
             // Much of what is written at the start is the same every time.
-            (Self::RelayReturns | Self::NodeReturns, "pwrite64") => 30,
+            (Self::RelayReturns | Self::NodeReturns, "pwrite64" | "sendmsg") => 30,
             (Self::RelayReturns | Self::NodeReturns, _) => 6,
             (_, "pwrite64") => 9,
             _ => 3,
