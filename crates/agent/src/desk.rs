@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::caught_up::{Busy, CaughtUp};
 use crate::clocks::Clocks;
+use crate::conduct::Conduct;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::handed::Handed;
@@ -103,6 +104,8 @@ pub(crate) struct Desk {
     pub(crate) heard: Mutex<Heard>,
     /// Statements that this node put into the directory.
     pub(crate) made: RwLock<Made>,
+    /// What it does with what relays hand it.
+    pub(crate) conduct: Arc<dyn Conduct>,
 }
 
 impl core::fmt::Debug for Desk {

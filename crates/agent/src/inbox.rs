@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::answers;
+use crate::conduct::{Repeating, Taking};
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
@@ -75,6 +76,11 @@ pub(crate) async fn delivery(
         }
     };
     let envelope = arrived.id();
+    if let Taking::Unkept(late) = desk.conduct.takes() {
+        stream.answer(&Taken { envelope }).await.ok();
+        tokio::time::sleep(late).await;
+        return take_in(arrived, desk).await.map(drop);
+    }
     match take_in(arrived, desk).await {
         // The relay may have gone; it will deliver again and hear that we have it.
         Ok(kept @ (Judged::Kept | Judged::Known)) => {
@@ -134,6 +140,9 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentErro
     // What was refused is judged again: somebody may have spoiled the first copy on its way.
     if desk.store.standing(arrived.id()).await? == Some(Standing::Verified) {
         by_courier::promised_since(&arrived, desk).await?;
+        if desk.conduct.repeats() == Repeating::New {
+            tell_as_new(&arrived, desk).await?;
+        }
         return Ok(Judged::Known);
     }
     open_and_judge(arrived, None, desk).await
@@ -164,6 +173,14 @@ async fn open_and_judge(
             Ok(Judged::Kept)
         }
     }
+}
+
+/// What a node would do that does not know what it told before.
+async fn tell_as_new(arrived: &Arrived, desk: &Desk) -> Result<(), AgentError> {
+    let row = desk.store.arrival(arrived.id()).await?;
+    let Some(number) = row.and_then(|row| row.number) else { return Ok(()) };
+    let happening = Happening::new(EventKind::Received, "", number.clone()).of(arrived.id());
+    desk.tell(happening.numbered(number, arrived.header().precedence)).await
 }
 
 /// A verdict of one failing clause: the message is not whole.

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::caught_up::Delivering;
+use crate::conduct::Conduct;
 use crate::config::AgentConfig;
 use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
@@ -44,6 +45,8 @@ pub struct Node {
     pub clock: Clock,
     /// The program's version.
     pub version: &'static str,
+    /// What it does with what relays hand it: [`crate::Careful`].
+    pub conduct: Arc<dyn Conduct>,
 }
 
 /// Runs a node until `shutdown`; calls `ready` when it answers its users.
@@ -56,7 +59,7 @@ pub async fn run(
     ready: impl FnOnce(),
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
-    let Node { config, keys, charter, clock, version } = node;
+    let Node { config, keys, charter, clock, version, conduct } = node;
     let store = AgentStore::open(&config.data.join("agent.sqlite"))?;
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
@@ -107,6 +110,7 @@ pub async fn run(
         caught_up: RwLock::default(),
         beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
+        conduct,
     });
     exercises::load(&desk)?;
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();

@@ -41,11 +41,9 @@ pub(crate) async fn submit(
         Err(refused) => return refuse(stream, refused).await,
     };
     let payload = stream.recv_payload(head.header().payload_len, as_u64(limits::PAYLOAD_BYTES)).await?;
-    if desk.conduct.accepts(peer, head.header()) == Accepting::Promise {
-        return match promise(head, payload, desk).await {
-            Ok(accepted) => stream.answer(&accepted).await,
-            Err(refused) => refuse(stream, refused).await,
-        };
+    let accepting = desk.conduct.accepts(peer, head.header());
+    if accepting != Accepting::Keep {
+        return answer_unkept(stream, accepting, head, payload, homed, desk).await;
     }
     match commit(head, payload, homed.clone(), desk).await {
         Ok(accepted) => {
@@ -159,11 +157,32 @@ fn receipt(envelope: EnvelopeId, index: u64, at: Timestamp, desk: &Desk) -> Resu
     Ok(Accepted { receipt })
 }
 
-/// The receipt of a relay that breaks its word: the message is not kept, and the log will not have it.
-async fn promise(head: AdmittedHead, payload: Vec<u8>, desk: &Desk) -> Result<Accepted, Refused> {
-    let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
+/// Answers as a relay does that does not keep its word, or not yet.
+async fn answer_unkept(
+    stream: Stream,
+    accepting: Accepting,
+    head: AdmittedHead,
+    payload: Vec<u8>,
+    homed: Vec<ContactPoint>,
+    desk: &Desk,
+) -> Result<(), StreamError> {
+    match promise(&head, desk).await {
+        Ok(accepted) => stream.answer(&accepted).await?,
+        Err(refused) => return refuse(stream, refused).await,
+    }
+    let Accepting::AnswerFirst(late) = accepting else { return Ok(()) };
+    tokio::time::sleep(late).await;
+    if commit(head, payload, homed.clone(), desk).await.is_ok() {
+        desk.switchboard.arrived(homed).await;
+        desk.message_log.grown();
+    }
+    Ok(())
+}
+
+/// Its receipt.
+async fn promise(head: &AdmittedHead, desk: &Desk) -> Result<Accepted, Refused> {
     let index = desk.store.leaf_count().await.map_err(|error| stored(&error))?;
-    receipt(message.id(), index, desk.board.now(), desk)
+    receipt(head.id(), index, desk.board.now(), desk)
 }
 
 fn stored(error: &StoreError) -> Refused {

@@ -125,6 +125,8 @@ pub enum Accepting {
     Keep,
     /// The receipt says so, and it is neither stored nor logged.
     Promise,
+    /// The receipt says so, and so much later it is stored and logged.
+    AnswerFirst(Duration),
 }
 
 /// What becomes of a statement that would have an effect.

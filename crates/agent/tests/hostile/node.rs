@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_agent::{AgentConfig, AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
+use pouch_agent::{AgentConfig, AgentError, Careful, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
 use pouch_control::{Answer, Call, Client, Compose, Event, Events, InboxRow, OutboxRow, Selection};
 use pouch_crypto::{SigningKey, VaultKey};
 use pouch_directory::{Act, CharterFile, NetworkChange, Relay};
@@ -112,6 +112,7 @@ impl Starting {
             charter: charter_file(world),
             clock: || NOW,
             version: "test",
+            conduct: Arc::new(Careful),
         };
         let (tell, ready) = oneshot::channel();
         let shutdown = CancellationToken::new();

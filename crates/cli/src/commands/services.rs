@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use pouch_agent::{AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessConfig, WitnessKeys};
+use pouch_agent::{
+    AgentError, Careful, KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessConfig, WitnessKeys,
+};
 use pouch_crypto::SigningKey;
 use pouch_directory::CharterFile;
 use pouch_relay::{Honest, LogKeyPair, Relay, RelayKeys};
@@ -169,7 +171,8 @@ fn prepare_agent(global: &Global) -> Result<Service, Problem> {
     let charter = read_charter(&config.charter)?;
     files::make_folder(&config.data)?;
     contained::enter(&contained::node(&config), config.containment)?;
-    let node = Node { config, keys, charter, clock: clock::now, version: env!("CARGO_PKG_VERSION") };
+    let (version, conduct) = (env!("CARGO_PKG_VERSION"), Arc::new(Careful));
+    let node = Node { config, keys, charter, clock: clock::now, version, conduct };
     Ok(Service::Agent(Box::new(node), Keeper(ring)))
 }
 

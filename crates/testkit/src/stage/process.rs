@@ -219,6 +219,14 @@ impl Service {
         self.ended().await.map(|status| status.code().unwrap_or(-1))
     }
 
+    /// Waits until it has ended by itself, however, and for however long. Who stops waiting has it still.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub async fn over(&mut self) -> Result<(), StageError> {
+        self.child.wait().await.map(drop).map_err(|error| StageError(format!("{}: {error}", self.name)))
+    }
+
     /// Ends it at once (SIGKILL), as a power failure of the process would.
     ///
     /// # Errors
