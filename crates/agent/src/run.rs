@@ -79,8 +79,8 @@ pub async fn run(
         shutdown: shutdown.clone(),
     };
     let dialer = context.dialer.clone();
-    let (mut keeper_of_links, links) = LinkKeeper::new(context);
-    keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
+    let (keeper_of_links, links) =
+        LinkKeeper::following(context, &relays_of(&config.contact_point, &directory));
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
