@@ -103,6 +103,13 @@ impl LinkKeeper {
         (Self { context, lines: Arc::new(lines), kept: Vec::new() }, Links { lines: rx })
     }
 
+    /// Begins with links to these relays.
+    pub(crate) fn following(context: LinkContext, relays: &[Relay]) -> (Self, Links) {
+        let (mut keeper, links) = Self::new(context);
+        keeper.follow(relays);
+        (keeper, links)
+    }
+
     /// Makes the links those of these relays, in their order.
     pub(crate) fn follow(&mut self, relays: &[Relay]) {
         if self.kept.iter().map(|(relay, _)| relay).eq(relays) {

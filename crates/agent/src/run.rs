@@ -78,8 +78,7 @@ pub async fn run(
         shutdown: shutdown.clone(),
     };
     let dialer = context.dialer.clone();
-    let (mut keeper_of_links, links) = LinkKeeper::new(context);
-    keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
+    let (kept_links, links) = LinkKeeper::following(context, &relays_of(&config.contact_point, &directory));
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let ((wake_mirror, mirror_rx), (offer_directory, offers)) = (mpsc::channel(1), mpsc::channel(1));
     let desk = Arc::new(Desk {
@@ -117,7 +116,7 @@ pub async fn run(
     let witness = part.begin(&desk, &mut parts, &shutdown).await?;
     parts.spawn(mirror.serve(desk.clone(), mirror_rx, offers, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
-    parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(follow_relays(kept_links, desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
     look_around(&mut parts, &desk, &believed, &shutdown);
     if !named && let Some(ended) = until_named(&config, &current, believed, &shutdown).await {

@@ -235,7 +235,7 @@ async fn returns(
 /// After the relay's death: whoever lives on notices when it has something to say. Now and then nobody lives
 /// on, so that nodes do not wait ever longer before they try again.
 async fn wake(field: &mut Field, deaths: usize) -> Result<(), StageError> {
-    if deaths % 3 == 0 {
+    if deaths.is_multiple_of(3) {
         for at in 0..field.offices.len() {
             field.kill(Whom::Office(at)).await?;
         }
