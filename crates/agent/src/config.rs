@@ -3,8 +3,10 @@
 
 mod witness;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use pouch_net::Transport;
 use pouch_wire::{ContactPoint, limits};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -33,6 +35,12 @@ pub struct AgentConfig {
     /// How far apart its beacons are, in seconds: 10 to 60, usually 60.
     #[serde(default = "usual_beacons", deserialize_with = "beacons")]
     pub beacon_seconds: u16,
+    /// How it reaches relays: `auto` (QUIC, and TCP when QUIC does not come up), `quic` or `tcp`.
+    #[serde(default)]
+    pub transport: Transport,
+    /// The same for single relays, by their names.
+    #[serde(default)]
+    pub transport_to: BTreeMap<String, Transport>,
 }
 
 const fn usual_beacons() -> u16 {

@@ -267,12 +267,13 @@ pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
 pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     let mut lines =
         vec![format!("{} in {}, pouch {}", view.contact_point, safe(&view.network), view.version)];
-    for (relay, up) in &view.relays {
-        lines.push(format!(
-            "  relay      {}: {}",
-            safe(relay),
-            if *up { "connected" } else { "NOT CONNECTED" }
-        ));
+    for (relay, up, carrier) in &view.relays {
+        let how = match carrier.as_deref() {
+            Some("tcp") => "connected (tcp)",
+            _ if *up => "connected (quic)",
+            _ => "NOT CONNECTED",
+        };
+        lines.push(format!("  relay      {}: {how}", safe(relay)));
     }
     let cosigned = match view.cosigned_at {
         Some(at) => format!("witnessed {}", age(at, now)),

@@ -102,6 +102,8 @@ impl Starting {
                 passphrase_file: None,
                 witness: None,
                 beacon_seconds: 60,
+                transport: pouch_net::Transport::Auto,
+                transport_to: std::collections::BTreeMap::new(),
             },
             keys: NodeKeys {
                 transport: key(&format!("{office} transport")),
