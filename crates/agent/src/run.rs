@@ -60,7 +60,6 @@ pub async fn run(
     let store = AgentStore::open(&config.data.join("agent.sqlite"))?;
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
-    let made = Made::restore(&store).await?;
     let heard = Mutex::new(Heard::restore(&store, by_hand(&charter)).await?);
     let current = Arc::new(keeper.signing()?);
     let named = is_named(&config, &current, &believed.borrow())?;
@@ -83,6 +82,7 @@ pub async fn run(
     let (wake_mirror, mirror_rx) = mpsc::channel(1);
     let desk = Arc::new(Desk {
         watching: Watching::restore(&store).await?,
+        made: RwLock::new(Made::restore(&store).await?),
         me: config.contact_point.clone(),
         network: directory.network(),
         network_name: directory.charter().name.to_string(),
@@ -107,7 +107,6 @@ pub async fn run(
         caught_up: RwLock::default(),
         beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
-        made: RwLock::new(made),
     });
     exercises::load(&desk)?;
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();

@@ -72,6 +72,7 @@ fn config(dir: &Path, name: &str, listen: SocketAddr) -> WitnessConfig {
         keys: dir.into(),
         passphrase_file: None,
         listen_http: Some(listen),
+        transport: pouch_net::Transport::Auto,
         log: Vec::new(),
     }
 }
