@@ -18,9 +18,8 @@ use crate::figures::Figures;
 
 /// The calls by which anything leaves a process: to its files, to their folders, to the network, to its
 /// users. `write` wakes its own threads too, and is how it answers on the socket.
-pub(crate) const CALLS: [&str; 9] = [
-    "pwrite64", "fdatasync", "fsync", "sendmsg", "sendto", "write", "rename", "unlink", "ftruncate",
-];
+pub(crate) const CALLS: [&str; 9] =
+    ["pwrite64", "fdatasync", "fsync", "sendmsg", "sendto", "write", "rename", "unlink", "ftruncate"];
 
 /// Further than any path goes; only a failure gets there.
 const FAR: u32 = 400;
