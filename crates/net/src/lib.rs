@@ -10,6 +10,7 @@ mod authorise;
 mod back;
 mod carrier;
 mod code;
+mod congestion;
 mod dialer;
 mod http;
 mod identity;

@@ -20,7 +20,8 @@ pub(crate) const NARROW: Profile = Profile { rate: Some(8_000), ..GOOD };
 
 pub(crate) async fn run(plan: Plan, program: Program) -> Result<Figures, StageError> {
     let mut figures = Figures::default();
-    let mut field = Field::behind_a_line(program, plan.seed).await?;
+    // The line's TCP loses nothing, as no TCP does that a program sees: it would be no measure of loss.
+    let mut field = Field::behind_a_line(program, plan.seed, "transport = \"quic\"").await?;
     lossy(plan, &mut field, &mut figures).await;
     parted(plan, &mut field, &mut figures).await;
     let took = narrow(&mut field, plan).await?;

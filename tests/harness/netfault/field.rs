@@ -43,12 +43,17 @@ pub(crate) const FLASH: Sent<'_> = Sent { precedence: "flash", text: "Now.", att
 
 impl Field {
     /// A network of one relay behind a line.
-    pub(crate) async fn behind_a_line(program: Program, seed: u64) -> Result<Self, StageError> {
-        Self::start(program, 1, Some(seed)).await
+    pub(crate) async fn behind_a_line(program: Program, seed: u64, how: &str) -> Result<Self, StageError> {
+        Self::start(program, 1, Some(seed), how).await
     }
 
-    /// A network of so many relays.
-    pub(crate) async fn start(program: Program, relays: u8, seed: Option<u64>) -> Result<Self, StageError> {
+    /// A network of so many relays, with this line in the configuration of the nodes.
+    pub(crate) async fn start(
+        program: Program,
+        relays: u8,
+        seed: Option<u64>,
+        how: &str,
+    ) -> Result<Self, StageError> {
         let dir = tempfile::tempdir().unwrap();
         let names: Vec<String> = (1..=relays).map(|n| format!("relay-{n}")).collect();
         let at: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -64,6 +69,7 @@ impl Field {
             started.push(Some(stage.start_relay_number(number).await?));
         }
         let witnesses = stage.start_witnesses().await?;
+        configure(&stage, how);
         let mut nl = stage.start_node(NL.0).await?;
         let mut md = stage.start_node(MD.0).await?;
         nl.everyone_can_be_sealed_to().await?;
@@ -119,12 +125,7 @@ impl Field {
     ) -> Result<(Self, [Option<Duration>; 2]), StageError> {
         self.nl.stop().await?;
         self.md.stop().await?;
-        for (folder, _) in [NL, MD] {
-            let config = self.stage.config(folder);
-            let text = std::fs::read_to_string(&config).unwrap();
-            let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("transport =")).collect();
-            std::fs::write(&config, format!("{}\n{how}\n", kept.join("\n"))).unwrap();
-        }
+        configure(&self.stage, how);
         let begun = Instant::now();
         let (nl, md) = tokio::join!(self.stage.start_node(NL.0), self.stage.start_node(MD.0));
         (self.nl, self.md) = (nl?, md?);
@@ -168,6 +169,16 @@ impl Field {
             service.stop().await?;
         }
         Ok(oracle.judge())
+    }
+}
+
+/// Puts a line into the configuration of both nodes, in place of what said how relays are reached.
+fn configure(stage: &Stage, how: &str) {
+    for (folder, _) in [NL, MD] {
+        let config = stage.config(folder);
+        let text = std::fs::read_to_string(&config).unwrap();
+        let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("transport =")).collect();
+        std::fs::write(&config, format!("{}\n{how}\n", kept.join("\n"))).unwrap();
     }
 }
 

@@ -44,6 +44,7 @@ impl Figures {
             "never": never, "bound_s": seconds(bound), "held": held,
         }));
         self.and(held);
+        eprintln!("{what}: slowest {:?} of {}, {never} never", done.last(), times.len());
     }
 
     /// A time without a bound: what nobody promised, and is good to know.

@@ -16,7 +16,7 @@ const WATCHED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(plan: Plan, program: Program) -> Result<Figures, StageError> {
     let mut figures = Figures::default();
-    let mut field = Field::behind_a_line(program, plan.seed.wrapping_add(1)).await?;
+    let mut field = Field::behind_a_line(program, plan.seed.wrapping_add(1), "").await?;
     let mut connected = Vec::new();
     for _ in 0..plan.times(2, 20) {
         field.line().become_like(NO_UDP);

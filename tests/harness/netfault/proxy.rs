@@ -14,7 +14,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -48,6 +48,8 @@ pub(crate) const GOOD: Profile = Profile {
     back: true,
 };
 
+/// What a TCP socket of the line takes in on its own; the system doubles it.
+const TAKEN_IN: u32 = 4 * 1024;
 /// What may wait at a narrow place; more is dropped, or not read.
 const QUEUE: Duration = Duration::from_millis(500);
 
@@ -119,7 +121,12 @@ impl Line {
             lanes: [lane(0), lane(1)],
         };
         let front = Arc::new(UdpSocket::bind(at).await.unwrap());
-        let door = TcpListener::bind(at).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        // What the system takes in on its own is no part of the line; it is told before anybody connects.
+        socket.set_recv_buffer_size(TAKEN_IN).unwrap();
+        socket.bind(at).unwrap();
+        let door = socket.listen(64).unwrap();
         tokio::spawn(udp_there(front, to, line.clone()));
         tokio::spawn(tcp(door, to, line.clone()));
         line
@@ -235,12 +242,11 @@ async fn tcp(door: TcpListener, to: SocketAddr, line: Line) {
             // A connection takes its first packets both ways.
             open(&line, Way::There).await;
             open(&line, Way::Back).await;
-            let Ok(far) = TcpStream::connect(to).await else { return };
-            for socket in [&near, &far] {
-                socket.set_nodelay(true).unwrap();
-                // What the system takes in on its own is no part of the line.
-                socket2::SockRef::from(socket).set_recv_buffer_size(16 * 1024).unwrap();
-            }
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(TAKEN_IN).unwrap();
+            let Ok(far) = socket.connect(to).await else { return };
+            near.set_nodelay(true).unwrap();
+            far.set_nodelay(true).unwrap();
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
             let mut address = line.address.subscribe();
             tokio::select! {

@@ -13,7 +13,7 @@ const BOUND: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(plan: Plan, program: Program) -> Result<Figures, StageError> {
     let mut figures = Figures::default();
-    let mut field = Field::start(program, 2, None).await?;
+    let mut field = Field::start(program, 2, None, "").await?;
     let mut took = Vec::new();
     for _ in 0..plan.times(2, 10) {
         everywhere(&mut field).await?;

@@ -22,7 +22,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 /// What is read at a time.
 const READ: usize = 16 * 1024;
 /// What the system may hold of ours that is not on the wire yet: what lies there no flash can pass.
-const UNSENT: u32 = 8 * 1024;
+const UNSENT: u32 = 4 * 1024;
 /// The same of what TLS holds.
 const UNSENT_TLS: usize = 8 * 1024;
 
