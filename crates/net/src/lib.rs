@@ -18,6 +18,7 @@ mod inbound;
 mod incoming;
 mod limits;
 mod listener;
+mod nudge;
 mod pressure;
 mod race;
 mod reconnect;

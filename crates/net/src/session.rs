@@ -16,6 +16,7 @@ use quinn::{ConnectionError, TransportErrorCode};
 use crate::carrier::{Carrier, Halves, Link};
 use crate::code::{CloseCode, ResetCode};
 use crate::limits::Limits;
+use crate::nudge::Nudges;
 use crate::stream::Stream;
 
 /// Why a session is over.
@@ -121,13 +122,14 @@ struct Inner {
     limits: Limits,
     /// Opened while connecting, as the sign that the peer accepted us, and not used yet.
     first: Mutex<Option<Halves>>,
+    nudges: Nudges,
 }
 
 impl Session {
     pub(crate) fn new(link: Link, peer: PublicKey, limits: Limits) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(Inner { id, link, peer, limits, first: Mutex::new(None) }))
+        Self(Arc::new(Inner { id, link, peer, limits, first: Mutex::new(None), nudges: Nudges::default() }))
     }
 
     /// Keeps an opened stream for the first [`Session::open`].
@@ -211,6 +213,11 @@ impl Session {
     /// it holds no content.
     pub fn close(&self, code: CloseCode, reason: &str) {
         self.0.link.close(code, reason);
+    }
+
+    /// Brings out what was lost on the way, for as long as this is polled.
+    pub(crate) async fn nudge(&self) {
+        self.0.nudges.keep_on(&self.0.link).await;
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -51,7 +51,7 @@ pub(crate) const GOOD: Profile = Profile {
 /// What a TCP socket of the line takes in on its own; the system doubles it.
 const TAKEN_IN: u32 = 4 * 1024;
 /// What may wait at a narrow place; more is dropped, or not read.
-const QUEUE: Duration = Duration::from_millis(500);
+const QUEUE: Duration = Duration::from_millis(1500);
 
 /// A line, while the harness runs.
 #[derive(Debug, Clone)]
