@@ -306,7 +306,7 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     }
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     if let Some(since) = view.no_relay_since {
-        let (since, back) = (utc(since), view.relays.iter().any(|(_, up)| *up));
+        let (since, back) = (utc(since), view.relays.iter().any(|(_, up, _)| *up));
         lines.push(if back {
             format!(
                 "  RELAY BACK just now; none was reachable since {since}, and nobody has been heard of yet"

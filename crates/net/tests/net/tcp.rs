@@ -102,6 +102,63 @@ async fn where_quic_works_it_carries() {
 }
 
 #[tokio::test]
+async fn a_session_over_quic_comes_beside_one_over_tcp_as_soon_as_quic_works() {
+    let limits = Limits {
+        quic_again: Duration::from_millis(200),
+        connect: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let mut relay = relay().await;
+    let to = relay.addr();
+    // Swallows packets until it is told to pass them on.
+    let front = UdpSocket::bind(local()).await.unwrap();
+    let (addr, (open, mut opens)) = (front.local_addr().unwrap(), tokio::sync::watch::channel(false));
+    let forward = tokio::spawn(async move {
+        let back = UdpSocket::bind(local()).await.unwrap();
+        let (mut there, mut here, mut client) = (vec![0; 2048], vec![0; 2048], None);
+        loop {
+            tokio::select! {
+                came = front.recv_from(&mut there) => {
+                    let (len, from) = came.unwrap();
+                    client = Some(from);
+                    if *opens.borrow_and_update() {
+                        back.send_to(&there[..len], to).await.unwrap();
+                    }
+                }
+                came = back.recv_from(&mut here) => {
+                    front.send_to(&here[..came.unwrap().0], client.unwrap()).await.unwrap();
+                }
+            }
+        }
+    });
+    let dialer = std::sync::Arc::new(Dialer::bind(local(), identity(NL), limits).unwrap());
+    let tcp = soon(dialer.connect_by(to, key(RELAY), Transport::Tcp)).await.unwrap();
+    let over_tcp = relay.session().await;
+    let waiting = tokio::spawn({
+        let dialer = dialer.clone();
+        async move { dialer.until_quic(addr, key(RELAY)).await }
+    });
+    let asking = tcp.request::<_, Published>(&Published { index: 1 }, Duration::from_secs(15));
+    let serving = async {
+        let mut stream = over_tcp.accept().await.unwrap();
+        let question = stream.recv_message::<Published>().await.unwrap();
+        open.send(true).unwrap();
+        let quic = soon(waiting).await.unwrap();
+        assert_eq!(quic.carrier(), Carrier::Quic);
+        assert_eq!(relay.session().await.peer(), key(NL));
+        // What was asked on the old one is answered there.
+        stream.answer(&question).await.unwrap();
+        quic
+    };
+    let (_quic, answer) = soon(async { tokio::join!(serving, asking) }).await;
+    assert_eq!(answer, Ok(Published { index: 1 }));
+    soon(tcp.until_streams(0)).await;
+    tcp.close(CloseCode::Done, "moved");
+    soon(over_tcp.closed()).await;
+    forward.abort();
+}
+
+#[tokio::test]
 async fn a_relay_that_dies_is_noticed_at_once() {
     let (relay, _dialer, ours, theirs) = pair_by(Limits::default(), Transport::Tcp).await;
     let second = std::thread::spawn(move || drop((relay, theirs)));
