@@ -32,13 +32,15 @@ impl Harness {
     }
 }
 
+const NETFAULT: &[&str] = &["--seed"];
 const SIM: &[&str] = &["--seeds", "--seed", "--without"];
 
-const HARNESSES: [Harness; 7] = [
+const HARNESSES: &[Harness] = &[
     Harness::beside("outsider", "prove_outsider"),
     Harness::beside("evilrelay", "prove_evilrelay"),
     Harness::beside("evillog", "prove_evillog"),
     Harness::beside("clock", "prove_clock"),
+    Harness { takes: NETFAULT, ..Harness::beside("netfault", "prove_netfault") },
     Harness { takes: &["--seed"], ..Harness::beside("crash", "prove_crash") },
     Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
     Harness { runs_pouch: false, takes: SIM, ..Harness::beside("sim", "prove_sim") },
@@ -46,7 +48,7 @@ const HARNESSES: [Harness; 7] = [
 
 /// Runs a harness. With `--json` its figures are all that stands on standard output.
 pub(crate) fn prove(root: &Path, options: &[&str]) -> Result<String, Trouble> {
-    let known = || HARNESSES.map(|harness| harness.name).join(", ");
+    let known = || HARNESSES.iter().map(|harness| harness.name).collect::<Vec<_>>().join(", ");
     let Some((name, flags)) = options.split_first() else {
         return Err(Trouble::Usage(format!("prove needs a harness: {}", known())));
     };

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use pouch_control::{EventKind, Server};
 use pouch_crypto::VaultKey;
 use pouch_directory::{CharterFile, Directory};
-use pouch_net::{Dialer, HttpListener, Limits, TransportIdentity};
+use pouch_net::{Carrier, Dialer, HttpListener, Limits, Transport, TransportIdentity};
 use pouch_store::AgentStore;
 use pouch_wire::session::{Cosign, Deliver};
 use pouch_wire::{ContactPoint, FrameKind};
@@ -24,7 +24,7 @@ use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::hearsay::Heard;
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
-use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
+use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay, Transports};
 use crate::made::Made;
 use crate::mirror::{Believed, MirrorKeeper};
 use crate::named::{is_named, until_named};
@@ -74,6 +74,7 @@ pub async fn run(
         dialer: Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?),
         network: directory.network(),
         witnesses: part.witness.is_some(),
+        transports: Transports::of(&config),
         events: events_tx,
         shutdown: shutdown.clone(),
     };
@@ -327,11 +328,15 @@ async fn hear(
             }
         };
         match event {
-            LinkEvent::Up { relay, relay_now } => {
+            LinkEvent::Up { relay, relay_now, carrier, wanted } => {
                 desk.heard_clock(&relay, relay_now);
                 desk.note(|state| state.up(&relay, Instant::now()));
                 desk.wake_tend.notify_one();
-                desk.tell(Happening::new(EventKind::Link, "", format!("connected to {relay}"))).await?;
+                desk.tell(connected(&relay, carrier, wanted)).await?;
+            }
+            LinkEvent::Back { relay } => {
+                let words = format!("QUIC gets through to {relay} again, and carries");
+                desk.tell(Happening::new(EventKind::Link, "", words)).await?;
             }
             LinkEvent::Down { relay, code } => {
                 desk.lost_clock(&relay);
@@ -356,6 +361,18 @@ async fn hear(
             }
         }
     }
+}
+
+/// A relay is there; on a line that is worse than it should be, that is said.
+fn connected(relay: &str, carrier: Carrier, wanted: Transport) -> Happening {
+    let (code, words) = match (carrier, wanted) {
+        (Carrier::Quic, _) => ("", format!("connected to {relay}")),
+        (Carrier::Tcp, Transport::Auto) => {
+            ("POUCH-NET-78", format!("connected to {relay} over TCP: QUIC did not come up"))
+        }
+        (Carrier::Tcp, _) => ("", format!("connected to {relay} over TCP, as configured")),
+    };
+    Happening::new(EventKind::Link, code, words)
 }
 
 async fn answer(

@@ -27,6 +27,7 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::exercises::name_of;
 use crate::inbox::{self, Reading};
+use crate::link::Line;
 use crate::refusals::{Failed, ambiguous, not_found};
 
 pub(crate) use directory::{directory, entries, raw_entries};
@@ -407,7 +408,7 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         sealing_until: sealing.filter(|until| *until > now),
         contact_point: desk.me.clone(),
         network: desk.network_name.clone(),
-        relays: desk.links.all().into_iter().map(|line| (line.relay.name, line.session.is_some())).collect(),
+        relays: desk.links.all().into_iter().map(Line::shown).collect(),
         directory_size: believed.size,
         cosigned_at: believed.cosigned_at,
         freshness: disputes::freshness(desk),

@@ -279,12 +279,13 @@ pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
 pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     let mut lines =
         vec![format!("{} in {}, pouch {}", view.contact_point, safe(&view.network), view.version)];
-    for (relay, up) in &view.relays {
-        lines.push(format!(
-            "  relay      {}: {}",
-            safe(relay),
-            if *up { "connected" } else { "NOT CONNECTED" }
-        ));
+    for (relay, up, carrier) in &view.relays {
+        let how = match carrier.as_deref() {
+            Some("tcp") => "connected (tcp)",
+            _ if *up => "connected (quic)",
+            _ => "NOT CONNECTED",
+        };
+        lines.push(format!("  relay      {}: {how}", safe(relay)));
     }
     let cosigned = match view.cosigned_at {
         Some(at) => format!("witnessed {}", age(at, now)),
@@ -320,7 +321,7 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     }
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     if let Some(since) = view.no_relay_since {
-        let (since, back) = (utc(since), view.relays.iter().any(|(_, up)| *up));
+        let (since, back) = (utc(since), view.relays.iter().any(|(_, up, _)| *up));
         lines.push(if back {
             format!(
                 "  RELAY BACK just now; none was reachable since {since}, and nobody has been heard of yet"

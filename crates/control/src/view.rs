@@ -356,8 +356,8 @@ pub struct StatusView {
     pub contact_point: ContactPoint,
     /// The network's name.
     pub network: String,
-    /// Relays with a session now, and all home relays.
-    pub relays: Vec<(String, bool)>,
+    /// All relays, whether there is a session now, and what carries it: `quic` or `tcp`.
+    pub relays: Vec<(String, bool, Option<String>)>,
     /// Size of the accepted directory.
     pub directory_size: u64,
     /// When its quorum cosigned it.

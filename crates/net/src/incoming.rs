@@ -12,10 +12,12 @@ use pouch_crypto::PublicKey;
 use quinn::{Connection, ConnectionError, VarInt};
 use rustls::pki_types::CertificateDer;
 
+use crate::carrier::Link;
 use crate::code::CloseCode;
 use crate::identity::key_of_spki;
 use crate::limits::Limits;
 use crate::session::{ACCESS_DENIED, Session, SessionError};
+use crate::tcp::TcpIncoming;
 
 /// Why a connection did not become a session. The peer is at fault, or the path to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +99,16 @@ pub(crate) fn alert(code: u64) -> Option<u8> {
 
 /// A connection on its way to be a session. Dropped, it is refused.
 #[derive(Debug)]
-pub struct Incoming {
+pub struct Incoming(Came);
+
+#[derive(Debug)]
+enum Came {
+    Quic(Box<QuicIncoming>),
+    Tcp(Box<TcpIncoming>),
+}
+
+#[derive(Debug)]
+struct QuicIncoming {
     connection: quinn::Incoming,
     limits: Limits,
     half_open: HalfOpen,
@@ -105,24 +116,37 @@ pub struct Incoming {
 
 impl Incoming {
     pub(crate) fn new(connection: quinn::Incoming, limits: Limits, half_open: HalfOpen) -> Self {
-        Self { connection, limits, half_open }
+        Self(Came::Quic(Box::new(QuicIncoming { connection, limits, half_open })))
+    }
+
+    pub(crate) fn tcp(incoming: TcpIncoming) -> Self {
+        Self(Came::Tcp(Box::new(incoming)))
     }
 
     /// Where its packets come from; anyone may write that, unless the address is proved.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.connection.remote_address()
+        match &self.0 {
+            Came::Quic(quic) => quic.connection.remote_address(),
+            Came::Tcp(tcp) => tcp.peer_addr(),
+        }
     }
 
     /// Whether the peer has shown that it receives at that address.
     #[must_use]
     pub fn is_address_proved(&self) -> bool {
-        self.connection.remote_address_validated()
+        match &self.0 {
+            Came::Quic(quic) => quic.connection.remote_address_validated(),
+            Came::Tcp(_) => true,
+        }
     }
 
     /// Turns the peer away before any work is done for it.
     pub fn refuse(self) {
-        self.connection.refuse();
+        match self.0 {
+            Came::Quic(quic) => quic.connection.refuse(),
+            Came::Tcp(tcp) => tcp.refuse(),
+        }
     }
 
     /// Proves both keys. Run it on a task of its own: it takes a round trip, and up to
@@ -131,6 +155,15 @@ impl Incoming {
     /// # Errors
     /// When it takes too long, the directory does not know the key, or the protocols differ.
     pub async fn handshake(self) -> Result<Session, HandshakeError> {
+        match self.0 {
+            Came::Quic(quic) => quic.handshake().await,
+            Came::Tcp(tcp) => tcp.handshake().await,
+        }
+    }
+}
+
+impl QuicIncoming {
+    async fn handshake(self) -> Result<Session, HandshakeError> {
         let Self { connection, limits, half_open } = self;
         let within = limits.handshake;
         let connecting = connection.accept()?;
@@ -143,7 +176,7 @@ impl Incoming {
             return Err(HandshakeError::NoKey);
         };
         connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.streams));
-        Ok(Session::new(connection, peer, limits))
+        Ok(Session::new(Link::Quic(connection), peer, limits))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Authenticated sessions that carry frames over QUIC.
+//! Authenticated sessions that carry frames, over QUIC or over TLS on TCP.
 //!
 //! Two ends that know each other's Ed25519 keys meet in a TLS 1.3 handshake with raw public keys
 //! (RFC 7250): no certificates, nothing that expires by surprise. A key that the directory does not
@@ -7,7 +7,10 @@
 //! application state and never sees a notice.
 
 mod authorise;
+mod back;
+mod carrier;
 mod code;
+mod congestion;
 mod dialer;
 mod http;
 mod identity;
@@ -15,17 +18,21 @@ mod inbound;
 mod incoming;
 mod limits;
 mod listener;
+mod nudge;
 mod pressure;
+mod race;
 mod reconnect;
 mod request;
 mod session;
 mod socket;
 mod stream;
 mod stream_error;
+mod tcp;
 mod tls;
 mod transport;
 
 pub use authorise::Authorise;
+pub use carrier::{Carrier, Transport};
 pub use code::{CloseCode, ResetCode};
 pub use dialer::{ConnectError, Dialer};
 pub use http::{BadUrl, HttpAnswer, HttpClient, HttpError, HttpLimits, HttpListener};
@@ -39,3 +46,4 @@ pub use session::{Session, SessionError};
 pub use socket::{BindError, SocketBuffers};
 pub use stream::Stream;
 pub use stream_error::StreamError;
+pub use tcp::{TcpDoor, TcpLimits};

@@ -35,6 +35,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How often a client shows that it is there; the server never asks.
     pub keep_alive: Duration,
+    /// How long a session over TCP waits before QUIC is tried again, give or take a quarter.
+    pub quic_again: Duration,
 }
 
 impl Default for Limits {
@@ -52,6 +54,7 @@ impl Default for Limits {
             udp_buffer: 4 * 1024 * 1024,
             idle: Duration::from_secs(45),
             keep_alive: Duration::from_secs(15),
+            quic_again: Duration::from_secs(60),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The server's end: one UDP socket, and the connections that come to it.
+//! The server's end: one UDP socket, a TCP socket beside it, and the connections that come to them.
 //!
 //! It decides who must first prove an address and who is turned away for want of room, and nothing
 //! else; who may have a session is decided in the handshake.
@@ -21,6 +21,7 @@ use crate::incoming::{HalfOpen, Incoming};
 use crate::limits::Limits;
 use crate::pressure::{Pressure, Verdict};
 use crate::socket::{self, BindError, SocketBuffers};
+use crate::tcp::{Registry, TcpDoor, TcpIncoming};
 use crate::{tls, transport};
 
 /// Two secrets of a server that outlive its restarts: with them it resets the sessions of its former
@@ -91,6 +92,9 @@ pub struct Listener {
     half_open: Arc<AtomicUsize>,
     stopping: AtomicBool,
     pressure: Mutex<Pressure>,
+    /// The TCP socket, when it listens there too.
+    door: Option<TcpDoor>,
+    tcp: Registry,
 }
 
 impl Listener {
@@ -115,7 +119,20 @@ impl Listener {
         let addr = endpoint.local_addr().map_err(failed)?;
         let pressure = Mutex::new(Pressure::new(&limits));
         let (half_open, stopping) = (Arc::default(), AtomicBool::new(false));
-        Ok(Self { endpoint, addr, buffers, limits, half_open, stopping, pressure })
+        let (door, tcp) = (None, Registry::new());
+        Ok(Self { endpoint, addr, buffers, limits, half_open, stopping, pressure, door, tcp })
+    }
+
+    /// Takes connections from there too.
+    #[must_use]
+    pub fn and_tcp(self, door: TcpDoor) -> Self {
+        Self { tcp: door.registry().clone(), door: Some(door), ..self }
+    }
+
+    /// Whether it listens on TCP too.
+    #[must_use]
+    pub const fn has_tcp(&self) -> bool {
+        self.door.is_some()
     }
 
     /// The address bound, with its port.
@@ -133,6 +150,10 @@ impl Listener {
     /// Handshakes that have begun and are not over.
     #[must_use]
     pub fn half_open(&self) -> usize {
+        self.half_open_udp().saturating_add(self.door.as_ref().map_or(0, TcpDoor::half_open))
+    }
+
+    fn half_open_udp(&self) -> usize {
         self.half_open.load(Ordering::Relaxed)
     }
 
@@ -140,7 +161,10 @@ impl Listener {
     /// handshake on a task of its own.
     pub async fn accept(&self) -> Option<Incoming> {
         loop {
-            let connection = self.endpoint.accept().await?;
+            let connection = tokio::select! {
+                connection = self.endpoint.accept() => connection?,
+                incoming = self.accept_tcp() => return Some(Incoming::tcp(incoming)),
+            };
             match self.judge(connection.remote_address_validated()) {
                 Verdict::Admit => {
                     let half_open = HalfOpen::begin(&self.half_open);
@@ -153,12 +177,19 @@ impl Listener {
         }
     }
 
+    async fn accept_tcp(&self) -> TcpIncoming {
+        match &self.door {
+            Some(door) => door.accept(&self.limits, || self.stopping.load(Ordering::Relaxed)).await,
+            None => core::future::pending().await,
+        }
+    }
+
     fn judge(&self, address_proved: bool) -> Verdict {
         if self.stopping.load(Ordering::Relaxed) {
             return Verdict::Refuse;
         }
         let mut pressure = self.pressure.lock().unwrap_or_else(PoisonError::into_inner);
-        pressure.judge(Instant::now(), self.half_open(), address_proved)
+        pressure.judge(Instant::now(), self.half_open_udp(), address_proved)
     }
 
     /// Turns new connections away from now on, as busy; sessions go on. [`Listener::accept`] does it,
@@ -173,16 +204,19 @@ impl Listener {
     /// When that takes longer than `within`; the sessions are over all the same.
     pub async fn shutdown(&self, within: Duration) -> Result<(), StillOpen> {
         self.stop_accepting();
-        close(&self.endpoint, within).await
+        close(&self.endpoint, &self.tcp, within).await
     }
 }
 
 /// Closes an endpoint and waits for its connections to be over.
-pub(crate) async fn close(endpoint: &Endpoint, within: Duration) -> Result<(), StillOpen> {
+pub(crate) async fn close(endpoint: &Endpoint, tcp: &Registry, within: Duration) -> Result<(), StillOpen> {
     endpoint.close(CloseCode::ShuttingDown.varint(), b"shutting down");
-    tokio::time::timeout(within, endpoint.wait_idle())
-        .await
-        .map_err(|_| StillOpen { sessions: endpoint.open_connections(), within })
+    let (idle, closed) = tokio::join!(tokio::time::timeout(within, endpoint.wait_idle()), tcp.close(within));
+    if idle.is_ok() && closed.is_ok() {
+        return Ok(());
+    }
+    let sessions = endpoint.open_connections().saturating_add(tcp.count());
+    Err(StillOpen { sessions, within })
 }
 
 impl fmt::Debug for Listener {

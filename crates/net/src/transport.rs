@@ -10,6 +10,7 @@ use aws_lc_rs::{hkdf, hmac};
 use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, ValidationTokenConfig, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
 
+use crate::congestion::FlooredConfig;
 use crate::limits::Limits;
 use crate::listener::ServerSecrets;
 
@@ -84,6 +85,7 @@ fn common(limits: &Limits) -> TransportConfig {
         .send_window(SEND_WINDOW)
         .crypto_buffer_size(CRYPTO_BUFFER)
         .max_idle_timeout(IdleTimeout::try_from(limits.idle).ok())
+        .congestion_controller_factory(Arc::new(FlooredConfig::default()))
         .datagram_receive_buffer_size(None)
         .datagram_send_buffer_size(0)
         // The spin bit shows the path's round trip to whoever watches.

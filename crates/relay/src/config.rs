@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use pouch_contain::Demand;
+use pouch_net::Transport;
 use serde::{Deserialize, Serialize};
 
 /// What a relay is told.
@@ -17,6 +18,12 @@ pub struct RelayConfig {
     pub charter: PathBuf,
     /// The UDP address to listen on.
     pub listen: SocketAddr,
+    /// Where it listens on TCP too: the same address and number when absent, which may fail; with `true` it must
+    /// not.
+    pub listen_tcp: Option<ListenTcp>,
+    /// How it reaches other relays: `auto` (QUIC, and TCP when QUIC does not come up), `quic` or `tcp`.
+    #[serde(default)]
+    pub transport: Transport,
     /// The folder of its database.
     pub data: PathBuf,
     /// The folder of its key files.
@@ -40,6 +47,16 @@ pub struct RelayConfig {
     /// Where witnesses are asked over HTTP that open no session.
     #[serde(default)]
     pub witness: Vec<WitnessAddress>,
+}
+
+/// Whether, and where, a relay listens on TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ListenTcp {
+    /// At the same address and number as on UDP, or not at all.
+    Switch(bool),
+    /// At an address of its own.
+    At(SocketAddr),
 }
 
 /// Where a witness that the network names answers C2SP tlog-witness. It says nothing about trust: whoever

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pouch_crypto::{Context, PublicKey, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
-use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
+use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TcpDoor, TcpLimits, TransportIdentity};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
-use crate::config::RelayConfig;
+use crate::config::{ListenTcp, RelayConfig};
 use crate::cosigning::{Board, Roster};
 use crate::error::RelayError;
 use crate::hours::Hour;
@@ -151,8 +151,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let parts = base.keeper_parts(LogName::Messages, &origin, message_log)?;
     let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
     let known = Known { directory: snapshot.clone(), published: directory_part.log.published() };
-    let authorise = Arc::new(known.clone());
-    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, Limits::default())?;
+    let listener = listen(&base.config, &identity, &known, &secrets).await?;
     let Base { config, store, switchboard, clock, conduct, shutdown, roster, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
     let other = named.until_other(duty, snapshot.clone(), directory_log.published());
@@ -174,12 +173,38 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         receipts,
         context,
     });
-    info!(address = %listener.local_addr(), ?duty, "serving");
+    info!(address = %listener.local_addr(), tcp = listener.has_tcp(), ?duty, "serving");
     ready();
     let ended = until_over(listener, desk, shutdown, directory_task, message_task, other).await;
     dialer.shutdown(Duration::from_secs(3)).await.ok();
     writer.await.ok();
     ended
+}
+
+/// Listens on UDP and, unless told otherwise, on TCP at the same number.
+async fn listen(
+    config: &RelayConfig,
+    identity: &TransportIdentity,
+    known: &Known,
+    secrets: &ServerSecrets,
+) -> Result<Listener, RelayError> {
+    let authorise = || Arc::new(known.clone());
+    let listener = Listener::bind(config.listen, identity, authorise(), secrets, Limits::default())?;
+    let (addr, must) = match config.listen_tcp {
+        Some(ListenTcp::Switch(false)) => return Ok(listener),
+        Some(ListenTcp::At(addr)) => (addr, true),
+        Some(ListenTcp::Switch(true)) => (listener.local_addr(), true),
+        None => (listener.local_addr(), false),
+    };
+    match TcpDoor::bind(addr, identity, authorise(), TcpLimits::default()).await {
+        Ok(door) => Ok(listener.and_tcp(door)),
+        Err(error) if must => Err(error.into()),
+        Err(error) => {
+            // Nobody asked for it: a number that another program has is no reason to serve nobody.
+            warn!(code = error.code(), %addr, "not listening on TCP: who has no UDP does not get here");
+            Ok(listener)
+        }
+    }
 }
 
 /// Serves, and comes down in order.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use pouch_contain::Demand;
+use pouch_net::Transport;
 use pouch_tlog::{KeyName, KnownLog, SignatureKind, VerifierKey};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -29,6 +30,9 @@ pub struct WitnessConfig {
     pub containment: Demand,
     /// The TCP address on which it answers `add-checkpoint`; it does not when absent.
     pub listen_http: Option<SocketAddr>,
+    /// How it reaches relays: `auto` (QUIC, and TCP when QUIC does not come up), `quic` or `tcp`.
+    #[serde(default)]
+    pub transport: Transport,
     /// Logs that it cosigns besides the network's.
     #[serde(default)]
     pub log: Vec<WitnessedLog>,

@@ -103,6 +103,8 @@ impl Starting {
                 witness: None,
                 beacon_seconds: 60,
                 containment: Default::default(),
+                transport: pouch_net::Transport::Auto,
+                transport_to: std::collections::BTreeMap::new(),
             },
             keys: NodeKeys {
                 transport: key(&format!("{office} transport")),

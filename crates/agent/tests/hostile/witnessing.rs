@@ -73,6 +73,7 @@ fn config(dir: &Path, name: &str, listen: SocketAddr) -> WitnessConfig {
         passphrase_file: None,
         containment: Default::default(),
         listen_http: Some(listen),
+        transport: pouch_net::Transport::Auto,
         log: Vec::new(),
     }
 }

@@ -98,7 +98,7 @@ pub(crate) async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Outpu
     let Answer::Status(status) = client.call(&Call::Status).await? else {
         return Err(ClientError::Unexpected.into());
     };
-    if status.relays.iter().any(|(_, connected)| *connected) {
+    if status.relays.iter().any(|(_, connected, _)| *connected) {
         for recipient in waits {
             out.say(&format!(
                 "No relay of {} can be reached ({}): it is kept here, and leaves by itself when one is back.",

@@ -276,6 +276,10 @@ fn agent_toml(contact_point: &ContactPoint, witness: Option<&str>, source: &Sour
          # that a message was held back, and that this node is there.\n\
          # beacon_seconds = 60\n\n\
          {CONTAINMENT}\n\
+         # How relays are reached: \"auto\" (QUIC, and TCP when QUIC does not come up), \"quic\" or \"tcp\"; and single\n\
+         # relays by name, when the way to them differs.\n\
+         # transport = \"auto\"\n\
+         # transport_to = {{ \"relay-1\" = \"tcp\" }}\n\n\
          # The name under which this node cosigns logs, if the network names it as a witness. What it cosigned is in\n\
          # its database: if that is lost or put back to a backup, the witness must be replaced. To have it answer\n\
          # others' logs by C2SP tlog-witness too (POST /add-checkpoint), give a table: the TCP address on which it\n\
@@ -294,6 +298,11 @@ fn relay_toml(relay: &str, address: &str, source: &Source) -> String {
          charter = \"charter.pouch\"\n\n\
          # The UDP address to listen on. The charter tells others how to reach it.\n\
          listen = {address:?}\n\n\
+         # Where it listens on TCP too, for those whom no UDP leaves: the same address and number, unless another\n\
+         # stands here; `false` turns it off.\n\
+         # listen_tcp = true\n\n\
+         # How it reaches other relays: \"auto\" (QUIC, and TCP when QUIC does not come up), \"quic\" or \"tcp\".\n\
+         # transport = \"auto\"\n\n\
          # The folder of the database.\n\
          data = \"data\"\n\n\
          # The folder of the encrypted key files (mode 0600).\n\
@@ -337,7 +346,9 @@ const CONTAINMENT: &str = "# Whether it starts where the system cannot keep it t
          # containment = \"best-effort\"\n";
 
 /// What a witness may be told besides, commented out.
-const WITNESS_OPTIONS: &str = "# The TCP address on which it answers others' logs by C2SP tlog-witness: POST /add-checkpoint. Plain HTTP:\n\
+const WITNESS_OPTIONS: &str = "# How it reaches relays: \"auto\" (QUIC, and TCP when QUIC does not come up), \"quic\" or \"tcp\".\n\
+    # transport = \"auto\"\n\n\
+    # The TCP address on which it answers others' logs by C2SP tlog-witness: POST /add-checkpoint. Plain HTTP:\n\
          # a web server in front of it adds TLS. It listens nowhere when this is absent.\n\
          # listen_http = \"127.0.0.1:8080\"\n\n\
          # Logs that it cosigns besides the network's: a table for each, with the log's verifier keys, of which one\n\

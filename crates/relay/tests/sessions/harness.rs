@@ -107,6 +107,8 @@ fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
         name: name.into(),
         charter: folder.join("charter"),
         listen,
+        listen_tcp: None,
+        transport: pouch_net::Transport::Auto,
         data: folder.join("data"),
         keys: folder.join("keys"),
         publish: folder.join("log"),
