@@ -119,7 +119,11 @@ mod tests {
         let (mut prefixes, now) = (prefixes(4, 100), Instant::now());
         assert_eq!(takes(&mut prefixes, "192.0.2.1", now), 4);
         assert_eq!(takes(&mut prefixes, "192.0.2.254", now), 0);
-        assert_eq!(takes(&mut prefixes, "::ffff:192.0.2.7", now), 0, "the same, as a socket of both kinds has it");
+        assert_eq!(
+            takes(&mut prefixes, "::ffff:192.0.2.7", now),
+            0,
+            "the same, as a socket of both kinds has it"
+        );
         assert_eq!(takes(&mut prefixes, "192.0.3.1", now), 4);
         assert_eq!(takes(&mut prefixes, "2001:db8:0:aa00::1", now), 4);
         assert_eq!(takes(&mut prefixes, "2001:db8:0:aaff::1", now), 0);

@@ -20,8 +20,8 @@ type Kind = fn(u64) -> Vec<u8>;
 
 /// Each kind with how many packets of it are sent in a millisecond.
 const KINDS: [(Kind, u64); 5] = [
-    (|n| hacked::handshake(1 + n * 1101, &[7; 1100]), 25),
-    (|n| hacked::handshake(1 + n * 1101, &[7; 1100]), 25),
+    (|n| hacked::crypto(1 + n * 1100, &[7; 1100]), 40),
+    (|n| hacked::crypto(1 + n * 1100, &[7; 1100]), 40),
     (|n| (1..30).flat_map(|k| hacked::new_id(n * 30 + k)).collect(), 2),
     (|n| (0..120).flat_map(|k| hacked::challenge(n * 120 + k)).collect(), 2),
     (|n| (0..16).flat_map(|k| [hacked::reset(k * 4), hacked::stream(k * 4, n, &[1])].concat()).collect(), 2),

@@ -92,8 +92,7 @@ async fn knock(
     end: CancellationToken,
 ) -> Result<Blow, pouch_testkit::stage::StageError> {
     let [a, b] = ATTACKERS;
-    let from: Vec<Endpoint> =
-        (1..=ADDRESSES).map(|n| wild::endpoint(Ipv4Addr::new(a, b, 0, n))).collect();
+    let from: Vec<Endpoint> = (1..=ADDRESSES).map(|n| wild::endpoint(Ipv4Addr::new(a, b, 0, n))).collect();
     let ended: Arc<Mutex<Vec<Ended>>> = Arc::default();
     let (begun, mut sent, mut knocking) = (Instant::now(), 0_u32, JoinSet::new());
     let mut tick = tokio::time::interval(Duration::from_millis(5));

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pouch_net::{
-    CloseCode, ConnectError, Dialer, HandshakeError, Limits, Listener, Rate, ResetCode, Session, SessionError,
-    StreamError,
+    CloseCode, ConnectError, Dialer, HandshakeError, Limits, Listener, Rate, ResetCode, Session,
+    SessionError, StreamError,
 };
 use pouch_wire::session::Published;
 
@@ -87,7 +87,8 @@ async fn nothing_is_kept_of_a_handshake_that_failed() {
 /// A reader that allows everything and then is gone without a word: what waits for it does not grow.
 #[tokio::test]
 async fn a_reader_that_is_stuck_costs_its_send_window_and_no_more() {
-    let elsewhere = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let elsewhere =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let limits = Limits { payload: Duration::from_secs(1), bytes_per_second: 0, ..Limits::default() };
     let mut relay = Relay::with(local(), limits);
     let addr = relay.addr();
