@@ -14,6 +14,7 @@ use crate::ground::{Ground, HOSTILE, READERS, office, transport_seed};
 use crate::hacked::{self, Hacked};
 use crate::letters::Pen;
 use crate::line::Line;
+use crate::pace::pause;
 use crate::place::OURS;
 use crate::relay::Target;
 use crate::wild;
@@ -129,10 +130,10 @@ fn with_holes(mut hacked: Hacked, bytes: usize, apart: u64, end: &CancellationTo
             }
             hacked.send(&frames);
             if sent >= ALLOWED && begun.elapsed() < Duration::from_millis(1500) {
-                std::thread::sleep(Duration::from_millis(1500).saturating_sub(begun.elapsed()));
+                pause(Duration::from_millis(1500).saturating_sub(begun.elapsed()));
             }
         }
-        std::thread::sleep(Duration::from_millis(1));
+        pause(Duration::from_millis(1));
     }
     sent
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::flood::{Attacking, Blow, Bounds, Defence, Flood};
 use crate::ground::{Ground, HOSTILE, office};
 use crate::hacked::{self, Hacked};
+use crate::pace::pause;
 use crate::relay::Target;
 
 #[derive(Debug)]
@@ -65,7 +66,7 @@ fn throw(mut hacked: Hacked, kind: Kind, rate: u64, end: &CancellationToken) -> 
             hacked.send(&kind(sent));
             sent += 1;
         }
-        std::thread::sleep(Duration::from_millis(1));
+        pause(Duration::from_millis(1));
     }
     sent
 }
