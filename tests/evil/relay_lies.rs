@@ -1,8 +1,7 @@
 //! How a relay lies about messages, and what its victims must be told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pouch_envelope::{Beacon, Header};
@@ -11,6 +10,7 @@ use pouch_store::Pending;
 use pouch_testkit::stage::{PATIENCE, StageError, is};
 use pouch_wire::session::{Changed, Consistency, ReadConsistency};
 use pouch_wire::{ContactPoint, EnvelopeId, Precedence};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::codes::{CONTACT_LOST, GAP, HELD_BACK, OVERDUE, REPEATED, WITHHELD};
@@ -223,7 +223,7 @@ struct Repeats {
     to: ContactPoint,
     times: usize,
     taken: Mutex<BTreeMap<EnvelopeId, (usize, Instant)>>,
-    again: Arc<AtomicUsize>,
+    again: watch::Sender<usize>,
 }
 
 impl Conduct for Repeats {
@@ -248,7 +248,7 @@ impl Conduct for Repeats {
             return Keeping::Forget;
         }
         *times = times.saturating_add(1);
-        self.again.fetch_add(1, Ordering::SeqCst);
+        self.again.send_modify(|again| *again = again.saturating_add(1));
         Keeping::Keep
     }
 }
@@ -257,8 +257,8 @@ impl Conduct for Repeats {
 const BETWEEN: Duration = Duration::from_secs(2);
 
 async fn repeat(town: &Town, times: usize) -> Result<Instant, StageError> {
-    let again = Arc::new(AtomicUsize::new(0));
-    let repeats = Repeats { to: point("md")?, times, taken: Mutex::default(), again: again.clone() };
+    let (again, mut told) = watch::channel(0);
+    let repeats = Repeats { to: point("md")?, times, taken: Mutex::default(), again };
     town.liar.begins(repeats);
     town.meets("nl", "md").await?;
     let began = Instant::now();
@@ -266,10 +266,9 @@ async fn repeat(town: &Town, times: usize) -> Result<Instant, StageError> {
         // What came before is handed over again beside what is new.
         town.meets("nl", "md").await?;
     }
-    if again.load(Ordering::SeqCst) == 0 {
-        return Err(StageError::new("nothing was repeated"));
-    }
-    Ok(began)
+    // The recipient tells its people before the relay hears that it took the message.
+    let repeated = tokio::time::timeout(PATIENCE, told.wait_for(|again| *again > 0)).await;
+    if matches!(repeated, Ok(Ok(_))) { Ok(began) } else { Err(StageError::new("nothing was repeated")) }
 }
 
 /// No message was presented as new twice.

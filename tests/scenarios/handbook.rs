@@ -161,7 +161,8 @@ impl Players {
     }
 
     /// Sends a line from one to another, which must verify without reservation.
-    async fn exchange(&mut self, from: &str, to: &str, office: &str, words: &str) {
+    /// Sends a notice, and waits until it is there and holds; its envelope.
+    async fn exchange(&mut self, from: &str, to: &str, office: &str, words: &str) -> String {
         for folder in [from, to] {
             self.catches_up(folder).await;
         }
@@ -169,6 +170,16 @@ impl Players {
         let rows = inbox_with(self.node(to), std::slice::from_ref(&sent)).await;
         let row = rows.iter().find(|row| is(row, "envelope", &sent)).unwrap();
         assert!(green(row), "{row}");
+        sent
+    }
+
+    /// What a recipient hands to an auditor, who has the charter and nothing else.
+    async fn proves(&mut self, folder: &str, envelope: &str, file: &str) {
+        let file = self.stage.path(file);
+        self.node(folder).ok(&["evidence", "export", envelope, "--output", &file]).await.unwrap();
+        let audit = ["audit", "evidence", &file, "--charter", &self.stage.path("charter.pouch")];
+        let audited = self.stage.program.ok(&audit).await.unwrap();
+        assert!(audited.contains("is authentic."), "{audited}");
     }
 
     async fn stop(&mut self) {
@@ -255,12 +266,44 @@ async fn changed_on_its_way(all: &Players) {
         "{}",
         outcome.stderr
     );
+    stale_endorsement(all).await;
     // What a member signs for itself, nobody endorses by mistake.
     let passphrase = all.stage.path("nl-root/passphrase");
     let wolf = format!(
         "pouch network endorse lu-office.statement --member-dir nl-root --output x --yes --passphrase-file {passphrase}"
     );
     refused(&all.run(&wolf).await, 23, "POUCH-CER-02");
+}
+
+/// A signature by a root that its member has no more does no harm beside enough good ones, and none is good alone.
+async fn stale_endorsement(all: &Players) {
+    let (stale, root) = (all.stage.path("stale"), all.stage.path("ba-root"));
+    fs::create_dir_all(format!("{stale}/keys")).unwrap();
+    fs::copy(format!("{root}/founder.toml"), format!("{stale}/founder.toml")).unwrap();
+    fs::copy(format!("{root}/keys/next-root.pem"), format!("{stale}/keys/root.pem")).unwrap();
+    let works = async |command: &str, owner: &str| {
+        let passphrase = all.stage.path(&passphrase_of(owner));
+        let done = all.run(&format!("{command} --passphrase-file {passphrase}")).await;
+        assert_eq!(done.exit, 0, "{command}: {}", done.stderr);
+        done
+    };
+    let propose =
+        "pouch network propose suspend RS --reason Tests --output stale.pouch --config nl/agent.toml";
+    works(propose, "nl-root").await;
+    for (folder, owner) in
+        [("nl-root", "nl-root"), ("md-root", "md-root"), ("ua-root", "ua-root"), ("stale", "ba-root")]
+    {
+        let endorse =
+            format!("pouch network endorse stale.pouch --member-dir {folder} --output by-{folder} --yes");
+        works(&endorse, owner).await;
+    }
+    let join =
+        "pouch network join stale.pouch by-nl-root by-md-root by-stale --output y --config nl/agent.toml";
+    refused(&all.run(join).await, 10, "POUCH-CER-06");
+    let join = join.replace("--output", "by-ua-root --output");
+    let joined = works(&join, "nl-root").await;
+    let said = format!("{}{}", joined.stdout, joined.stderr);
+    assert!(said.contains("Signed by MD, NL, UA.") && said.contains("POUCH-CER-06"), "{said}");
 }
 
 /// A suspended member's node speaks for nobody, and speaks again.
@@ -365,6 +408,8 @@ async fn thief(all: &Players) {
 /// Two of three witnesses are replaced, and in the end none of the old ones is left: the network goes on, and a
 /// node that was away meanwhile finds its way from the old ones to the new.
 async fn witnesses(all: &mut Players) {
+    let before = all.exchange("ua", "ba", "BA/technical", "Under the old witnesses").await;
+    all.proves("ba", &before, "evidence-before").await;
     let away = all.nodes.remove("rs").unwrap();
     away.stop().await.unwrap();
     all.chapter("Change relays, witnesses, quorum or thresholds", async |all, command| {
@@ -400,7 +445,10 @@ async fn witnesses(all: &mut Players) {
         let directory = |event: &Value| is(event, "kind", "directory");
         all.node("nl").watcher.wait_for("a checkpoint of the new quorum", PATIENCE, directory).await.unwrap();
     }
-    all.exchange("ua", "ba", "BA/technical", "Under the new quorum").await;
+    let after = all.exchange("ua", "ba", "BA/technical", "Under the new quorum").await;
+    all.proves("ba", &after, "evidence-of-after").await;
+    // The proof that the old witnesses made is kept, and holds.
+    all.proves("ba", &before, "evidence-later").await;
     let back = all.stage.start_node("rs").await.unwrap();
     all.nodes.insert("rs", back);
     all.exchange("rs", "nl", "NL/technical", "What did I miss?").await;

@@ -84,7 +84,7 @@ pub(crate) fn about_us(index: u64, entry: &[u8], entered: Entered<'_>, own: &Own
     let (kind, code, words) = judged(&statement.act, entered, own)?;
     Some(match entered.outcome {
         Outcome::Applied => {
-            let by = if entered.made { "this node published it" } else { NOT_BY_US };
+            let by = if entered.made { "this node published it" } else { not_by_us(&statement.act) };
             let words = format!("entry {index} of the directory concerns us: {words}; {by}");
             Happening::new(kind, code, words)
         }
@@ -118,9 +118,21 @@ pub(crate) fn recovered(
     Some(Happening::new(EventKind::Alarm, "POUCH-MON-03", words))
 }
 
-/// What to do with what somebody else published in our name.
-const NOT_BY_US: &str = "this node did not publish it: if your state did not order it, revoke the key that made it and \
-                         call the secretariat";
+/// What to do with what somebody else published about us. What other members endorse, no key of ours made.
+const fn not_by_us(act: &Act) -> &'static str {
+    match act {
+        Act::RecoverRoot { .. } => {
+            "members who endorsed it published it; whether it still waits: pouch directory show"
+        }
+        Act::SuspendMember { .. } | Act::ReinstateMember { .. } => {
+            "members who endorsed it published it: call the secretariat"
+        }
+        _ => {
+            "this node did not publish it: if your state did not order it, revoke the key that made it and call the \
+             secretariat"
+        }
+    }
+}
 
 /// What our own office does now and then is an event; what others do to us, or only a thief would, is
 /// an alarm.

@@ -370,6 +370,7 @@ pub(crate) fn draft(waiting: &Waiting, desk: &Desk) -> DraftView {
         number: notice.full_number(),
         preview: preview(drafted.bytes()).map(|p| p.text).unwrap_or_default(),
         officers_needed: waiting.release.needed,
+        officers_missing: waiting.release.missing(notice.break_glass),
         approved_by: waiting.release.approved_by.iter().map(|o| visible(&o.title, true)).collect(),
         notice_bytes: encode_hex(drafted.bytes()),
         context: encode_hex(context.as_bytes()),

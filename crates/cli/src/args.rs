@@ -32,11 +32,19 @@ Examples:
   pouch show MD/technical 2026-0001       one notice, verified again
   pouch explain POUCH-VER-31              what a code means
 
-Exit codes: 0 done or verified, 1 failed, 2 usage or configuration, 3 not in time, 4 not found,
-10 not authentic, 11 authentic but not authorised, 12 key unknown, replaced or revoked, 13 expired or out
-of order, 14 cannot tell, 15 another environment or network, 16 logs or copies contradict, 20 queued,
-21 agent not running, 22 access denied, 23 refused by policy or relay, 24 second officer needed, 25 disk
-full or store damaged, 30 key locked, 31 clock, 70 our own fault, 74 storage failed.";
+Exit codes:
+   0  done or verified                  20  queued: no relay can be reached now
+   1  failed                            21  the agent is not running
+   2  usage or configuration            22  access denied
+   3  not in time                       23  refused by policy or relay
+   4  not found                         24  a second officer is needed
+  10  not authentic                     25  disk full, or store damaged
+  11  not authorised                    30  key locked
+  12  key unknown or ended              31  the clock is not right
+  13  expired, or out of order          40  a witness is away
+  14  cannot tell                       41  too few witnesses are left
+  15  another environment or network    70  our own fault
+  16  logs or copies contradict         74  storage failed";
 
 /// Sealed, signed notices between states, verified before they are shown.
 #[derive(Debug, Parser)]

@@ -305,7 +305,14 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     }
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     if let Some(since) = view.no_relay_since {
-        lines.push(format!("  NO RELAY   reachable since {}: nothing is heard of anybody", utc(since)));
+        let (since, back) = (utc(since), view.relays.iter().any(|(_, up)| *up));
+        lines.push(if back {
+            format!(
+                "  RELAY BACK just now; none was reachable since {since}, and nobody has been heard of yet"
+            )
+        } else {
+            format!("  NO RELAY   reachable since {since}: nothing is heard of anybody")
+        });
     }
     lines.extend(view.peers.iter().flat_map(peer));
     for alarm in &view.alarms {

@@ -185,6 +185,8 @@ pub struct DraftView {
     pub preview: String,
     /// How many officers must approve.
     pub officers_needed: u8,
+    /// How many still have to; of one that is marked as an emergency's, one is enough where the member says so.
+    pub officers_missing: u8,
     /// Titles of those who did.
     pub approved_by: Vec<String>,
     /// The bytes that an officer signs, in hexadecimal.

@@ -33,6 +33,14 @@ impl View<'_> {
             &format!("{} of {}", before.quorum, before.witnesses.len()),
             &format!("{} of {}", after.quorum, after.witnesses.len()),
         ));
+        let witnesses = after.witnesses.len();
+        if witnesses >= usize::from(after.quorum).saturating_mul(2) {
+            lines.push(format!(
+                "WARNING: {} of {witnesses} is half or less: two groups of witnesses that share none could each vouch \
+                 for another directory, and nobody who sees one of them alone would notice",
+                after.quorum
+            ));
+        }
         let (old, new) = (before.thresholds, after.thresholds);
         for (what, was, becomes) in [
             ("members for an admission", u64::from(old.admission), u64::from(new.admission)),

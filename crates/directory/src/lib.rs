@@ -13,6 +13,7 @@ mod consequences;
 mod directory;
 mod governance;
 mod mandate;
+mod message_log;
 mod period;
 mod plain;
 mod policies;

@@ -7,13 +7,13 @@
 
 use pouch_directory::{Directory, Outcome, SignedCharter};
 use pouch_envelope::{Arrived, SignedReceipt};
-use pouch_tlog::{AcceptedCheckpoint, Inclusion, KeyName, LeafHash, Note, ProofFile};
+use pouch_tlog::{AcceptedCheckpoint, KeyName, LeafHash, Note};
 use pouch_wire::{Blob, Canonical as _, ContactPoint, Environment, List, Timestamp, canonical, limits};
 use serde::{Deserialize, Serialize};
 
+use crate::logged::prove_logged;
 use crate::notice::Notice;
-use crate::open::{Opened, reopen};
-use crate::outside::log_policy;
+use crate::open::reopen;
 use crate::printed::printed;
 use crate::receipt::{RecipientReceipt, Said};
 use crate::safe_text::visible;
@@ -171,7 +171,9 @@ impl EvidenceFile {
         let message = |error: String| EvidenceRefused::Message(error);
         let arrived = Arrived::from_bytes(&self.arrived).map_err(|e| message(e.to_string()))?;
         let opened = reopen(arrived, self.secret.clone()).map_err(|e| message(e.to_string()))?;
-        let (inclusion, at) = self.logged(&opened, &directory).map_err(EvidenceRefused::Log)?;
+        let proved = prove_logged(&self.tlog_proof, opened.arrived(), &directory);
+        let (inclusion, receipt) = proved.map_err(|error| EvidenceRefused::Log(error.to_string()))?;
+        let at = receipt.at;
         let facts = Facts {
             directory: &directory,
             cosigned_at: checkpoint.cosigned_at(),
@@ -193,19 +195,6 @@ impl EvidenceFile {
         };
         let (cosigned_at, logged_at) = (checkpoint.cosigned_at(), inclusion.checkpoint().cosigned_at());
         Ok(Proven { verified, cosigned_at, logged_at, answered, exercise })
-    }
-
-    /// The proof that the message is where its relay promised, and when that relay accepted it.
-    fn logged(&self, opened: &Opened, directory: &Directory) -> Result<(Inclusion, Timestamp), String> {
-        let arrived = opened.arrived();
-        let proof = ProofFile::parse(&self.tlog_proof).map_err(|e| e.to_string())?;
-        let receipt = arrived.accepted(directory).map_err(|e| e.to_string())?;
-        let policy = log_policy(directory, arrived.header().directory_size, &receipt);
-        let policy = policy.ok_or("an unknown relay")?.requiring_both_log_signatures();
-        let leaf = pouch_envelope::MessageLeaf { envelope: receipt.envelope, accepted_at: receipt.at };
-        let leaf = leaf.to_bytes().map_err(|e| e.to_string())?;
-        let inclusion = proof.verify(LeafHash::of(&leaf), &policy).map_err(|e| e.to_string())?;
-        Ok((inclusion, receipt.at))
     }
 
     /// The recipients' receipts: each by a key that a recipient had and that was not revoked by then.

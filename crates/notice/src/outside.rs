@@ -1,11 +1,11 @@
 //! The clauses on a message's outside: its environment, its sender, the relay's promise, the log, and
 //! how sure this node is of its own directory and clock.
 
-use pouch_directory::{Authority, Directory, NotInRole, Relay};
+use pouch_directory::{Authority, Directory, NotInRole};
 use pouch_envelope::{
     AcceptedReceipt, Arrived, MessageLeaf, ReceiptRefused, Refusal, long_superseded, prove_signer,
 };
-use pouch_tlog::{Inclusion, LeafHash, Policy};
+use pouch_tlog::{Inclusion, LeafHash};
 use pouch_wire::{Canonical as _, Environment, Timestamp, limits};
 
 use crate::body::Moment;
@@ -88,25 +88,11 @@ fn proves(
     directory: &Directory,
 ) -> bool {
     let leaf = MessageLeaf { envelope: arrived.id(), accepted_at: receipt.at }.to_bytes();
-    let relay = relay_of(directory, arrived.header().directory_size, receipt);
+    let origin = inclusion.checkpoint().origin();
+    let view = directory.now_view();
     leaf.is_ok_and(|leaf| *inclusion.leaf() == LeafHash::of(&leaf))
         && inclusion.index() == receipt.index
-        && relay.is_some_and(|relay| *relay.message_log.origin == *inclusion.checkpoint().origin())
-}
-
-/// The relay that gave a receipt: one that the network has, or had when the message was made.
-fn relay_of<'a>(directory: &'a Directory, cited: u64, receipt: &AcceptedReceipt) -> Option<&'a Relay> {
-    directory.now_view().relay(&receipt.relay).or_else(|| directory.as_of(cited).relay(&receipt.relay))
-}
-
-/// Which checkpoints count of the log in which a message was promised a place.
-pub(crate) fn log_policy(directory: &Directory, cited: u64, receipt: &AcceptedReceipt) -> Option<Policy> {
-    let newest = directory.now_view();
-    if let Some(relay) = newest.relay(&receipt.relay) {
-        return Some(newest.message_policy(relay));
-    }
-    let then = directory.as_of(cited);
-    then.relay(&receipt.relay).map(|relay| then.message_policy(relay))
+        && view.relay_history(&receipt.relay).any(|relay| *relay.message_log.origin == *origin)
 }
 
 fn environment(environment: Environment, facts: &Facts<'_>, anchor: &Anchor, verdict: &mut Verdict) {

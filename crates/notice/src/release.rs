@@ -128,8 +128,14 @@ impl Release {
     /// Whether it is met: enough persons, or one and the break-glass mark where the rule allows it.
     #[must_use]
     pub fn is_met(&self, break_glass: bool) -> bool {
-        let have = self.approved_by.len();
-        have >= usize::from(self.needed) || (break_glass && self.break_glass_allowed && have >= 1)
+        self.missing(break_glass) == 0
+    }
+
+    /// How many persons must still approve before it is met.
+    #[must_use]
+    pub fn missing(&self, break_glass: bool) -> u8 {
+        let needed = if break_glass && self.break_glass_allowed { self.needed.min(1) } else { self.needed };
+        needed.saturating_sub(u8::try_from(self.approved_by.len()).unwrap_or(u8::MAX))
     }
 }
 

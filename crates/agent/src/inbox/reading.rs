@@ -3,10 +3,10 @@
 use pouch_envelope::Arrived;
 use pouch_notice::{
     Confirmation, Facts, Notice, Opened, Order, Reference, SenderLines, StanzaSecret, Verdict, Verified,
-    reopen, standing,
+    prove_logged, reopen, standing,
 };
 use pouch_store::{ArrivalRow, Inbox as _};
-use pouch_tlog::{Inclusion, LeafHash, ProofFile};
+use pouch_tlog::Inclusion;
 use pouch_wire::Canonical as _;
 use tracing::warn;
 
@@ -182,12 +182,5 @@ pub(crate) fn check_proof(row: &ArrivalRow, proof: &[u8], desk: &Desk) -> Result
 }
 
 pub(crate) fn inclusion(proof: &[u8], opened: &Opened, desk: &Desk) -> Option<Inclusion> {
-    let proof = ProofFile::parse(proof).ok()?;
-    let directory = desk.directory();
-    let receipt = opened.accepted(&directory)?;
-    let view = directory.now_view();
-    let leaf = pouch_envelope::MessageLeaf { envelope: receipt.envelope, accepted_at: receipt.at };
-    let policy = view.message_policy(view.relay(&receipt.relay)?);
-    let inclusion = proof.verify(LeafHash::of(&leaf.to_bytes().ok()?), &policy).ok()?;
-    (inclusion.index() == receipt.index).then_some(inclusion)
+    prove_logged(proof, opened.arrived(), &desk.directory()).ok().map(|(inclusion, _)| inclusion)
 }

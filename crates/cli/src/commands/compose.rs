@@ -375,9 +375,8 @@ async fn ask_draft(call: &Call, client: &Client) -> Result<DraftView, Problem> {
 
 pub(crate) fn show_draft(draft: &DraftView, text: &str, out: &Output) -> Result<(), Problem> {
     out.result("draft", draft, text)?;
-    let have = u8::try_from(draft.approved_by.len()).unwrap_or(u8::MAX);
     let id = draft.id.short();
-    match draft.officers_needed.saturating_sub(have) {
+    match draft.officers_missing {
         0 => out.next(&format!("send it: pouch release {id}")),
         1 => out.next(&format!("one more officer approves it: pouch approve {id} --key officer.pem")),
         more => out.next(&format!("{more} more officers approve it: pouch approve {id} --key officer.pem")),

@@ -342,7 +342,11 @@ fn finish(draft: &Path, signatures: &[PathBuf], output: &Path, out: &Output) -> 
         },
         first_statements: bounded(List::new(statements))?,
     };
-    let directory = file.found().map_err(|error| charter_refused(&error.to_string(), error.code()))?;
+    let directory = file.found().map_err(|error| {
+        charter_refused(&error.to_string(), error.code()).next(
+            "every founder signs the draft (pouch network sign); give all the files that they sent back",
+        )
+    })?;
     files::write_new(output, &file.to_bytes().map_err(|e| Problem::usage(e.to_string()))?)?;
     out.say(&format!(
         "{:?} is founded: {} entries, network {}.",

@@ -67,8 +67,7 @@ async fn drafts(call: &Call, client: &Client, out: &Output) -> Result<(), Proble
 
 fn step(draft: &DraftView) -> String {
     let id = draft.id.short();
-    let have = u8::try_from(draft.approved_by.len()).unwrap_or(u8::MAX);
-    match draft.officers_needed.saturating_sub(have) {
+    match draft.officers_missing {
         0 => format!("read it: pouch draft --show {id}; send it: pouch release {id}"),
         n => format!(
             "{} must approve it: pouch approve {id} --key officer.pem; then: pouch release {id}",

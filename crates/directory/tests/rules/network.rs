@@ -277,6 +277,7 @@ fn what_a_change_means_is_told_from_what_the_directory_is_now() {
     let log = view.directory_log();
     for part in [
         "quorum: 2 of 3 now, 1 of 3 then".to_owned(),
+        "WARNING: 1 of 3 is half or less".to_owned(),
         "thresholds: as they are".to_owned(),
         "relay-1 keeps the directory log no more, and relay-2 does".to_owned(),
         format!(

@@ -86,13 +86,16 @@ pub(crate) fn relay(name: &str) -> Relay {
 }
 
 pub(crate) fn witnesses() -> Vec<Witness> {
-    let witness = |name: &&str| Witness {
+    WITNESSES.map(witness).to_vec()
+}
+
+pub(crate) fn witness(name: &str) -> Witness {
+    Witness {
         name: text(name),
         ed25519: note_key(name).public(),
         mldsa: mldsa_key(name).public().clone(),
         transport: None,
-    };
-    WITNESSES.iter().map(witness).collect()
+    }
 }
 
 pub(crate) const THRESHOLDS: Thresholds =
@@ -302,8 +305,13 @@ impl World {
 
     /// From now on the network has the second relay alone.
     pub(crate) fn drop_the_first_relay(&mut self, created: Timestamp) {
+        self.change_network(&[relay("relay-2")], &witnesses(), created);
+    }
+
+    /// From now on the network has these relays and witnesses, two of which are enough.
+    pub(crate) fn change_network(&mut self, relays: &[Relay], witnesses: &[Witness], created: Timestamp) {
         let view = self.directory.now_view();
-        let change = NetworkChange::to(&view, &[relay("relay-2")], &witnesses(), 2, THRESHOLDS).unwrap();
+        let change = NetworkChange::to(&view, relays, witnesses, 2, THRESHOLDS).unwrap();
         let act = Act::ChangeNetwork(Box::new(change));
         self.log(act, created, &[&key("MD root"), &key("NL root")]);
     }

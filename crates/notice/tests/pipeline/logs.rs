@@ -6,9 +6,9 @@ use pouch_tlog::{
     AcceptedCheckpoint, Checkpoint, Inclusion, KeyName, LeafHash, LogSigner, MemoryTree, Note, ProofFile,
     WitnessSigner,
 };
-use pouch_wire::{Canonical as _, EnvelopeId, Timestamp};
+use pouch_wire::{Canonical as _, Digest, EnvelopeId, Timestamp};
 
-use crate::post::{Posted, facts};
+use crate::post::{ACCEPTED, Posted, facts};
 use crate::world::{DIRECTORY_LOG, World, message_log, mldsa_key, note_key};
 
 /// The witnesses that are enough.
@@ -37,6 +37,14 @@ pub(crate) fn directory_note(world: &World, witnesses: &[&str], at: Timestamp) -
     cosigned(DIRECTORY_LOG, &tree, witnesses, at)
 }
 
+/// A log with a message at place 2 of 5, and the path to it.
+fn between_others(id: EnvelopeId, accepted: Timestamp) -> (MemoryTree, Vec<Digest>) {
+    let other = |n: u8| leaf(EnvelopeId(pouch_crypto::sha256(&[n])), accepted);
+    let tree: MemoryTree = [other(0), other(1), leaf(id, accepted), other(2), other(3)].into_iter().collect();
+    let path = tree.inclusion(2, tree.size()).unwrap();
+    (tree, path)
+}
+
 /// A message that stands in a relay's log between others.
 pub(crate) struct Logged {
     pub(crate) accepted: Timestamp,
@@ -63,17 +71,22 @@ impl Logged {
         accepted: Timestamp,
         witnessed: Timestamp,
     ) -> Self {
-        let other = |n: u8| leaf(EnvelopeId(pouch_crypto::sha256(&[n])), accepted);
-        let tree: MemoryTree =
-            [other(0), other(1), leaf(id, accepted), other(2), other(3)].into_iter().collect();
+        let (tree, path) = between_others(id, accepted);
         let note = cosigned(&message_log(relay), &tree, &QUORUM, witnessed);
-        let path = tree.inclusion(2, tree.size()).unwrap();
         let view = world.directory.now_view();
         let policy = view.message_policy(view.relay(relay).unwrap());
         let checkpoint = AcceptedCheckpoint::from(policy.check(&note).unwrap());
         let inclusion = Inclusion::verify(leaf(id, accepted), 2, &path, &checkpoint).unwrap();
         let proof = ProofFile::new(2, path, note).unwrap();
         Self { accepted, receipt: world.receipt(relay, id, 2, accepted), proof, inclusion }
+    }
+
+    /// Accepted by relay-1; its log's checkpoint is cosigned by these, whether or not they are enough.
+    pub(crate) fn cosigned_by(world: &World, posted: &Posted, witnesses: &[&str]) -> Self {
+        let honest = Self::new(world, posted, ACCEPTED);
+        let (tree, path) = between_others(posted.id(), ACCEPTED);
+        let note = cosigned(&message_log("relay-1"), &tree, witnesses, Timestamp(ACCEPTED.0 + 1000));
+        Self { proof: ProofFile::new(2, path, note).unwrap(), ..honest }
     }
 
     pub(crate) fn facts<'a>(&'a self, world: &'a World) -> Facts<'a> {

@@ -20,6 +20,7 @@ mod drills;
 mod evidence;
 mod flips;
 mod forged;
+mod former_networks;
 mod honest;
 mod in_time;
 mod joint;

@@ -31,8 +31,11 @@ pub(crate) async fn join(command: &Join, config: &Path, out: &Output) -> Result<
     }
     let files = [&command.proposal].into_iter().chain(&command.endorsements);
     let mut signatures = BTreeMap::new();
+    let mut stale = Vec::new();
     for path in files {
-        signatures.extend(good(path, &proposal, &directory)?);
+        let found = good(path, &proposal, &directory)?;
+        signatures.extend(found.good);
+        stale.extend(found.stale);
     }
     let signed_by: Vec<&Member> = signatures.values().map(|(_, member)| member).collect();
     let all = signatures
@@ -43,14 +46,21 @@ pub(crate) async fn join(command: &Join, config: &Path, out: &Output) -> Result<
     match directory.check(&joined.entry()?) {
         Ok(()) => {}
         Err(StatementRefused::NotEnough(have, needed)) => {
-            return Err(too_few(&joined, &directory, &signed_by, have, needed));
+            let few = too_few(&joined, &directory, &signed_by, have, needed);
+            return Err(stale.into_iter().next().unwrap_or(few));
         }
-        Err(StatementRefused::NotSignedBy(key)) => return Err(not_by_its_own_root(&joined, key)),
+        Err(StatementRefused::NotSignedBy(key)) => {
+            let missing = not_by_its_own_root(&joined, key);
+            return Err(stale.into_iter().next().unwrap_or(missing));
+        }
         Err(refused) => return Err(without_effect(&refused)),
     }
     joined.write(&command.output)?;
     made(&joined, &command.output, out)?;
     out.say(&format!("Signed by {}.", listed(&signed_by)));
+    for left_out in &stale {
+        out.say(&format!("Left out: {} ({}).", left_out.what, left_out.code));
+    }
     out.next(&format!(
         "a member whose node runs puts it into the directory, within 30 days of its date: pouch directory submit {}",
         command.output.display()
@@ -58,12 +68,16 @@ pub(crate) async fn join(command: &Join, config: &Path, out: &Output) -> Result<
     Ok(())
 }
 
-/// A file's signatures, each with the member whose root made it; every one must be good and of this statement.
-fn good(
-    path: &Path,
-    proposal: &Carried,
-    directory: &Directory,
-) -> Result<BTreeMap<KeyId, (Signature, Member)>, Problem> {
+/// What a file brings.
+struct Found {
+    good: BTreeMap<KeyId, (Signature, Member)>,
+    /// Signatures that count for nothing, each with why: a member may have rotated its root since it signed, and
+    /// where the others are enough that is no harm.
+    stale: Vec<Problem>,
+}
+
+/// A file's signatures, each with the member whose root made it. The file must be of this statement.
+fn good(path: &Path, proposal: &Carried, directory: &Directory) -> Result<Found, Problem> {
     let carried = Carried::read(path)?;
     if carried.signed.statement != proposal.signed.statement {
         return Err(Problem::new(
@@ -83,28 +97,26 @@ fn good(
         }
         directory.now_view().members().find(|m| m.root.id() == key).map(|m| (m.root, m.member.clone()))
     };
-    let mut found = BTreeMap::new();
+    let mut found = Found { good: BTreeMap::new(), stale: Vec::new() };
     for StatementSignature { key, signature } in carried.signed.signatures.iter() {
         let by = signer(*key).filter(|(public, _)| {
             let context = directory.context(Environment::Live);
             public.verify(Domain::Statement, &context, &proposal.signed.statement, signature).is_ok()
         });
-        let Some((_, member)) = by else {
-            return Err(Problem::new(
-                Exit::NotAuthentic,
-                "POUCH-CER-06",
-                format!(
-                    "{}: a signature by key {} is not good, or no member's root",
-                    path.display(),
-                    key.short()
-                ),
-            )
-            .why("a signature counts when the root that the directory names made it")
-            .next("ask the member to sign again with the root that it has now, or leave the file out"));
-        };
-        found.insert(*key, (*signature, member));
+        match by {
+            Some((_, member)) => drop(found.good.insert(*key, (*signature, member))),
+            None => found.stale.push(not_a_root_s(path, *key)),
+        }
     }
     Ok(found)
+}
+
+fn not_a_root_s(path: &Path, key: KeyId) -> Problem {
+    let what =
+        format!("{}: a signature by key {} is not good, or no member's root", path.display(), key.short());
+    Problem::new(Exit::NotAuthentic, "POUCH-CER-06", what)
+        .why("a signature counts when the root that the directory names made it, and without it there are too few")
+        .next("ask the member to sign again with the root that it has now")
 }
 
 fn listed(members: &[&Member]) -> String {

@@ -58,8 +58,9 @@ fn after(act: &Act, directory: &Directory) -> String {
                 .to_owned()
         }
         Act::AuthoriseContactPoint(entry) => format!(
-            "start its node: pouch agent run --config FILE; compare the digits by telephone: pouch keys fingerprint {}",
-            entry.contact_point
+            "tell {}: its node can be started there (pouch agent run --config FILE). Compare the digits with it by \
+             telephone: pouch keys fingerprint {}",
+            entry.contact_point.member, entry.contact_point
         ),
         _ => "nothing: every node takes it in by itself".to_owned(),
     }
