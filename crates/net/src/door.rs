@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use pouch_crypto::PublicKey;
 use pouch_wire::KeyId;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::bucket::Bucket;
 use crate::limits::Limits;
@@ -36,6 +36,7 @@ struct Watch {
     prefixes: Prefixes,
     keys: HashMap<KeyId, Bucket>,
     tally: Tally,
+    requests: Tally,
 }
 
 /// Keys whose buckets are kept before full ones are forgotten. Only keys of the directory get one.
@@ -48,6 +49,7 @@ impl Door {
             prefixes: Prefixes::new(limits),
             keys: HashMap::new(),
             tally: Tally::default(),
+            requests: Tally::default(),
         };
         let (half_open, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
         Arc::new(Self { limits: limits.clone(), half_open, stopping, watch: Mutex::new(watch) })
@@ -98,10 +100,18 @@ impl Door {
     pub(crate) fn failed(&self, now: Instant, code: &'static str) {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner).count(code, now);
     }
+
+    /// A request on a session was refused.
+    pub(crate) fn refused(&self, now: Instant, code: &str) {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(since) = watch.requests.count(code, now) {
+            info!(code = "POUCH-NET-64", since, "requests refused");
+        }
+    }
 }
 
 impl Watch {
-    fn count(&mut self, what: &'static str, now: Instant) {
+    fn count(&mut self, what: &str, now: Instant) {
         if let Some(since) = self.tally.count(what, now) {
             warn!(code = "POUCH-NET-63", since, "connections turned away");
         }

@@ -163,7 +163,7 @@ impl Incoming {
             return Err(HandshakeError::TooOften);
         }
         transport::widen(&connection, &limits);
-        Ok(Session::new(connection, peer, limits))
+        Ok(Session::new(connection, peer, limits, Some(door)))
     }
 }
 
