@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pouch_crypto::{MlDsaKey, NoteKey, Passphrase, SigningKey};
 use pouch_directory::CharterFile;
-use pouch_relay::{LogKeyPair, Relay, RelayConfig, RelayKeys};
+use pouch_relay::{Conduct, LogKeyPair, Relay, RelayConfig, RelayKeys};
 use pouch_testkit::stage::{Node, Outcome, PATIENCE, Party, Program, Service, Stage, StageError, is, word};
 use pouch_wire::{Canonical as _, Timestamp};
 use serde_json::Value;
@@ -70,7 +70,7 @@ impl Town {
         let stage = Stage::new(program, dir.path(), parties(), 0);
         stage.found().await?;
         let (liar, shutdown) = (Arc::new(Liar::default()), CancellationToken::new());
-        let relay = start_relay(&stage, liar.clone(), shutdown.clone()).await?;
+        let relay = start_relay(&stage, liar.clone(), now, shutdown.clone()).await?;
         let mut residents = BTreeMap::new();
         let mut nodes = Vec::new();
         for (folder, _) in OFFICES {
@@ -277,9 +277,14 @@ impl Keys {
     }
 }
 
-async fn start_relay(
+/// Starts the first relay of a stage in this process, with a conduct and a clock of the harness's choice.
+///
+/// # Errors
+/// When it does not start.
+pub async fn start_relay(
     stage: &Stage,
-    liar: Arc<Liar>,
+    conduct: Arc<dyn Conduct>,
+    clock: fn() -> Timestamp,
     shutdown: CancellationToken,
 ) -> Result<JoinHandle<Result<(), pouch_relay::RelayError>>, StageError> {
     let bad = |error: &dyn core::fmt::Display| StageError(format!("relay: {error}"));
@@ -301,7 +306,7 @@ async fn start_relay(
     };
     let charter = std::fs::read(&config.charter).map_err(|error| bad(&error))?;
     let charter = CharterFile::from_bytes(&charter).map_err(|error| bad(&error))?;
-    let relay = Relay { config, keys, charter, clock: now, conduct: liar };
+    let relay = Relay { config, keys, charter, clock, conduct };
     let (ready, serves) = tokio::sync::oneshot::channel();
     let running = tokio::spawn(pouch_relay::run(relay, move || ready.send(()).unwrap_or_default(), shutdown));
     timeout(PATIENCE, serves).await.map_err(|error| bad(&error))?.map_err(|error| bad(&error))?;

@@ -14,6 +14,7 @@
     reason = "tests: a story is told in one piece"
 )]
 
+mod contained;
 mod drills;
 mod handbook;
 mod hostile;

@@ -35,10 +35,12 @@ impl Harness {
 const FLOOD: &[&str] = &["--only"];
 const SIM: &[&str] = &["--seeds", "--seed", "--without"];
 
-const HARNESSES: [Harness; 6] = [
+const HARNESSES: [Harness; 8] = [
     Harness::beside("outsider", "prove_outsider"),
     Harness::beside("evilrelay", "prove_evilrelay"),
     Harness::beside("evillog", "prove_evillog"),
+    Harness::beside("clock", "prove_clock"),
+    Harness { takes: &["--seed"], ..Harness::beside("crash", "prove_crash") },
     Harness { takes: FLOOD, ..Harness::beside("flood", "prove_flood") },
     Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
     Harness { runs_pouch: false, takes: SIM, ..Harness::beside("sim", "prove_sim") },

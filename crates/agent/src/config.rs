@@ -5,6 +5,7 @@ mod witness;
 
 use std::path::PathBuf;
 
+use pouch_contain::Demand;
 use pouch_wire::{ContactPoint, limits};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -33,6 +34,9 @@ pub struct AgentConfig {
     /// How far apart its beacons are, in seconds: 10 to 60, usually 60.
     #[serde(default = "usual_beacons", deserialize_with = "beacons")]
     pub beacon_seconds: u16,
+    /// Whether it starts where the system cannot confine it.
+    #[serde(default)]
+    pub containment: Demand,
 }
 
 const fn usual_beacons() -> u16 {

@@ -12,6 +12,7 @@ use pouch_net::RequestError;
 use pouch_store::{AgentStore, Prekeys as _};
 use pouch_wire::{
     Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, ExerciseId, KeyId, NetworkId, Timestamp,
+    limits,
 };
 use rand::Rng as _;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
@@ -212,10 +213,13 @@ impl Desk {
         clocks.offset_ms((self.clock)(), Instant::now())
     }
 
-    /// Whether the time is known: our clock agrees with the relays' within two minutes.
+    /// Whether the time is known: our clock agrees with the relays' within two minutes, and a quorum of
+    /// witnesses has not signed a later one already. Relays that are late as we are would agree with us.
     pub(crate) fn time_is_sure(&self) -> bool {
+        let now = (self.clock)();
+        let cosigned = self.believed.borrow().cosigned_at;
         let clocks = self.clocks.read().unwrap_or_else(PoisonError::into_inner);
-        clocks.agree((self.clock)(), Instant::now())
+        clocks.agree(now, Instant::now()) && !is_ahead(cosigned, now)
     }
 
     /// Whether this node has everything from its home relays.
@@ -248,6 +252,11 @@ impl Desk {
     }
 }
 
+/// Whether witnesses signed a time that is yet to come by our clock.
+fn is_ahead(cosigned: Option<Timestamp>, now: Timestamp) -> bool {
+    cosigned.is_some_and(|at| at.0 > now.0.saturating_add(limits::CLOCK_SKEW_MS_MAX))
+}
+
 /// Why asking a relay did not help.
 pub(crate) fn request_code(error: &RequestError) -> String {
     match error {
@@ -260,3 +269,17 @@ pub(crate) fn request_code(error: &RequestError) -> String {
 const WAITING_MAX: usize = 4096;
 /// Cosignatures older than this are fetched anew.
 const STALE_AFTER: Duration = Duration::from_secs(900);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn witnesses_that_signed_a_later_time_than_ours_say_that_our_clock_is_behind() {
+        let now = Timestamp(1_800_000_000_000);
+        assert!(!is_ahead(None, now));
+        assert!(!is_ahead(Some(now.after(Duration::from_secs(120))), now), "honest clocks differ by so much");
+        assert!(is_ahead(Some(now.after(Duration::from_secs(121))), now));
+        assert!(!is_ahead(Some(now.before(Duration::from_secs(86_400))), now), "that is old, not wrong");
+    }
+}

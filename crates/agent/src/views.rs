@@ -384,6 +384,9 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
     let clock = match desk.clock_offset_ms() {
         None => "not confirmed by a relay".to_owned(),
         Some(_) if desk.time_is_sure() => "agrees with the relays".to_owned(),
+        Some(offset) if offset.unsigned_abs() <= pouch_wire::limits::CLOCK_SKEW_MS_MAX => {
+            "is behind what the witnesses signed".to_owned()
+        }
         Some(offset) => format!("differs from the relays' by {} s", offset / 1000),
     };
     let mut alarms = desk.events.alarms(5).await?;
@@ -411,6 +414,7 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         alarms,
         no_relay_since: desk.watching.alone_since(),
         peers: desk.watching.peers().into_iter().map(others::peer).collect(),
+        containment: pouch_contain::held().map(ToString::to_string).unwrap_or_default(),
         version: desk.version.to_owned(),
     })
 }

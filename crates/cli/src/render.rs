@@ -288,6 +288,9 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
         lines.push(format!("             {colour}: {words} ({}) Next: {}", fresh.code, safe(&fresh.next)));
     }
     lines.push(format!("  clock      {}", safe(&view.clock)));
+    if !view.containment.is_empty() {
+        lines.push(format!("  contained  {}", safe(&view.containment)));
+    }
     let since = match view.signing_since {
         Some(since) => format!("in use since {}", age(since, now)),
         None => "NOT NAMED BY THE DIRECTORY, or revoked".into(),

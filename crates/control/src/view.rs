@@ -380,6 +380,9 @@ pub struct StatusView {
     /// How it stands with everybody else now.
     #[serde(default)]
     pub peers: Vec<PeerView>,
+    /// What the system keeps the node from doing, in words; empty when that was never asked for.
+    #[serde(default)]
+    pub containment: String,
     /// The program's version.
     pub version: String,
 }

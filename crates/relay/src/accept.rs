@@ -11,6 +11,7 @@ use pouch_wire::{Blob, Canonical as _, ContactPoint, EnvelopeId, Timestamp, limi
 use tracing::{debug, warn};
 
 use crate::conduct::Accepting;
+use crate::hours::Hour;
 use crate::quota::Ticket;
 use crate::run::Desk;
 use crate::session::Peer;
@@ -66,20 +67,25 @@ fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refus
     let Peer::ContactPoint(owner) = peer else {
         return Err(refusal("POUCH-ADM-31", &"only contact points submit messages", None));
     };
+    if desk.board.knows_no_time() {
+        // Nothing that is signed can be dated; by the time that the sender asks again, witnesses said it.
+        let words = "this relay has just begun, and does not know the time yet";
+        return Err(refusal("POUCH-RLY-76", &words, Some(Duration::from_secs(1))));
+    }
     let head = SealedHead::from_submit(submit).map_err(|error| refusal(error.code(), &error, None))?;
     let directory = desk.directory.borrow().clone();
-    head.admit(owner, &directory, (desk.clock)())
-        .map_err(|error| refusal(error.code(), &error, retry_after(&error)))
+    head.admit(owner, &directory, desk.board.now())
+        .map_err(|error| refusal(error.code(), &error, retry_after(&error, desk.board.hour())))
 }
 
 /// A sender that is ahead of us may try again when we have caught up. What only our clock says is never
 /// the last word: a relay whose clock is wrong must not make a sender give up.
-fn retry_after(error: &Refusal) -> Option<Duration> {
+fn retry_after(error: &Refusal, hour: Hour) -> Option<Duration> {
     let skew_s = limits::CLOCK_SKEW_MS_MAX / 1000;
     match error {
         Refusal::DirectoryAhead { .. } => Some(Duration::from_secs(1)),
         Refusal::FromTheFuture { .. } | Refusal::ExerciseNotBegun { .. } => Some(BY_THE_CLOCK),
-        Refusal::Expired { late_s } if *late_s <= skew_s => Some(BY_THE_CLOCK),
+        Refusal::Expired { late_s } if *late_s <= skew_s || hour != Hour::Confirmed => Some(BY_THE_CLOCK),
         _ => None,
     }
 }
@@ -119,7 +125,7 @@ async fn commit(
 ) -> Result<Accepted, Refused> {
     let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
     let envelope = message.id();
-    let accepted_at = (desk.clock)();
+    let accepted_at = desk.board.now();
     let leaf = MessageLeaf { envelope, accepted_at }
         .to_bytes()
         .map_err(|error| refusal("POUCH-STO-90", &error, None))?;
@@ -158,7 +164,7 @@ fn receipt(envelope: EnvelopeId, index: u64, at: Timestamp, desk: &Desk) -> Resu
 async fn promise(head: AdmittedHead, payload: Vec<u8>, desk: &Desk) -> Result<Accepted, Refused> {
     let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
     let index = desk.store.leaf_count().await.map_err(|error| stored(&error))?;
-    receipt(message.id(), index, (desk.clock)(), desk)
+    receipt(message.id(), index, desk.board.now(), desk)
 }
 
 fn stored(error: &StoreError) -> Refused {
@@ -181,10 +187,15 @@ mod tests {
             Refusal::ExerciseNotBegun { ahead_s: 1 },
             Refusal::Expired { late_s: 120 },
         ] {
-            assert_eq!(retry_after(&not_yet), Some(BY_THE_CLOCK), "{not_yet}");
+            assert_eq!(retry_after(&not_yet, Hour::Confirmed), Some(BY_THE_CLOCK), "{not_yet}");
         }
         for final_word in [Refusal::Expired { late_s: 121 }, Refusal::BadSignature, Refusal::OtherNetwork] {
-            assert_eq!(retry_after(&final_word), None, "{final_word}");
+            assert_eq!(retry_after(&final_word, Hour::Confirmed), None, "{final_word}");
+        }
+        // A relay that is years ahead would make every sender give up.
+        for hour in [Hour::Unheard, Hour::Disputed(Timestamp(0))] {
+            assert_eq!(retry_after(&Refusal::Expired { late_s: 300_000_000 }, hour), Some(BY_THE_CLOCK));
+            assert_eq!(retry_after(&Refusal::BadSignature, hour), None);
         }
     }
 }

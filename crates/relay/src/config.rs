@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use pouch_contain::Demand;
 use serde::{Deserialize, Serialize};
 
 /// What a relay is told.
@@ -33,6 +34,9 @@ pub struct RelayConfig {
     /// For how many seconds a witness is missed before it counts as away, and that is told.
     #[serde(default = "witness_alarm_seconds")]
     pub witness_alarm_seconds: u32,
+    /// Whether it starts where the system cannot confine it.
+    #[serde(default)]
+    pub containment: Demand,
     /// Where witnesses are asked over HTTP that open no session.
     #[serde(default)]
     pub witness: Vec<WitnessAddress>,

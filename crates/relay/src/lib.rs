@@ -23,6 +23,7 @@ mod cosigning;
 mod delivery;
 mod error;
 mod follower;
+mod hours;
 mod keeper;
 mod keys;
 mod log;

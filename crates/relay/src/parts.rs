@@ -79,7 +79,6 @@ impl Base {
             directory: self.snapshot.clone(),
             relay: self.config.name.clone(),
             roster: self.roster.clone(),
-            clock: self.clock,
             bridges: None,
         })
     }

@@ -18,8 +18,9 @@ use tracing::{debug, info, warn};
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
-use crate::cosigning::Roster;
+use crate::cosigning::{Board, Roster};
 use crate::error::RelayError;
+use crate::hours::Hour;
 use crate::keeper;
 use crate::keys::RelayKeys;
 use crate::log::{Keeper, KeeperTask, Published};
@@ -39,6 +40,8 @@ pub type Clock = fn() -> Timestamp;
 pub(crate) struct Desk {
     pub(crate) name: String,
     pub(crate) clock: Clock,
+    /// What is known of the witnesses, and what they say of the clock.
+    pub(crate) board: Board,
     pub(crate) store: RelayStore,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) known: Known,
@@ -151,12 +154,13 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let authorise = Arc::new(known.clone());
     let limits = base.conduct.limits();
     let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, limits)?;
-    let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
+    let Base { config, store, switchboard, clock, conduct, shutdown, roster, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
     let other = named.until_other(duty, snapshot.clone(), directory_log.published());
     let desk = Arc::new(Desk {
         name: config.name,
         clock,
+        board: roster.board,
         store,
         directory: snapshot,
         known,
@@ -239,8 +243,16 @@ async fn serve(
     }
 }
 
-/// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation.
+/// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation. Nothing
+/// is dropped by a clock that the witnesses do not confirm: it would be gone when the clock is right again.
 async fn expired(desk: &Desk) -> Result<(), RelayError> {
+    let hour = desk.board.hour();
+    if hour != Hour::Confirmed && !desk.conduct.drops_by_its_own_clock() {
+        if matches!(hour, Hour::Disputed(_)) {
+            warn!(clock = hour.words((desk.clock)()), code = "POUCH-RLY-75", "nothing expires");
+        }
+        return Ok(());
+    }
     for gone in desk.store.expire((desk.clock)()).await? {
         // Not for whom: who wrote to whom is nobody's who reads a relay's log of events.
         warn!(envelope = %gone.envelope.short(), "expired undelivered");

@@ -102,6 +102,7 @@ impl Starting {
                 passphrase_file: None,
                 witness: None,
                 beacon_seconds: 60,
+                containment: Default::default(),
             },
             keys: NodeKeys {
                 transport: key(&format!("{office} transport")),

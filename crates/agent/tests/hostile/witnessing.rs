@@ -71,6 +71,7 @@ fn config(dir: &Path, name: &str, listen: SocketAddr) -> WitnessConfig {
         data: dir.into(),
         keys: dir.into(),
         passphrase_file: None,
+        containment: Default::default(),
         listen_http: Some(listen),
         log: Vec::new(),
     }

@@ -275,6 +275,7 @@ fn agent_toml(contact_point: &ContactPoint, witness: Option<&str>, source: &Sour
          # How far apart its beacons are, in seconds (10 to 60): by them others see within ten seconds more\n\
          # that a message was held back, and that this node is there.\n\
          # beacon_seconds = 60\n\n\
+         {CONTAINMENT}\n\
          # The name under which this node cosigns logs, if the network names it as a witness. What it cosigned is in\n\
          # its database: if that is lost or put back to a backup, the witness must be replaced. To have it answer\n\
          # others' logs by C2SP tlog-witness too (POST /add-checkpoint), give a table: the TCP address on which it\n\
@@ -304,6 +305,7 @@ fn relay_toml(relay: &str, address: &str, source: &Source) -> String {
          quota_messages = 10000\n\n\
          # For how many seconds a witness is missed before it counts as away, and that is told.\n\
          witness_alarm_seconds = 60\n\n\
+         {CONTAINMENT}\n\
          # Where witnesses are asked over HTTP (C2SP tlog-witness) that open no session: a table for each that the\n\
          # network names. `roots` is a file of root certificates for https; without it, those of the system count.\n\
          # [[witness]]\n\
@@ -324,11 +326,15 @@ fn witness_toml(witness: &str, source: &Source) -> String {
          # The folder of its state. If this is ever lost, the witness must be replaced, not restarted.\n\
          data = \"data\"\n\n\
          # The folder of the encrypted key files (mode 0600).\n\
-         keys = \"keys\"\n\n{}\n{}",
-        passphrase_line(source),
-        WITNESS_OPTIONS
+         keys = \"keys\"\n\n{}\n{CONTAINMENT}\n{WITNESS_OPTIONS}",
+        passphrase_line(source)
     )
 }
+
+/// How a service is contained, commented out.
+const CONTAINMENT: &str = "# Whether it starts where the system cannot keep it to its own files and to few system calls:\n\
+         # \"best-effort\", or \"required\" for not to. `pouch check-config` says what this machine can.\n\
+         # containment = \"best-effort\"\n";
 
 /// What a witness may be told besides, commented out.
 const WITNESS_OPTIONS: &str = "# The TCP address on which it answers others' logs by C2SP tlog-witness: POST /add-checkpoint. Plain HTTP:\n\

@@ -114,6 +114,7 @@ fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
         quota_bytes: 1024 * 1024,
         quota_messages: QUOTA_MESSAGES,
         witness_alarm_seconds: 60,
+        containment: Default::default(),
         witness: Vec::new(),
     }
 }
