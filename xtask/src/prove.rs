@@ -32,6 +32,7 @@ impl Harness {
     }
 }
 
+const FLOOD: &[&str] = &["--only"];
 const NETFAULT: &[&str] = &["--seed"];
 const SIM: &[&str] = &["--seeds", "--seed", "--without"];
 
@@ -42,6 +43,7 @@ const HARNESSES: &[Harness] = &[
     Harness::beside("clock", "prove_clock"),
     Harness { takes: NETFAULT, ..Harness::beside("netfault", "prove_netfault") },
     Harness { takes: &["--seed"], ..Harness::beside("crash", "prove_crash") },
+    Harness { takes: FLOOD, ..Harness::beside("flood", "prove_flood") },
     Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
     Harness { runs_pouch: false, takes: SIM, ..Harness::beside("sim", "prove_sim") },
 ];
@@ -91,7 +93,7 @@ fn check(harness: &Harness, flags: &[&str]) -> Result<(), Trouble> {
         }
         let value = left.next();
         let number = value.is_some_and(|value| value.parse::<u64>().is_ok());
-        if value.is_none() || (*flag != "--without" && !number) {
+        if value.is_none() || (!matches!(*flag, "--without" | "--only") && !number) {
             return Err(Trouble::Usage(format!("prove {name} {flag} needs a value")));
         }
     }

@@ -14,7 +14,7 @@ type Needed = (&'static str, &'static [&'static str], &'static str);
 
 /// What the tests run besides cargo: a C compiler for SQLite and AWS-LC, a second implementation of
 /// key files, Python for the verifier that shares no code with ours, clocks that are wrong, and strace, which kills
-/// processes at a system call.
+/// processes at a system call, and what makes virtual networks.
 const FOR_TESTS: &[Needed] = &[
     ("cc", &["--version"], "gcc"),
     ("cmake", &["--version"], "cmake"),
@@ -23,6 +23,7 @@ const FOR_TESTS: &[Needed] = &[
     ("git", &["--version"], "git"),
     ("faketime", &["--version"], "faketime"),
     ("strace", &["--version"], "strace"),
+    ("ip", &["-V"], "iproute2"),
 ];
 
 /// Installs what the tests need.

@@ -41,6 +41,13 @@ pub(crate) struct Signing {
     pub(crate) next: Option<Arc<SigningKey>>,
 }
 
+impl Signing {
+    /// The key in use, and whatever waits in the keys' folder.
+    pub(crate) fn of(keeper: &dyn KeyKeeper, current: &Arc<SigningKey>) -> Result<Self, AgentError> {
+        Ok(Self { current: current.clone(), next: keeper.next_signing()?.map(Arc::new) })
+    }
+}
+
 /// Messages that were told of as waiting. Bounded: a relay that brings many may be told of twice.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting(BTreeSet<EnvelopeId>);

@@ -66,19 +66,18 @@ pub async fn run(
     let heard = Mutex::new(Heard::restore(&store, by_hand(&charter)).await?);
     let current = Arc::new(keeper.signing()?);
     let named = is_named(&config, &current, &believed.borrow())?;
-    let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
     let part = WitnessPart::wake(&config, keys.witness, &store, &believed).await?;
     let (events_tx, events_rx) = mpsc::channel(256);
+    let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?);
     let context = LinkContext {
-        dialer: Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?),
+        dialer: dialer.clone(),
         network: directory.network(),
         witnesses: part.witness.is_some(),
         transports: Transports::of(&config),
         events: events_tx,
         shutdown: shutdown.clone(),
     };
-    let dialer = context.dialer.clone();
     let (kept_links, links) = LinkKeeper::following(context, &relays_of(&config.contact_point, &directory));
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
     let ((wake_mirror, mirror_rx), (offer_directory, offers)) = (mpsc::channel(1), mpsc::channel(1));
@@ -94,7 +93,7 @@ pub async fn run(
         believed: believed.clone(),
         links,
         events: Events::new(store.clone()).await?,
-        signing: RwLock::new(Signing { current: current.clone(), next }),
+        signing: RwLock::new(Signing::of(&*keeper, &current)?),
         keeper,
         exercise_keys: RwLock::default(),
         store,

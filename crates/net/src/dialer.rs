@@ -219,7 +219,7 @@ impl Dialer {
         // WHY: our side of the handshake ends before the relay has seen our key. The relay lets us
         // open a stream only once it has accepted it; so the first stream is the sign.
         let first = connection.open_bi().await.map_err(lost)?;
-        let session = Session::new(Link::Quic(connection), peer, self.limits.clone());
+        let session = Session::new(Link::Quic(connection), peer, self.limits.clone(), None);
         session.keep_first(first.into());
         Ok(session)
     }

@@ -4,20 +4,21 @@
 //! The peer may open no stream until its key is known; the first credit it gets says so.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use core::time::Duration;
 use pouch_crypto::PublicKey;
-use quinn::{Connection, ConnectionError, VarInt};
+use quinn::{Connection, ConnectionError};
 use rustls::pki_types::CertificateDer;
 
 use crate::carrier::Link;
 use crate::code::CloseCode;
+use crate::door::HalfOpen;
 use crate::identity::key_of_spki;
 use crate::limits::Limits;
 use crate::session::{ACCESS_DENIED, Session, SessionError};
 use crate::tcp::TcpIncoming;
+use crate::transport;
 
 /// Why a connection did not become a session. The peer is at fault, or the path to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum HandshakeError {
         /// The alert of RFC 8446, section 6.
         alert: u8,
     },
+    /// The key is known and comes too often.
+    #[error("this key connects too often")]
+    TooOften,
     /// The connection was lost.
     #[error(transparent)]
     Session(SessionError),
@@ -58,6 +62,7 @@ impl HandshakeError {
             Self::NoKey => "POUCH-NET-22",
             Self::NotWanted => "POUCH-NET-23",
             Self::OtherProtocol { .. } => "POUCH-NET-24",
+            Self::TooOften => "POUCH-NET-62",
             Self::Session(error) => error.code(),
         }
     }
@@ -153,7 +158,8 @@ impl Incoming {
     /// [`Limits::handshake`].
     ///
     /// # Errors
-    /// When it takes too long, the directory does not know the key, or the protocols differ.
+    /// When it takes too long, the directory does not know the key or it comes too often, or the protocols
+    /// differ. The door counts and tells it; nothing is kept of the peer.
     pub async fn handshake(self) -> Result<Session, HandshakeError> {
         match self.0 {
             Came::Quic(quic) => quic.handshake().await,
@@ -164,19 +170,33 @@ impl Incoming {
 
 impl QuicIncoming {
     async fn handshake(self) -> Result<Session, HandshakeError> {
+        let door = self.half_open.door();
+        let session = self.proved().await;
+        if let Err(error) = &session {
+            door.failed(Instant::now(), error.code());
+        }
+        session
+    }
+
+    async fn proved(self) -> Result<Session, HandshakeError> {
         let Self { connection, limits, half_open } = self;
         let within = limits.handshake;
         let connecting = connection.accept()?;
         let connection = tokio::time::timeout(within, connecting)
             .await
             .map_err(|_| HandshakeError::TooSlow { within })??;
+        let door = half_open.door();
         drop(half_open);
         let Some(peer) = peer_key(&connection) else {
             connection.close(CloseCode::Protocol.varint(), b"");
             return Err(HandshakeError::NoKey);
         };
-        connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.streams));
-        Ok(Session::new(Link::Quic(connection), peer, limits))
+        if !door.admits(Instant::now(), &peer, connection.remote_address().ip()) {
+            connection.close(CloseCode::Busy.varint(), b"connecting too often");
+            return Err(HandshakeError::TooOften);
+        }
+        transport::widen(&connection, &limits);
+        Ok(Session::new(Link::Quic(connection), peer, limits, Some(door)))
     }
 }
 
@@ -186,22 +206,5 @@ pub(crate) fn peer_key(connection: &Connection) -> Option<PublicKey> {
     match keys.as_slice() {
         [spki] => key_of_spki(spki),
         _ => None,
-    }
-}
-
-/// Counts a handshake for as long as it lives.
-#[derive(Debug)]
-pub(crate) struct HalfOpen(Arc<AtomicUsize>);
-
-impl HalfOpen {
-    pub(crate) fn begin(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for HalfOpen {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

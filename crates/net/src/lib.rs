@@ -8,10 +8,12 @@
 
 mod authorise;
 mod back;
+mod bucket;
 mod carrier;
 mod code;
 mod congestion;
 mod dialer;
+mod door;
 mod http;
 mod identity;
 mod inbound;
@@ -19,6 +21,7 @@ mod incoming;
 mod limits;
 mod listener;
 mod nudge;
+mod prefixes;
 mod pressure;
 mod race;
 mod reconnect;
@@ -27,11 +30,13 @@ mod session;
 mod socket;
 mod stream;
 mod stream_error;
+mod tally;
 mod tcp;
 mod tls;
 mod transport;
 
 pub use authorise::Authorise;
+pub use bucket::Rate;
 pub use carrier::{Carrier, Transport};
 pub use code::{CloseCode, ResetCode};
 pub use dialer::{ConnectError, Dialer};

@@ -9,12 +9,14 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use pouch_crypto::PublicKey;
 use quinn::{ConnectionError, TransportErrorCode};
 
 use crate::carrier::{Carrier, Halves, Link};
 use crate::code::{CloseCode, ResetCode};
+use crate::door::Door;
 use crate::limits::Limits;
 use crate::nudge::Nudges;
 use crate::stream::Stream;
@@ -120,16 +122,27 @@ struct Inner {
     link: Link,
     peer: PublicKey,
     limits: Limits,
+    /// Where it came in, at the server's end.
+    door: Option<Arc<Door>>,
     /// Opened while connecting, as the sign that the peer accepted us, and not used yet.
     first: Mutex<Option<Halves>>,
     nudges: Nudges,
 }
 
 impl Session {
-    pub(crate) fn new(link: Link, peer: PublicKey, limits: Limits) -> Self {
+    pub(crate) fn new(link: Link, peer: PublicKey, limits: Limits, door: Option<Arc<Door>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(Inner { id, link, peer, limits, first: Mutex::new(None), nudges: Nudges::default() }))
+        let (first, nudges) = (Mutex::new(None), Nudges::default());
+        Self(Arc::new(Inner { id, link, peer, limits, door, first, nudges }))
+    }
+
+    /// A request of the peer was refused with this code. A listener tells of all its sessions' together,
+    /// with counts and seldom: a peer that is refused must not fill the log. A dialer tells nothing.
+    pub fn refused(&self, code: &str) {
+        if let Some(door) = &self.0.door {
+            door.refused(Instant::now(), code);
+        }
     }
 
     /// Keeps an opened stream for the first [`Session::open`].

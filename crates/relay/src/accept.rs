@@ -8,7 +8,7 @@ use pouch_net::{Stream, StreamError, refusal};
 use pouch_store::{Mailboxes as _, MessageLog as _, NewMessage, StoreError, Usage};
 use pouch_wire::session::{Accepted, Refused, Submit};
 use pouch_wire::{Blob, Canonical as _, ContactPoint, EnvelopeId, Timestamp, limits};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::conduct::Accepting;
 use crate::hours::Hour;
@@ -56,7 +56,8 @@ pub(crate) async fn submit(
 }
 
 async fn refuse(stream: Stream, refused: Refused) -> Result<(), StreamError> {
-    info!(code = &*refused.code, "submission refused");
+    debug!(code = &*refused.code, "submission refused");
+    stream.session().refused(&refused.code);
     stream.refuse(&refused).await
 }
 

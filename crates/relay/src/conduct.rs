@@ -10,6 +10,7 @@ use core::fmt;
 use core::time::Duration;
 
 use pouch_envelope::{Beacon, Header};
+use pouch_net::Limits;
 use pouch_store::Pending;
 use pouch_wire::ContactPoint;
 use pouch_wire::session::{
@@ -20,6 +21,11 @@ use crate::session::Peer;
 
 /// What a relay does with what it hands on. Called from many tasks at once; no method may block.
 pub trait Conduct: fmt::Debug + Send + Sync + 'static {
+    /// What the door lets in. Asked once, when the relay starts.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
     /// Before a message goes to a recipient. Asked anew each time that its turn could come.
     fn hands_over(&self, to: &ContactPoint, message: &Pending) -> Handing {
         let _ = (to, message);

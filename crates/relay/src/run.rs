@@ -13,7 +13,7 @@ use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
@@ -151,7 +151,7 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let parts = base.keeper_parts(LogName::Messages, &origin, message_log)?;
     let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
     let known = Known { directory: snapshot.clone(), published: directory_part.log.published() };
-    let listener = listen(&base.config, &identity, &known, &secrets).await?;
+    let listener = listen(&base.config, &identity, &known, &secrets, base.conduct.limits()).await?;
     let Base { config, store, switchboard, clock, conduct, shutdown, roster, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
     let other = named.until_other(duty, snapshot.clone(), directory_log.published());
@@ -187,9 +187,10 @@ async fn listen(
     identity: &TransportIdentity,
     known: &Known,
     secrets: &ServerSecrets,
+    limits: Limits,
 ) -> Result<Listener, RelayError> {
     let authorise = || Arc::new(known.clone());
-    let listener = Listener::bind(config.listen, identity, authorise(), secrets, Limits::default())?;
+    let listener = Listener::bind(config.listen, identity, authorise(), secrets, limits)?;
     let (addr, must) = match config.listen_tcp {
         Some(ListenTcp::Switch(false)) => return Ok(listener),
         Some(ListenTcp::At(addr)) => (addr, true),
@@ -259,7 +260,7 @@ async fn serve(
                 tokio::spawn(async move {
                     match incoming.handshake().await {
                         Ok(session) => session::serve(session, desk, shutdown).await,
-                        Err(error) => info!(code = error.code(), "handshake refused"),
+                        Err(error) => debug!(code = error.code(), "handshake refused"),
                     }
                 });
             }

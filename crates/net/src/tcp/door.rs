@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -14,9 +15,12 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use crate::authorise::Authorise;
 use crate::carrier::Link;
+use crate::code::CloseCode;
+use crate::door::Door;
 use crate::identity::TransportIdentity;
 use crate::incoming::HandshakeError;
 use crate::limits::Limits;
+use crate::pressure::Verdict;
 use crate::session::{Session, SessionError};
 use crate::socket::BindError;
 use crate::tcp::driver;
@@ -137,7 +141,8 @@ impl TcpDoor {
     }
 
     /// The next connection that there is room for; those for which there is none are told so.
-    pub(crate) async fn accept(&self, limits: &Limits, stopping: impl Fn() -> bool) -> TcpIncoming {
+    /// An address is proved here, so what the listener's door says of its prefix holds at once.
+    pub(crate) async fn accept(&self, limits: &Limits, door: &Arc<Door>) -> TcpIncoming {
         loop {
             let (socket, peer) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
@@ -147,7 +152,7 @@ impl TcpDoor {
                     continue;
                 }
             };
-            if stopping() {
+            if door.judge(Instant::now(), peer.ip().to_canonical(), true) != Verdict::Admit {
                 turn_away(&socket);
                 continue;
             }
@@ -169,6 +174,7 @@ impl TcpDoor {
                 limits: limits.clone(),
                 place,
                 entered,
+                door: Arc::clone(door),
             };
         }
     }
@@ -193,6 +199,7 @@ pub(crate) struct TcpIncoming {
     limits: Limits,
     place: Place,
     entered: Entered,
+    door: Arc<Door>,
 }
 
 impl TcpIncoming {
@@ -205,7 +212,16 @@ impl TcpIncoming {
     }
 
     pub(crate) async fn handshake(self) -> Result<Session, HandshakeError> {
-        let Self { socket, peer, tls, limits, place, entered } = self;
+        let door = Arc::clone(&self.door);
+        let session = self.proved().await;
+        if let Err(error) = &session {
+            door.failed(Instant::now(), error.code());
+        }
+        session
+    }
+
+    async fn proved(self) -> Result<Session, HandshakeError> {
+        let Self { socket, peer, tls, limits, place, entered, door } = self;
         let cut_off = |_| HandshakeError::Session(SessionError::CutOff);
         driver::tune(&socket, limits.idle).map_err(cut_off)?;
         let within = limits.handshake;
@@ -226,7 +242,12 @@ impl TcpIncoming {
         let link = TcpLink::new(Mux::new(End::Answers, limits.streams), peer, begun.elapsed());
         let stream = TlsStream::from(stream);
         tokio::spawn(driver::run(stream, Decoder::default(), link.clone(), limits.clone(), place));
-        Ok(Session::new(Link::Tcp(link), key, limits))
+        let session = Session::new(Link::Tcp(link), key, limits, Some(Arc::clone(&door)));
+        if !door.admits(Instant::now(), &key, peer.ip().to_canonical()) {
+            session.close(CloseCode::Busy, "connecting too often");
+            return Err(HandshakeError::TooOften);
+        }
+        Ok(session)
     }
 }
 

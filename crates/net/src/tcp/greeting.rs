@@ -53,7 +53,7 @@ pub(crate) async fn dial(
     let decoder = first_word(&mut stream, &mut mux, refused).await?;
     let link = TcpLink::new(mux, addr, round_trip.max(Duration::from_micros(1)));
     tokio::spawn(driver::run(stream, decoder, link.clone(), limits.clone(), place));
-    Ok(Session::new(Link::Tcp(link), peer, limits.clone()))
+    Ok(Session::new(Link::Tcp(link), peer, limits.clone(), None))
 }
 
 /// Waits for the number of streams that the relay allows.

@@ -30,6 +30,7 @@ macro_rules! on_both {
 }
 
 mod codes;
+mod door;
 mod ends;
 mod frames;
 mod handshake;
