@@ -83,6 +83,17 @@ impl Walker {
         self.shell(&format!(". ~/pouch-try/env\n{}", self.filled(command))).await
     }
 
+    /// Waits for a file that a service writes: a person takes longer to come here than witnesses do to cosign.
+    async fn has(&self, file: &str) {
+        let path = self.folder().join(file);
+        let there = async {
+            while !path.is_file() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("{file} never came"));
+    }
+
     /// The two blocks before the first chapter, in one terminal. What `cargo build` would make is there.
     async fn prepare(&self, first: &[String], second: &[String]) {
         assert_eq!(first[0], "cargo build --release");
@@ -229,6 +240,9 @@ async fn the_quick_start_works_as_it_is_printed() {
             continue;
         }
         for command in commands {
+            if command.starts_with("pouch audit log relay/log/messages") {
+                walker.has("relay/log/messages/checkpoint").await;
+            }
             let printed = walker.command(command).await;
             for (beginning, promise) in PROMISED {
                 if command.starts_with(beginning) {
