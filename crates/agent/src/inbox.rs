@@ -5,7 +5,9 @@
 //! as a refusal with its reason, never shown, and does not keep the next message from being read.
 
 mod by_courier;
+mod kept;
 mod reading;
+mod refused;
 mod remarks;
 mod told;
 
@@ -15,30 +17,24 @@ use std::time::Duration;
 use pouch_control::EventKind;
 use pouch_envelope::Arrived;
 use pouch_net::{Stream, refusal};
-use pouch_notice::{
-    Clause, ClauseResult, Facts, Notice, OpenError, Opened, Order, RED_AFTER_MS, RecipientReceipt, Refused,
-    Said, SenderLines, StanzaSecret, State, Verdict, Verified, open,
-};
-use pouch_store::{Arrival, Inbox as _, Kept, NewEvent, NewRefusal, Outgoing, Rung, RungRow, Standing};
+use pouch_notice::{Facts, OpenError, Opened, RED_AFTER_MS, Refused, Verdict, open};
+use pouch_store::{Inbox as _, Standing};
 use pouch_wire::session::{Deliver, Taken};
-use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId, Environment, Timestamp, limits};
+use pouch_wire::{EnvelopeId, Environment, Timestamp, limits};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::answers;
 use crate::conduct::{Repeating, Taking};
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
-use crate::joint;
 use crate::mirror::Believed;
 use crate::receipts;
-use crate::reconfirm;
-use told::{amends, came, confirms, emergency};
 
 pub(crate) use by_courier::carried;
+use kept::{notice_in, receipt_in};
 pub(crate) use reading::{Reading, check_proof, confirmed_by, inclusion, read, read_alone};
-use remarks::{equivocation_of, late, outside_of, restored, two_in_one_place};
+use refused::{Answer, one_clause, refuse};
 
 /// How long a message waits for the directory that its sender used.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
@@ -183,20 +179,6 @@ async fn tell_as_new(arrived: &Arrived, desk: &Desk) -> Result<(), AgentError> {
     desk.tell(happening.numbered(number, arrived.header().precedence)).await
 }
 
-/// A verdict of one failing clause: the message is not whole.
-fn one_clause(code: &str, words: String, next: &str, exit: u8) -> Verdict {
-    let mut verdict = Verdict::default();
-    verdict.clauses.push(ClauseResult {
-        clause: Clause::Whole,
-        state: State::Fails,
-        code: code.to_owned(),
-        words,
-        next: next.to_owned(),
-        exit,
-    });
-    verdict
-}
-
 /// A sender may use a newer directory than ours, and ours may be of yesterday because we were away: catch
 /// up before judging.
 pub(crate) async fn wait_for_directory(size: u64, desk: &Arc<Desk>) {
@@ -271,244 +253,4 @@ async fn tell_waiting(refused: &Refused, desk: &Desk) -> Result<(), AgentError> 
     let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(envelope);
     happening.code = refused.verdict.code().to_owned();
     desk.tell(happening).await
-}
-
-/// Moves the sender's sequence on by one message.
-async fn order_of<T>(verified: &Verified<T>, desk: &Desk) -> Result<(Order, SenderLines), AgentError> {
-    let header = verified.arrived().header();
-    let mut lines = match desk.store.sequence_in(&header.sender, header.environment).await? {
-        Some(bytes) => SenderLines::from_bytes(&bytes)?,
-        None => SenderLines::default(),
-    };
-    let StanzaSecret { epoch, n, previous, .. } = verified.secret();
-    let order = lines.accept(header.sender_key, *epoch, *n, *previous, verified.arrived().id());
-    Ok((order, lines))
-}
-
-fn arrival<T>(
-    verified: &Verified<T>,
-    lines: &SenderLines,
-    order: &Order,
-    desk: &Desk,
-) -> Result<Arrival, AgentError> {
-    let arrived = verified.arrived();
-    let header = arrived.header();
-    let secret = zeroize::Zeroizing::new(verified.secret().to_bytes()?);
-    let receipt = verified.receipt();
-    Ok(Arrival {
-        envelope: arrived.id(),
-        environment: header.environment,
-        notice: None,
-        concerns: None,
-        amends: false,
-        number: None,
-        sender: header.sender.clone(),
-        precedence: header.precedence,
-        created: header.created,
-        arrived_at: (desk.clock)(),
-        stored: arrived.to_bytes()?,
-        wrapped: desk.vault.wrap(arrived.id().as_bytes(), &secret, &mut rand::rng())?,
-        sequence: lines.to_bytes()?,
-        order: serde_json::to_string(order).unwrap_or_default(),
-        progress: None,
-        receipt: None,
-        log: receipt.map(|receipt| (receipt.relay.to_string(), receipt.index)),
-        // What a relay delivers without a promise that counts is not verified.
-        by_courier: receipt.is_none(),
-        keys: Vec::new(),
-        events: Vec::new(),
-    })
-}
-
-async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), AgentError> {
-    let (order, lines) = order_of(&verified, desk).await?;
-    let verified = verified.with_order(&order);
-    if verified.verdict().is_refusal() {
-        return refuse(verified.arrived(), verified.verdict(), Some(&order), Answer::Refusal, desk).await;
-    }
-    let notice = verified.value();
-    let id = verified.notice_id();
-    // The same notice in another envelope is one notice: its receipt is told, and it is shown once.
-    let again = desk.store.has_notice(id).await?;
-    let said = receipts::verified(id, verified.verdict().code(), desk);
-    let _outgoing = desk.outgoing.lock().await;
-    // A receipt that cannot be sent now is owed; it keeps no notice from being read.
-    let receipt = receipts::seal_receipt(verified.arrived(), said, desk).await;
-    let receipt = receipt.or_else(not_now)?;
-    let number = notice.full_number();
-    let answered = answers::answered(&verified, desk).await?;
-    let row = arrival(&verified, &lines, &order, desk)?;
-    let mut happenings = vec![came(&number, notice, again, row.by_courier).of(row.envelope)];
-    let environment = notice.environment;
-    if let Some((ours, rung)) = &answered {
-        let words = format!("message {} answered by {}", ours.short(), rung.recipient);
-        happenings.push(Happening::new(EventKind::Progress, "", words).of(*ours));
-    }
-    happenings.extend(restored(&order, &notice.sender));
-    happenings.extend(late(&verified, desk).await);
-    happenings.extend(emergency(&verified, desk).map(|happening| happening.of(row.envelope)));
-    happenings.extend(confirms(&verified, desk).await?.map(|happening| happening.of(row.envelope)));
-    let sender = notice.sender.clone();
-    let row = Arrival {
-        progress: answered,
-        notice: (!again).then_some(id),
-        concerns: notice.concerns.as_ref().map(|named| named.id),
-        amends: amends(notice),
-        keys: verified.signed().map(reconfirm::keys_of).unwrap_or_default(),
-        number: (!again).then(|| number.clone()),
-        receipt,
-        events: rows_of(happenings, environment, row.arrived_at, desk),
-        ..row
-    };
-    let new = !again;
-    keep(row, desk).await?;
-    has_its_place(&sender, environment, lines, desk);
-    if new { joint::tell(verified.value(), desk).await } else { Ok(()) }
-}
-
-/// It is not missing: it came, whatever it is.
-fn came_in_vain(arrived: &Arrived, desk: &Desk) {
-    if arrived.header().environment == Environment::Live {
-        desk.watching.came_in_vain(&arrived.header().sender, arrived.id());
-    }
-}
-
-/// Beacons speak of live messages only, and so does what is missing by them.
-fn has_its_place(sender: &ContactPoint, environment: Environment, lines: SenderLines, desk: &Desk) {
-    if environment == Environment::Live {
-        desk.watching.came(sender, lines);
-    }
-}
-
-/// What is told of a message, with the mark of its exercise.
-fn rows_of(
-    happenings: impl IntoIterator<Item = Happening>,
-    environment: Environment,
-    at: Timestamp,
-    desk: &Desk,
-) -> Vec<NewEvent> {
-    happenings.into_iter().map(|happening| happening.within(environment, desk).row(at)).collect()
-}
-
-/// Stores an arrival with what is told of it, and tells it when it is new.
-async fn keep(row: Arrival, desk: &Desk) -> Result<(), AgentError> {
-    if let Kept::New { events } = desk.store.take_in(row).await? {
-        desk.events.announce(&events);
-        desk.wake_outbox();
-    }
-    Ok(())
-}
-
-async fn receipt_in(verified: Verified<RecipientReceipt>, desk: &Arc<Desk>) -> Result<(), AgentError> {
-    let (order, lines) = order_of(&verified, desk).await?;
-    let verified = verified.with_order(&order);
-    if verified.verdict().is_refusal() {
-        return refuse(verified.arrived(), verified.verdict(), Some(&order), Answer::Nothing, desk).await;
-    }
-    let receipt = verified.value();
-    let from = verified.arrived().header().sender.clone();
-    if let (Said::Verified { directory_size, directory_root, .. }, Some(signed)) =
-        (&receipt.said, verified.signed_receipt())
-    {
-        desk.heard_checkpoint(&from, *directory_size, *directory_root, signed.to_bytes()?).await?;
-    }
-    let concerned = receipt.envelope;
-    let (rung, detail) = answers::rung_of(&receipt.said);
-    let mut happenings = Vec::new();
-    let mut progress = None;
-    if answers::confirmed(&verified, desk).await? {
-        let word = match rung {
-            Rung::Verified => "verified by the node of",
-            Rung::Acknowledged => "acknowledged by an officer of",
-            _ => "REFUSED by the node of",
-        };
-        let words = format!("message {} {word} {from}", concerned.short());
-        happenings.push(Happening::new(EventKind::Progress, "", words).of(concerned));
-        let row = RungRow { recipient: from.clone(), rung, at: Some(receipt.at), detail };
-        progress = Some((concerned, row));
-    } else {
-        // It has its place in the sender's sequence, and says nothing that anybody need know.
-        info!(envelope = %concerned.short(), "a receipt for what was not sent to its sender");
-    }
-    happenings.extend(restored(&order, &from));
-    happenings.extend(late(&verified, desk).await);
-    let kept = arrival(&verified, &lines, &order, desk)?;
-    let environment = verified.arrived().header().environment;
-    let events = rows_of(happenings, environment, kept.arrived_at, desk);
-    keep(Arrival { progress, events, ..kept }, desk).await?;
-    has_its_place(&from, environment, lines, desk);
-    Ok(())
-}
-
-/// What the sender of a refused message hears. A receipt is never answered, so that no two nodes talk
-/// about receipts for ever.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    /// That it was refused, and the code of the reason.
-    Refusal,
-    /// Nothing.
-    Nothing,
-}
-
-/// What cannot be sealed now keeps nothing from being stored.
-fn not_now(error: AgentError) -> Result<Option<Outgoing>, AgentError> {
-    warn!(code = error.code(), "a receipt cannot be sealed now");
-    if error.is_storage() { Err(error) } else { Ok(None) }
-}
-
-async fn refuse(
-    arrived: &Arrived,
-    verdict: &Verdict,
-    order: Option<&Order>,
-    answer: Answer,
-    desk: &Arc<Desk>,
-) -> Result<(), AgentError> {
-    if receipts::is_by_its_sender(arrived, desk) {
-        came_in_vain(arrived, desk);
-    }
-    let _outgoing = desk.outgoing.lock().await;
-    let receipt = match answer {
-        Answer::Refusal => receipts::seal_refusal(arrived, verdict.code(), desk).await.or_else(not_now)?,
-        Answer::Nothing => None,
-    };
-    let header = arrived.header();
-    let now = (desk.clock)();
-    let reason = verdict.decisive().map(|c| c.words.clone()).unwrap_or_default();
-    let words = format!("a message that claims to be from {} was refused: {reason}", header.sender);
-    let equivocation = match order {
-        Some(Order::Contradiction { other }) => Some(equivocation_of(arrived, *other, desk).await?),
-        _ => None,
-    };
-    let mut happening = Happening::new(EventKind::RefusedArrival, "", words).of(arrived.id());
-    happening.code = verdict.code().to_owned();
-    happening.precedence = Some(header.precedence);
-    // What is refused is only claimed to be of an exercise; two messages in one place are proved to be.
-    let proved = equivocation.as_ref().map(|found| two_in_one_place(found).within(header.environment, desk));
-    let kept = NewRefusal {
-        envelope: arrived.id(),
-        sender: header.sender.clone(),
-        precedence: header.precedence,
-        created: header.created,
-        arrived_at: now,
-        verdict: serde_json::to_string(verdict).unwrap_or_default(),
-        stored: evidence_of(arrived, desk)?,
-        receipt,
-        events: [Some(happening), proved].into_iter().flatten().map(|happening| happening.row(now)).collect(),
-        equivocation,
-    };
-    if let Kept::New { events } = desk.store.refuse_in(kept).await? {
-        info!(envelope = %arrived.id().short(), code = verdict.code(), "arrival refused");
-        desk.events.announce(&events);
-        desk.wake_outbox();
-    }
-    Ok(())
-}
-
-/// What is kept of a refused message: all of it when its sender is proved to have made it; else its header,
-/// which names the digest of the rest, and the signature over it. A relay alone must not fill the disk.
-fn evidence_of(arrived: &Arrived, desk: &Desk) -> Result<Vec<u8>, AgentError> {
-    if receipts::is_by_its_sender(arrived, desk) {
-        return Ok(arrived.to_bytes()?);
-    }
-    Ok(outside_of(arrived))
 }

@@ -220,9 +220,9 @@ impl Field {
         Ok(lives)
     }
 
-    /// The newest published checkpoint of the message log.
-    pub(crate) fn published(&self) -> Option<String> {
-        std::fs::read_to_string(self.stage.path("relay/log/messages/checkpoint")).ok()
+    /// Where the newest checkpoint of the message log is published.
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.stage.path("relay/log/messages/checkpoint").into()
     }
 
     /// Reads the newest of every outbox, so that what was sent while its answer got lost is known too. When

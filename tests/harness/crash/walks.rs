@@ -1,8 +1,7 @@
 //! The paths along which a process dies at every step: what is done with one message, and coming back.
 
-use std::time::Duration;
-
 use pouch_testkit::stage::StageError;
+use pouch_tests::files;
 use pouch_wire::Precedence;
 use tokio::time::Instant;
 
@@ -19,8 +18,6 @@ const CALLS_QUICK: usize = 4;
 
 /// Further than any path goes; only a failure gets there.
 const FAR: u32 = 1000;
-/// How often it is looked whether a file has changed.
-const LOOKS: Duration = Duration::from_millis(20);
 
 /// Who writes and who reads in every walk, by their places.
 pub(crate) const FROM: usize = 0;
@@ -140,7 +137,7 @@ async fn while_it_runs(
     text: &str,
     figures: &mut Figures,
 ) -> Result<Fared, StageError> {
-    let published = field.published();
+    let published = std::fs::read(field.checkpoint()).ok();
     let mut noose = Noose::around(field.process(walk.whom())?, call, n).await?;
     let Ok(id) = field.send(FROM, &[TO], Precedence::Priority, text).await else {
         // It died while it took the message: nobody was told anything.
@@ -151,11 +148,11 @@ async fn while_it_runs(
     let (book, to) = (field.book.clone(), field.offices[TO].name);
     let there = async {
         let there = book.until(|book| book.is_confirmed(&id, to), COMES_WITHIN).await;
-        let begun = Instant::now();
-        while walk == Walk::Publishes && field.published() == published && begun.elapsed() < COMES_WITHIN {
-            tokio::time::sleep(LOOKS).await;
+        if walk != Walk::Publishes {
+            return there.is_some();
         }
-        there.is_some() && begun.elapsed() < COMES_WITHIN
+        let newer = |now: Option<&[u8]>| now != published.as_deref();
+        there.is_some() && files::until(&field.checkpoint(), COMES_WITHIN, newer).await.is_ok()
     };
     let lives = tokio::select! {
         () = noose.drawn() => None,

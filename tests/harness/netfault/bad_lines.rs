@@ -58,6 +58,7 @@ async fn parted(plan: Plan, field: &mut Field, figures: &mut Figures) {
     let cuts = [(false, false), (false, true), (true, false)];
     for (there, back) in cuts.iter().cycle().take(plan.times(3, 15)) {
         line.become_like(Profile { there: *there, back: *back, ..GOOD });
+        // How long it lasts is what is tried.
         tokio::time::sleep(Duration::from_secs(3)).await;
         took.push(heal(field, Duration::from_secs(4)).await);
     }
@@ -171,7 +172,7 @@ async fn moved(field: &mut Field, figures: &mut Figures) {
             Some(envelope) => came(&mut field.md, &envelope).await.then(|| begun.elapsed()),
             None => None,
         });
-        until_carried_by(&field.nl, "quic", PATIENCE).await;
+        until_carried_by(&mut field.nl, "quic", PATIENCE).await;
     }
     figures.times("flash after a change of address that nobody told", &took, Duration::from_secs(60));
 }

@@ -130,13 +130,15 @@ impl Field {
         let (nl, md) = tokio::join!(self.stage.start_node(NL.0), self.stage.start_node(MD.0));
         (self.nl, self.md) = (nl?, md?);
         let started = begun.elapsed();
-        let (one, other) =
-            tokio::join!(until_carried_by(&self.nl, by, within), until_carried_by(&self.md, by, within));
+        let (one, other) = tokio::join!(
+            until_carried_by(&mut self.nl, by, within),
+            until_carried_by(&mut self.md, by, within)
+        );
         Ok((self, [one, other].map(|took| took.map(|took| started + took))))
     }
 
     /// Waits until everything that was sent is with its recipient, ends all, and judges.
-    pub(crate) async fn judge(self) -> Result<Judgement, StageError> {
+    pub(crate) async fn judge(mut self) -> Result<Judgement, StageError> {
         let mut oracle = Oracle::new();
         let begun = Instant::now();
         loop {
@@ -148,7 +150,13 @@ impl Field {
             {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            // A sender tells of every rung that a message climbs.
+            let climbs = |event: &Value| is(event, "kind", "progress");
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            tokio::select! {
+                told = self.nl.watcher.wait_for("progress", left, climbs) => drop(told),
+                told = self.md.watcher.wait_for("progress", left, climbs) => drop(told),
+            }
         }
         let Self { stage, relays, nl, md, witnesses, .. } = self;
         for (node, (folder, office)) in [(nl, NL), (md, MD)] {
@@ -224,15 +232,18 @@ pub(crate) async fn carrier(node: &Node) -> Option<String> {
 }
 
 /// How long until that carries.
-pub(crate) async fn until_carried_by(node: &Node, by: &str, within: Duration) -> Option<Duration> {
+pub(crate) async fn until_carried_by(node: &mut Node, by: &str, within: Duration) -> Option<Duration> {
     let begun = Instant::now();
-    while begun.elapsed() < within {
-        if carrier(node).await.as_deref() == Some(by) {
-            return Some(begun.elapsed());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    while carrier(node).await.as_deref() != Some(by) {
+        link_changes(node, within.checked_sub(begun.elapsed())?).await?;
     }
-    None
+    Some(begun.elapsed())
+}
+
+/// Waits until a node tells that a session with a relay came, went or moved.
+pub(crate) async fn link_changes(node: &mut Node, within: Duration) -> Option<()> {
+    let link = |event: &Value| is(event, "kind", "link");
+    node.watcher.wait_for("a session's coming or going", within, link).await.ok().map(drop)
 }
 
 /// Puts a line between everybody and the first relay.

@@ -6,7 +6,7 @@ use pouch_testkit::stage::{Program, StageError};
 
 use crate::Plan;
 use crate::bad_lines::narrow;
-use crate::field::{FLASH, Field, PATIENCE, carrier, until_carried_by};
+use crate::field::{FLASH, Field, PATIENCE, carrier, link_changes, until_carried_by};
 use crate::figures::Figures;
 use crate::proxy::{GOOD, Profile};
 
@@ -59,7 +59,8 @@ async fn back(field: &mut Field, figures: &mut Figures) {
         if begun.elapsed() > PATIENCE {
             break None;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // Traffic goes on meanwhile, and not faster than its sender may.
+        link_changes(&mut field.nl, Duration::from_millis(500)).await;
     };
     figures.times("UDP passes again: until QUIC carries", &[moved], Duration::from_secs(80));
     figures.times("flash meanwhile", &sent, Duration::from_secs(5));
@@ -68,15 +69,15 @@ async fn back(field: &mut Field, figures: &mut Figures) {
 /// The control: whoever may use QUIC alone is cut off.
 async fn pinned(field: Field, figures: &mut Figures) -> Result<Field, StageError> {
     field.line().become_like(NO_UDP);
-    let (field, never) = field.restart("transport = \"quic\"", "tcp", WATCHED).await?;
+    let (mut field, never) = field.restart("transport = \"quic\"", "tcp", WATCHED).await?;
     let alone = carrier(&field.nl).await.is_none() && carrier(&field.md).await.is_none();
     let failed = never == [None, None] && alone;
     figures.control("pinned to QUIC without UDP: no session within 10 s", failed);
     field.line().become_like(GOOD);
     figures.claim(
         "pinned to QUIC, connected once UDP passes",
-        until_carried_by(&field.nl, "quic", PATIENCE).await.is_some()
-            && until_carried_by(&field.md, "quic", PATIENCE).await.is_some(),
+        until_carried_by(&mut field.nl, "quic", PATIENCE).await.is_some()
+            && until_carried_by(&mut field.md, "quic", PATIENCE).await.is_some(),
     );
     Ok(field)
 }

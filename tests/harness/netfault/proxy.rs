@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub(crate) struct Line {
     /// No UDP passes, whatever the line is like.
     no_udp: Arc<AtomicBool>,
     /// Bytes that came through towards the relay.
-    carried: Arc<AtomicU64>,
+    carried: watch::Sender<u64>,
     lanes: [Arc<Mutex<Lane>>; 2],
 }
 
@@ -117,7 +117,7 @@ impl Line {
             profile: watch::Sender::new(GOOD),
             address: watch::Sender::new(0),
             no_udp: Arc::default(),
-            carried: Arc::default(),
+            carried: watch::Sender::new(0),
             lanes: [lane(0), lane(1)],
         };
         let front = Arc::new(UdpSocket::bind(at).await.unwrap());
@@ -154,10 +154,8 @@ impl Line {
 
     /// Waits until so many more bytes came through towards the relay.
     pub(crate) async fn carries(&self, more: u64) {
-        let before = self.carried.load(Ordering::Relaxed);
-        while self.carried.load(Ordering::Relaxed) < before + more {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let before = *self.carried.borrow();
+        self.carried.subscribe().wait_for(|carried| *carried >= before + more).await.unwrap();
     }
 
     fn passes(&self, way: Way) -> bool {
@@ -179,7 +177,7 @@ impl Line {
             return Vec::new();
         }
         if matches!(way, Way::There) {
-            self.carried.fetch_add(len as u64, Ordering::Relaxed);
+            self.carried.send_modify(|carried| *carried += len as u64);
         }
         self.lane(way).lock().unwrap().packet(len, &profile)
     }
@@ -285,7 +283,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: &Line, way:
             // The next bytes are read when these are through the narrow place.
             tokio::time::sleep(turn).await;
             if matches!(way, Way::There) {
-                line.carried.fetch_add(len as u64, Ordering::Relaxed);
+                line.carried.send_modify(|carried| *carried += len as u64);
             }
             if late.send((Instant::now() + more, bytes[..len].to_vec())).await.is_err() {
                 return;

@@ -1,11 +1,11 @@
 //! A relay is killed, and nobody is told: the other carries.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pouch_testkit::stage::{Program, StageError};
 
 use crate::Plan;
-use crate::field::{FLASH, Field, MD, came};
+use crate::field::{FLASH, Field, MD, PATIENCE, came, link_changes};
 use crate::figures::Figures;
 
 /// How long a flash may take past a dead relay.
@@ -29,21 +29,17 @@ pub(crate) async fn run(plan: Plan, program: Program) -> Result<Figures, StageEr
 
 /// Waits until both nodes have a session with both relays.
 async fn everywhere(field: &mut Field) -> Result<(), StageError> {
-    let begun = Instant::now();
-    loop {
-        let mut all = true;
-        for node in [&field.nl, &field.md] {
+    for node in [&mut field.nl, &mut field.md] {
+        loop {
             let status = node.json(&["status"]).await?;
-            all &= status["relays"].as_array().into_iter().flatten().all(|line| line[1] == true);
+            if status["relays"].as_array().into_iter().flatten().all(|line| line[1] == true) {
+                break;
+            }
+            let changed = link_changes(node, PATIENCE).await;
+            changed.ok_or_else(|| StageError::new("a relay that came back was not reached"))?;
         }
-        if all {
-            return Ok(());
-        }
-        if begun.elapsed() > crate::field::PATIENCE {
-            return Err(StageError::new("a relay that came back was not reached"));
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    Ok(())
 }
 
 /// The control: without the second relay nothing passes.

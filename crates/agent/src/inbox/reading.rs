@@ -10,7 +10,7 @@ use pouch_tlog::Inclusion;
 use pouch_wire::Canonical as _;
 use tracing::warn;
 
-use super::one_clause;
+use super::refused::one_clause;
 use crate::desk::Desk;
 use crate::error::AgentError;
 
