@@ -20,7 +20,6 @@ mod inbound;
 mod incoming;
 mod limits;
 mod listener;
-mod nudge;
 mod prefixes;
 mod pressure;
 mod race;

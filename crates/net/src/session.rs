@@ -18,7 +18,6 @@ use crate::carrier::{Carrier, Halves, Link};
 use crate::code::{CloseCode, ResetCode};
 use crate::door::Door;
 use crate::limits::Limits;
-use crate::nudge::Nudges;
 use crate::stream::Stream;
 
 /// Why a session is over.
@@ -126,15 +125,13 @@ struct Inner {
     door: Option<Arc<Door>>,
     /// Opened while connecting, as the sign that the peer accepted us, and not used yet.
     first: Mutex<Option<Halves>>,
-    nudges: Nudges,
 }
 
 impl Session {
     pub(crate) fn new(link: Link, peer: PublicKey, limits: Limits, door: Option<Arc<Door>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (first, nudges) = (Mutex::new(None), Nudges::default());
-        Self(Arc::new(Inner { id, link, peer, limits, door, first, nudges }))
+        Self(Arc::new(Inner { id, link, peer, limits, door, first: Mutex::new(None) }))
     }
 
     /// A request of the peer was refused with this code. A listener tells of all its sessions' together,
@@ -226,11 +223,6 @@ impl Session {
     /// it holds no content.
     pub fn close(&self, code: CloseCode, reason: &str) {
         self.0.link.close(code, reason);
-    }
-
-    /// Brings out what was lost on the way, for as long as this is polled.
-    pub(crate) async fn nudge(&self) {
-        self.0.nudges.keep_on(&self.0.link).await;
     }
 
     pub(crate) fn limits(&self) -> &Limits {
