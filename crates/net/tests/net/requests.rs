@@ -113,25 +113,6 @@ async fn a_stream_dropped_without_an_answer_is_cut_off(by: Transport) {
     assert_eq!(answer, Err(StreamError::Reset { code: ResetCode::Abandoned }.into()));
 }
 
-/// An answer that takes long brings empty streams, and these change nothing.
-#[tokio::test]
-async fn a_flash_that_waits_for_its_answer_opens_streams_that_say_nothing() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
-    let serving = async {
-        let mut stream = soon(theirs.accept()).await.unwrap();
-        soon(stream.recv_message::<Submit>()).await.unwrap();
-        for _ in 0..6 {
-            let mut empty = soon(theirs.accept()).await.unwrap();
-            assert_eq!(soon(empty.recv()).await, Ok(None));
-        }
-        stream.answer(&Published { index: 7 }).await.unwrap();
-    };
-    let submit = submit();
-    let asking = ours.request_with_payload(&submit, &[], Precedence::Flash, LONG);
-    let ((), answer) = soon(async { tokio::join!(serving, asking) }).await;
-    assert_eq!(answer, Ok(Published { index: 7 }));
-}
-
 async fn no_answer_ends_at_the_deadline(by: Transport) {
     let (_relay, _dialer, ours, _theirs) = pair_by(Limits::default(), by).await;
     let within = Duration::from_millis(50);
