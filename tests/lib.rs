@@ -5,3 +5,4 @@ pub mod evil;
 pub mod files;
 pub mod oracle;
 pub mod outsider;
+pub mod proving;

@@ -28,6 +28,7 @@ mod relays;
 use std::process::ExitCode;
 
 use pouch_testkit::stage::StageError;
+use pouch_tests::proving::Options;
 use serde_json::Value;
 
 use clocks::Clocks;
@@ -35,18 +36,9 @@ use field::Field;
 use figures::Figures;
 
 fn main() -> ExitCode {
-    let has = |name: &str| std::env::args().skip(1).any(|option| option == name);
+    let options = Options::given();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    match runtime.block_on(prove(has("--quick"))) {
-        Ok(figures) => {
-            println!("{figures:#}");
-            if figures["held"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    options.end(runtime.block_on(prove(options.has("--quick"))), |figures| format!("{figures:#}"))
 }
 
 async fn prove(quick: bool) -> Result<Value, StageError> {

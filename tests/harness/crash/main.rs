@@ -29,6 +29,7 @@ mod writers;
 use std::process::ExitCode;
 
 use pouch_testkit::stage::{Program, StageError};
+use pouch_tests::proving::Options;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
@@ -40,22 +41,10 @@ use walks::Walk;
 use writers::Writers;
 
 fn main() -> ExitCode {
-    let options: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| options.iter().any(|option| option == name);
-    let named = |name: &str| options.iter().skip_while(|option| *option != name).nth(1);
-    let seed = named("--seed").and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    let options = Options::given();
+    let seed = options.value("--seed").unwrap_or_else(rand::random);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    match runtime.block_on(prove(seed, has("--quick"))) {
-        Ok(figures) => {
-            let held = figures.get("held") == Some(&Value::Bool(true));
-            println!("{}", if has("--json") { format!("{figures:#}") } else { figures::in_words(&figures) });
-            if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    options.end(runtime.block_on(prove(seed, options.has("--quick"))), figures::in_words)
 }
 
 /// How much is done.

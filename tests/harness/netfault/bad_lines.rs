@@ -81,6 +81,7 @@ async fn heal(field: &mut Field, before: Duration) -> Option<Duration> {
     let line = field.line().clone();
     let (config, program) = (field.nl.config.clone(), field.stage.program.clone());
     let sending = tokio::spawn(async move { hand_over(&program, &config).await });
+    // The flash waits in the partition for so long.
     tokio::time::sleep(before).await;
     line.become_like(GOOD);
     let healed = Instant::now();

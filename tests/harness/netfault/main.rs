@@ -26,27 +26,17 @@ mod two_relays;
 use std::process::ExitCode;
 
 use pouch_testkit::stage::{Program, StageError};
+use pouch_tests::proving::Options;
 use serde_json::{Value, json};
 
 use figures::Figures;
 
 fn main() -> ExitCode {
-    let options: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| options.iter().any(|option| option == name);
-    let named = |name: &str| options.iter().skip_while(|option| *option != name).nth(1);
-    let seed = named("--seed").and_then(|seed| seed.parse().ok()).unwrap_or(20_261_125);
+    let options = Options::given();
+    let seed = options.value("--seed").unwrap_or(20_261_125);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    match runtime.block_on(prove(seed, has("--quick"), named("--only").cloned())) {
-        Ok(figures) => {
-            println!("{figures:#}");
-            let held = figures.get("held") == Some(&Value::Bool(true));
-            if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    let proved = prove(seed, options.has("--quick"), options.value("--only"));
+    options.end(runtime.block_on(proved), |figures| format!("{figures:#}"))
 }
 
 /// How much of everything.
