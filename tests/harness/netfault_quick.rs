@@ -30,7 +30,7 @@ fn on_bad_networks_a_flash_comes_in_time_and_nothing_accepted_is_lost() {
         assert!(measured.iter().any(|one| one["what"] == what), "{what} was not measured: {said}");
     }
     assert_eq!(figures["controls"].as_array().unwrap().len(), 2, "{figures:#}");
-    assert_eq!(figures["oracle"].as_array().unwrap().len(), 2, "{figures:#}");
+    assert_eq!(figures["oracle"].as_array().unwrap().len(), 3, "{figures:#}");
     assert!(output.status.success() && figures["held"] == true, "{figures:#}\n{said}");
     println!("{figures:#}");
 }

@@ -49,15 +49,6 @@ impl Figures {
         eprintln!("{what}: slowest {:?} of {}, {never} never", done.last(), times.len());
     }
 
-    /// Times whose bound holds for the long form: a few, on a machine that does other things, are told and no more.
-    pub(crate) fn long(&mut self, plan: Plan, what: &str, times: &[Option<Duration>], bound: Duration) {
-        if plan.quick {
-            self.told_of(what, times);
-        } else {
-            self.times(what, times, bound);
-        }
-    }
-
     fn told_of(&mut self, what: &str, times: &[Option<Duration>]) {
         let times: Vec<_> = times.iter().map(|time| time.map(seconds)).collect();
         self.measured.push(json!({ "what": what, "s": times }));

@@ -68,9 +68,8 @@ async fn prove(seed: u64, quick: bool, only: Option<String>) -> Result<Value, St
     let plan = Plan { seed, quick };
     let begun = std::time::Instant::now();
     let mut figures = Figures::default();
-    // Side by side: each has a network of its own, and waits most of the time. Lossy and narrow lines are not within
-    // their bounds yet and take minutes: the quick form leaves them to the long one, which fails by them.
-    let wanted = |part: &str| only.as_deref().map_or(!quick || part != "lines", |only| only == part);
+    // Side by side: each has a network of its own, and waits most of the time.
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
     let (lines, udp, relays) = tokio::join!(
         if_wanted(wanted("lines"), bad_lines::run(plan, program.clone())),
         if_wanted(wanted("udp"), no_udp::run(plan, program.clone())),
