@@ -174,6 +174,12 @@ pub struct Service {
 }
 
 impl Service {
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     fn signal(&self, signal: Signal) -> Result<(), StageError> {
         let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) else { return Ok(()) };
         kill(Pid::from_raw(id), signal).map_err(|error| StageError(format!("{}: {error}", self.name)))
