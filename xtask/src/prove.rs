@@ -34,11 +34,12 @@ impl Harness {
 
 const SIM: &[&str] = &["--seeds", "--seed", "--without"];
 
-const HARNESSES: [Harness; 6] = [
+const HARNESSES: [Harness; 7] = [
     Harness::beside("outsider", "prove_outsider"),
     Harness::beside("evilrelay", "prove_evilrelay"),
     Harness::beside("evillog", "prove_evillog"),
     Harness { takes: &["--seed"], ..Harness::beside("crash", "prove_crash") },
+    Harness { takes: &["--seed"], ..Harness::beside("powercut", "prove_powercut") },
     Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
     Harness { runs_pouch: false, takes: SIM, ..Harness::beside("sim", "prove_sim") },
 ];

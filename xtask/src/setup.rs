@@ -13,13 +13,15 @@ use crate::trouble::Trouble;
 type Needed = (&'static str, &'static [&'static str], &'static str);
 
 /// What the tests run besides cargo: a C compiler for SQLite and AWS-LC, a second implementation of
-/// key files, and Python for the verifier that shares no code with ours.
-const FOR_TESTS: [Needed; 5] = [
+/// key files, Python for the verifier that shares no code with ours, and strace, which sees what reaches the
+/// disk.
+const FOR_TESTS: [Needed; 6] = [
     ("cc", &["--version"], "gcc"),
     ("cmake", &["--version"], "cmake"),
     ("openssl", &["version"], "openssl"),
     ("python3", &["-c", "import venv, ensurepip"], "python3-venv"),
     ("git", &["--version"], "git"),
+    ("strace", &["--version"], "strace"),
 ];
 
 /// Installs what the tests need.
