@@ -4,11 +4,15 @@
 //! is safe when its *folder* was synced. What is not safe yet is kept in the order in which it happened, and a
 //! crash keeps any part of it. Nothing here knows which file system would have been kinder.
 
+mod after;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use rand::{Rng as _, RngExt as _};
+use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
+
+use after::{Sources, bytes_after, names_after};
 
 /// Disks write whole sectors; the harness also cuts between any two bytes.
 const SECTOR: usize = 512;
@@ -272,7 +276,7 @@ impl Disk {
         let mood = mood[rng.random_range(0..mood.len())];
         let sector = if rng.random_ratio(1, 4) { 1 } else { SECTOR };
         let mut names_fate = Fate::default();
-        let mut own = ChaChaPair::of(rng);
+        let mut own = Sources::of(rng);
         self.walk(
             0,
             "",
@@ -305,22 +309,6 @@ impl Disk {
     }
 }
 
-/// Two sources, so that names and bytes do not take turns at one.
-struct ChaChaPair {
-    names: ChaCha8Rng,
-    bytes: ChaCha8Rng,
-}
-
-impl ChaChaPair {
-    fn of(rng: &mut ChaCha8Rng) -> Self {
-        use rand::SeedableRng as _;
-        Self {
-            names: ChaCha8Rng::seed_from_u64(rng.next_u64()),
-            bytes: ChaCha8Rng::seed_from_u64(rng.next_u64()),
-        }
-    }
-}
-
 fn apply(bytes: &mut Vec<u8>, change: &Change) {
     match change {
         Change::Len(len) => bytes.resize(*len, 0),
@@ -345,172 +333,5 @@ fn apply_names(to: &mut BTreeMap<String, Node>, names: &Names) {
     }
 }
 
-fn names_after(folder: &Folder, mood: Mood, rng: &mut ChaCha8Rng, fate: &mut Fate) -> BTreeMap<String, Node> {
-    let mut names = folder.safe.clone();
-    let up_to = rng.random_range(0..=folder.since.len());
-    for (number, (_, change)) in folder.since.iter().enumerate() {
-        if keeps(mood, number < up_to, rng) {
-            apply_names(&mut names, change);
-            fate.kept += 1;
-        } else {
-            fate.dropped += 1;
-        }
-    }
-    names
-}
-
-fn keeps(mood: Mood, before: bool, rng: &mut ChaCha8Rng) -> bool {
-    match mood {
-        Mood::Nothing => false,
-        Mood::Everything => true,
-        Mood::UpTo => before,
-        Mood::Any => rng.random_bool(0.5),
-    }
-}
-
-fn bytes_after(file: &File, mood: Mood, sector: usize, rng: &mut ChaCha8Rng, fate: &mut Fate) -> Vec<u8> {
-    let mut bytes = file.safe.clone();
-    let up_to = rng.random_range(0..=file.since.len());
-    for (number, (_, change)) in file.since.iter().enumerate() {
-        let tears = match mood {
-            Mood::UpTo => number == up_to,
-            Mood::Any => rng.random_ratio(1, 3),
-            Mood::Nothing | Mood::Everything => false,
-        };
-        match change {
-            Change::Write { at, data } if tears && data.len() > sector => {
-                tear(&mut bytes, *at, data, sector, rng);
-                fate.torn += 1;
-            }
-            change if keeps(mood, number < up_to, rng) => {
-                apply(&mut bytes, change);
-                fate.kept += 1;
-            }
-            _ => fate.dropped += 1,
-        }
-    }
-    bytes
-}
-
-/// A beginning of it, an end of it, or sectors here and there. Where the file grew and nothing was written,
-/// there may be zeros, or whatever lay on the disk before.
-fn tear(bytes: &mut Vec<u8>, at: usize, data: &[u8], sector: usize, rng: &mut ChaCha8Rng) {
-    let old = bytes.len();
-    let cut = rng.random_range(1..data.len().div_ceil(sector)) * sector;
-    match rng.random_range(0..3) {
-        0 => put(bytes, at, &data[..cut]),
-        1 => put(bytes, at + cut, &data[cut..]),
-        _ => {
-            for (number, part) in data.chunks(SECTOR.max(sector)).enumerate() {
-                if rng.random_bool(0.5) {
-                    put(bytes, at + number * SECTOR.max(sector), part);
-                }
-            }
-        }
-    }
-    if rng.random_ratio(1, 4) && at >= old && cut < data.len() {
-        let end = (at + data.len()).max(bytes.len());
-        bytes.resize(end, 0);
-        rng.fill_bytes(&mut bytes[at + cut..at + data.len()]);
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use rand::SeedableRng as _;
-
-    use super::*;
-
-    const ALL: Syncs = Syncs { files: true, folders: true };
-
-    fn sync(disk: &mut Disk, path: &str, when: usize) {
-        let wait = disk.waits(path, when).unwrap();
-        disk.waited(wait);
-    }
-
-    fn after(disk: &Disk) -> BTreeSet<Option<Vec<u8>>> {
-        let cut =
-            |seed| disk.cut(&mut ChaCha8Rng::seed_from_u64(seed), &mut Fate::default()).get("/d/f").cloned();
-        (0..300).map(cut).collect()
-    }
-
-    #[test]
-    fn a_file_that_was_synced_in_a_folder_that_was_not_may_be_gone() {
-        let mut disk = Disk::new(ALL);
-        disk.open("/d/f", true, false, 1);
-        disk.write("/d/f", 0, b"x", 2);
-        sync(&mut disk, "/d/f", 3);
-        assert_eq!(after(&disk), [None, Some(b"x".to_vec())].into());
-        sync(&mut disk, "/d", 4);
-        assert_eq!(after(&disk), [Some(b"x".to_vec())].into());
-    }
-
-    #[test]
-    fn a_name_that_was_synced_does_not_bring_the_bytes() {
-        let mut disk = Disk::new(ALL);
-        disk.open("/d/f", true, false, 1);
-        disk.write("/d/f", 0, b"x", 2);
-        sync(&mut disk, "/d", 3);
-        assert_eq!(after(&disk), [Some(Vec::new()), Some(b"x".to_vec())].into());
-    }
-
-    #[test]
-    fn a_renamed_file_has_its_old_or_its_new_content_and_never_none() {
-        let mut disk = Disk::new(ALL);
-        disk.open("/d/f", true, false, 1);
-        disk.write("/d/f", 0, b"old", 2);
-        sync(&mut disk, "/d/f", 3);
-        sync(&mut disk, "/d", 3);
-        disk.open("/d/f.new", true, true, 4);
-        disk.write("/d/f.new", 0, b"new", 5);
-        sync(&mut disk, "/d/f.new", 6);
-        disk.rename("/d/f.new", "/d/f", 7);
-        assert_eq!(after(&disk), [Some(b"old".to_vec()), Some(b"new".to_vec())].into());
-        sync(&mut disk, "/d", 8);
-        assert_eq!(after(&disk), [Some(b"new".to_vec())].into());
-        assert_eq!(disk.now().len(), 1);
-    }
-
-    #[test]
-    fn a_wait_covers_what_was_over_when_it_began_and_nothing_later() {
-        let mut disk = Disk::new(ALL);
-        disk.write("/d/f", 0, b"1", 1);
-        disk.write("/d/f", 1, b"2", 9);
-        let wait = disk.waits("/d/f", 5).unwrap();
-        disk.write("/d/f", 2, b"3", 6);
-        disk.waited(wait);
-        let left = after(&disk);
-        assert!(left.iter().all(|bytes| bytes.as_ref().is_some_and(|bytes| bytes[0] == b'1')), "{left:?}");
-        assert!(left.contains(&Some(b"1".to_vec())) && left.contains(&Some(b"123".to_vec())));
-    }
-
-    #[test]
-    fn what_waits_is_kept_dropped_and_torn_at_sectors_and_at_bytes() {
-        let mut disk = Disk::new(ALL);
-        disk.open("/d/f", true, false, 1);
-        sync(&mut disk, "/d", 1);
-        disk.write("/d/f", 0, &[7; 4096], 2);
-        let left = after(&disk);
-        let ends: BTreeSet<usize> =
-            left.iter().flatten().filter(|bytes| bytes.iter().all(|byte| *byte == 7)).map(Vec::len).collect();
-        assert!(ends.contains(&0) && ends.contains(&4096), "{ends:?}");
-        assert!(ends.iter().any(|len| len % SECTOR == 0 && *len % 4096 != 0), "{ends:?}");
-        assert!(ends.iter().any(|len| len % SECTOR != 0), "{ends:?}");
-    }
-
-    #[test]
-    fn a_control_without_syncs_keeps_nothing_for_sure() {
-        for (syncs, gone) in
-            [(Syncs { files: false, ..ALL }, Some(Vec::new())), (Syncs { folders: false, ..ALL }, None)]
-        {
-            let mut disk = Disk::new(syncs);
-            disk.open("/d/f", true, false, 1);
-            disk.write("/d/f", 0, b"x", 2);
-            sync(&mut disk, "/d/f", 3);
-            sync(&mut disk, "/d", 3);
-            assert!(after(&disk).contains(&gone));
-        }
-    }
-}
+mod tests;

@@ -162,7 +162,7 @@ pub(crate) fn find(history: &mut History, prekeys: &[Published]) {
     }
 }
 
-/// Which machine answers for which office, and for which witness: by what it sends, and by its folder.
+/// Which machine answers for which office, by what it sends.
 fn offices(history: &History) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for machine in &history.machines {
