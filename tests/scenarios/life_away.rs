@@ -5,7 +5,7 @@ use pouch_store::{AgentStore, Prekeys as _};
 use pouch_testkit::stage::{PATIENCE, is, word};
 use serde_json::Value;
 
-use crate::network::{Network, green, inbox_with, pair, tell};
+use crate::network::{Network, connected, green, inbox_with, pair, tell};
 
 /// Two states.
 async fn two() -> Network {
@@ -148,6 +148,27 @@ async fn what_a_relay_accepted_survives_its_death() {
     assert!(rows.iter().all(green), "{rows:?}");
     network.nodes[0].progress(&sent[3], "MD/policy", "verified").await.unwrap();
     network.nodes.push(md);
+    network.stop().await;
+}
+
+/// Killed, it tells nobody; started again with the secrets that it kept, it resets the sessions of its
+/// former self at the first sign of life that nodes give. Nobody waits until a session counts as silent.
+#[tokio::test]
+async fn a_relay_that_was_killed_is_noticed_when_it_is_back_and_nobody_waits_for_silence() {
+    let mut network = two().await;
+    for node in &mut network.nodes {
+        connected(node).await;
+    }
+    let killed = std::time::Instant::now();
+    network.relay.kill().await.unwrap();
+    network.relay = network.stage.start_relay().await.unwrap();
+    for node in &mut network.nodes {
+        let end = node.watcher.wait_for("the link's end", PATIENCE, ended).await.unwrap();
+        assert_eq!(word(&end, "code"), "POUCH-NET-33", "the relay was restarted: {end}");
+        let back = |event: &Value| is(event, "kind", "link") && word(event, "words").starts_with("connected");
+        node.watcher.wait_for("a new link", PATIENCE, back).await.unwrap();
+        println!("back after {:?}", killed.elapsed());
+    }
     network.stop().await;
 }
 

@@ -4,6 +4,7 @@
 //! transaction; the relay is told that the message was taken after that. Whatever is refused is kept
 //! as a refusal with its reason, never shown, and does not keep the next message from being read.
 
+mod by_courier;
 mod reading;
 mod remarks;
 mod told;
@@ -25,6 +26,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::answers;
+use crate::conduct::{Repeating, Taking};
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
@@ -34,6 +36,7 @@ use crate::receipts;
 use crate::reconfirm;
 use told::{amends, came, confirms, emergency};
 
+pub(crate) use by_courier::carried;
 pub(crate) use reading::{Reading, check_proof, confirmed_by, inclusion, read, read_alone};
 use remarks::{equivocation_of, late, outside_of, restored, two_in_one_place};
 
@@ -73,6 +76,11 @@ pub(crate) async fn delivery(
         }
     };
     let envelope = arrived.id();
+    if let Taking::Unkept(late) = desk.conduct.takes() {
+        stream.answer(&Taken { envelope }).await.ok();
+        tokio::time::sleep(late).await;
+        return take_in(arrived, desk).await.map(drop);
+    }
     match take_in(arrived, desk).await {
         // The relay may have gone; it will deliver again and hear that we have it.
         Ok(kept @ (Judged::Kept | Judged::Known)) => {
@@ -110,7 +118,7 @@ async fn tell_repeated(relay: &str, envelope: EnvelopeId, desk: &Desk) -> Result
 }
 
 /// What became of a delivery.
-enum Judged {
+pub(crate) enum Judged {
     /// It is stored, as what it is; the relay may forget it.
     Kept,
     /// It was here already; the relay may forget it.
@@ -131,15 +139,32 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentErro
     let _turn = desk.incoming.lock().await;
     // What was refused is judged again: somebody may have spoiled the first copy on its way.
     if desk.store.standing(arrived.id()).await? == Some(Standing::Verified) {
+        by_courier::promised_since(&arrived, desk).await?;
+        if desk.conduct.repeats() == Repeating::New {
+            tell_as_new(&arrived, desk).await?;
+        }
         return Ok(Judged::Known);
     }
+    open_and_judge(arrived, None, desk).await
+}
+
+/// Opens and judges what is not here yet. A courier brought it at a time, or a relay did. The caller holds the
+/// incoming turn.
+async fn open_and_judge(
+    arrived: Arrived,
+    carried: Option<Timestamp>,
+    desk: &Arc<Desk>,
+) -> Result<Judged, AgentError> {
     let opened = match desk.prekey(arrived.stanza().prekey).await {
         Ok(prekey) => open(arrived.clone(), &prekey),
         Err(AgentError::NoPrekey(_)) => Err(OpenError::NoPrekey),
         Err(error) => return Err(error),
     };
     match opened {
-        Ok(opened) => judge(opened, desk).await,
+        Ok(opened) => match carried {
+            Some(since) => judge(opened.by_courier(since), desk).await,
+            None => judge(opened, desk).await,
+        },
         Err(error) => {
             let words = format!("It {error}.");
             let next = "ask the office by telephone whether it sent this, and to send it again";
@@ -148,6 +173,14 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentErro
             Ok(Judged::Kept)
         }
     }
+}
+
+/// What a node would do that does not know what it told before.
+async fn tell_as_new(arrived: &Arrived, desk: &Desk) -> Result<(), AgentError> {
+    let row = desk.store.arrival(arrived.id()).await?;
+    let Some(number) = row.and_then(|row| row.number) else { return Ok(()) };
+    let happening = Happening::new(EventKind::Received, "", number.clone()).of(arrived.id());
+    desk.tell(happening.numbered(number, arrived.header().precedence)).await
 }
 
 /// A verdict of one failing clause: the message is not whole.
@@ -279,7 +312,9 @@ fn arrival<T>(
         order: serde_json::to_string(order).unwrap_or_default(),
         progress: None,
         receipt: None,
-        log: Some((receipt.relay.to_string(), receipt.index)),
+        log: receipt.map(|receipt| (receipt.relay.to_string(), receipt.index)),
+        // What a relay delivers without a promise that counts is not verified.
+        by_courier: receipt.is_none(),
         keys: Vec::new(),
         events: Vec::new(),
     })
@@ -303,7 +338,7 @@ async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> Result<(), A
     let number = notice.full_number();
     let answered = answers::answered(&verified, desk).await?;
     let row = arrival(&verified, &lines, &order, desk)?;
-    let mut happenings = vec![came(&number, notice, again).of(row.envelope)];
+    let mut happenings = vec![came(&number, notice, again, row.by_courier).of(row.envelope)];
     let environment = notice.environment;
     if let Some((ours, rung)) = &answered {
         let words = format!("message {} answered by {}", ours.short(), rung.recipient);

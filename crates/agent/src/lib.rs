@@ -9,7 +9,9 @@ mod caught_up;
 mod clocks;
 mod compose;
 mod concerned;
+mod conduct;
 mod config;
+mod courier;
 mod desk;
 mod error;
 mod events;
@@ -39,6 +41,7 @@ mod views;
 mod watching;
 mod witness;
 
+pub use conduct::{Careful, Conduct, Repeating, Taking};
 pub use config::{AgentConfig, WitnessConfig, WitnessPart, WitnessedLog};
 pub use desk::Clock;
 pub use error::AgentError;

@@ -6,6 +6,7 @@
 
 mod asking;
 mod follow;
+mod offered;
 mod promises;
 mod restore;
 mod taking;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use asking::{Answered, Asking};
+pub(crate) use offered::{Offer, Offered};
 use taking::FETCH_WITHIN;
 use watchdog::{Change, Stall, Watchdog};
 
@@ -59,6 +61,17 @@ impl Believed {
     }
 }
 
+/// What was accepted, folded, and is not yet stored.
+struct Grown {
+    from: u64,
+    entries: Vec<Vec<u8>>,
+    last: LastAccepted,
+    accepted: pouch_tlog::AcceptedCheckpoint,
+    tree: MemoryTree,
+    directory: Directory,
+    happenings: Vec<Happening>,
+}
+
 /// Owns the mirror.
 pub(crate) struct MirrorKeeper {
     store: AgentStore,
@@ -79,6 +92,7 @@ impl MirrorKeeper {
         mut self,
         desk: Arc<Desk>,
         mut wake: mpsc::Receiver<()>,
+        mut offers: mpsc::Receiver<Offer>,
         shutdown: tokio_util::sync::CancellationToken,
     ) -> Result<(), AgentError> {
         let mut every = tokio::time::interval(LOOK_EVERY);
@@ -94,6 +108,7 @@ impl MirrorKeeper {
                     asking.all(&desk, self.last.size());
                 }
                 _ = every.tick() => asking.all(&desk, self.last.size()),
+                Some(offer) = offers.recv() => self.judge_offer(offer, &desk).await?,
                 _ = check.tick() => {
                     self.check(&desk).await?;
                     if self.a_promise_is_due(&desk).await? {
@@ -192,10 +207,26 @@ impl MirrorKeeper {
         if too_old && !directory.now_view().ends_with_a_change() {
             return self.too_old(relay, desk).await;
         }
+        let grown = Grown { from, entries, last, accepted, tree, directory, happenings };
+        let accepted = self.believe(grown, desk).await?;
+        self.told.retain(|(teller, _)| teller != relay);
+        if !too_old {
+            self.watchdog.progressed(Instant::now());
+        }
+        desk.compare_with_others(accepted.cosigned_at()).await
+    }
+
+    /// Stores what was accepted, and believes it from then on.
+    async fn believe(
+        &mut self,
+        grown: Grown,
+        desk: &Desk,
+    ) -> Result<pouch_tlog::AcceptedCheckpoint, AgentError> {
+        let Grown { from, entries, last, accepted, tree, directory, happenings } = grown;
         let now = (desk.clock)();
         let step = MirrorStep {
             from,
-            entries: entries.clone(),
+            entries,
             checkpoint: AcceptedCheckpoint {
                 note: last.note().map(Note::to_bytes).unwrap_or_default(),
                 size: accepted.size(),
@@ -208,13 +239,9 @@ impl MirrorKeeper {
         self.directory = directory;
         self.tree = tree;
         self.last = last;
-        self.told.retain(|(teller, _)| teller != relay);
         self.believed.send_replace(Arc::new(Believed::of(&self.directory, &accepted)));
         desk.events.announce(&numbers);
-        if !too_old {
-            self.watchdog.progressed(Instant::now());
-        }
-        desk.compare_with_others(accepted.cosigned_at()).await
+        Ok(accepted)
     }
 
     async fn too_old(&mut self, relay: &str, desk: &Desk) -> Result<(), AgentError> {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::compose;
+use crate::courier;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
@@ -126,6 +127,9 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         Call::JointDecline { id, text } => joint::decline(&id, &text, desk).await?,
         Call::JointExport { id } => joint::export(&id, desk).await?,
         Call::Evidence { id } => evidence(&id, desk).await?,
+        Call::CourierExport(selection) => courier::export(selection, desk).await?,
+        Call::CourierWritten(written) => courier::written(written, desk).await?,
+        Call::CourierImport { bytes } => courier::import(bytes.0, desk).await?,
         Call::Contradictions => Answer::Contradictions(views::contradictions(desk).await?),
         Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
     })
@@ -226,6 +230,16 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         }
     };
     let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
+    if row.log.is_none() {
+        return Err(refusal(
+            "POUCH-COU-12",
+            14,
+            "a courier brought that notice, and no relay has promised it a place in its log",
+            "evidence proves to others what witnesses saw; this proves to you alone",
+            "wait until it comes over a relay too, or ask the sender to send it when its network is back",
+        )
+        .into());
+    }
     let Some(proof) = row.proof else {
         return Err(refusal(
             "POUCH-AGT-45",

@@ -26,16 +26,19 @@ fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> 
         file.sync_all()?;
         sync_folder_of(path)
     };
-    attempt().map_err(|error| {
-        let problem = Problem::file(path, &error);
-        if error.kind() == std::io::ErrorKind::AlreadyExists {
-            problem
-                .why("an existing file is never overwritten")
-                .next("choose another name, or move the old file away")
-        } else {
-            problem
-        }
-    })
+    attempt().map_err(|error| not_written(path, &error))
+}
+
+/// Why a new file was not written.
+pub(crate) fn not_written(path: &Path, error: &std::io::Error) -> Problem {
+    let problem = Problem::file(path, error);
+    if error.kind() == std::io::ErrorKind::AlreadyExists {
+        problem
+            .why("an existing file is never overwritten")
+            .next("choose another name, or move the old file away")
+    } else {
+        problem
+    }
 }
 
 /// Replaces a file in one step: its old or its new content is there, whatever happens.
@@ -64,7 +67,8 @@ pub(crate) fn destroy(path: &Path) -> Result<(), Problem> {
     attempt().map_err(|error| Problem::file(path, &error))
 }
 
-fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+/// Writes a folder's list of names to the disk.
+pub(crate) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }

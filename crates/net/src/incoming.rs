@@ -4,18 +4,21 @@
 //! The peer may open no stream until its key is known; the first credit it gets says so.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use core::time::Duration;
 use pouch_crypto::PublicKey;
-use quinn::{Connection, ConnectionError, VarInt};
+use quinn::{Connection, ConnectionError};
 use rustls::pki_types::CertificateDer;
 
+use crate::carrier::Link;
 use crate::code::CloseCode;
+use crate::door::HalfOpen;
 use crate::identity::key_of_spki;
 use crate::limits::Limits;
 use crate::session::{ACCESS_DENIED, Session, SessionError};
+use crate::tcp::TcpIncoming;
+use crate::transport;
 
 /// Why a connection did not become a session. The peer is at fault, or the path to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +44,9 @@ pub enum HandshakeError {
         /// The alert of RFC 8446, section 6.
         alert: u8,
     },
+    /// The key is known and comes too often.
+    #[error("this key connects too often")]
+    TooOften,
     /// The connection was lost.
     #[error(transparent)]
     Session(SessionError),
@@ -56,6 +62,7 @@ impl HandshakeError {
             Self::NoKey => "POUCH-NET-22",
             Self::NotWanted => "POUCH-NET-23",
             Self::OtherProtocol { .. } => "POUCH-NET-24",
+            Self::TooOften => "POUCH-NET-62",
             Self::Session(error) => error.code(),
         }
     }
@@ -97,7 +104,16 @@ pub(crate) fn alert(code: u64) -> Option<u8> {
 
 /// A connection on its way to be a session. Dropped, it is refused.
 #[derive(Debug)]
-pub struct Incoming {
+pub struct Incoming(Came);
+
+#[derive(Debug)]
+enum Came {
+    Quic(Box<QuicIncoming>),
+    Tcp(Box<TcpIncoming>),
+}
+
+#[derive(Debug)]
+struct QuicIncoming {
     connection: quinn::Incoming,
     limits: Limits,
     half_open: HalfOpen,
@@ -105,45 +121,82 @@ pub struct Incoming {
 
 impl Incoming {
     pub(crate) fn new(connection: quinn::Incoming, limits: Limits, half_open: HalfOpen) -> Self {
-        Self { connection, limits, half_open }
+        Self(Came::Quic(Box::new(QuicIncoming { connection, limits, half_open })))
+    }
+
+    pub(crate) fn tcp(incoming: TcpIncoming) -> Self {
+        Self(Came::Tcp(Box::new(incoming)))
     }
 
     /// Where its packets come from; anyone may write that, unless the address is proved.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.connection.remote_address()
+        match &self.0 {
+            Came::Quic(quic) => quic.connection.remote_address(),
+            Came::Tcp(tcp) => tcp.peer_addr(),
+        }
     }
 
     /// Whether the peer has shown that it receives at that address.
     #[must_use]
     pub fn is_address_proved(&self) -> bool {
-        self.connection.remote_address_validated()
+        match &self.0 {
+            Came::Quic(quic) => quic.connection.remote_address_validated(),
+            Came::Tcp(_) => true,
+        }
     }
 
     /// Turns the peer away before any work is done for it.
     pub fn refuse(self) {
-        self.connection.refuse();
+        match self.0 {
+            Came::Quic(quic) => quic.connection.refuse(),
+            Came::Tcp(tcp) => tcp.refuse(),
+        }
     }
 
     /// Proves both keys. Run it on a task of its own: it takes a round trip, and up to
     /// [`Limits::handshake`].
     ///
     /// # Errors
-    /// When it takes too long, the directory does not know the key, or the protocols differ.
+    /// When it takes too long, the directory does not know the key or it comes too often, or the protocols
+    /// differ. The door counts and tells it; nothing is kept of the peer.
     pub async fn handshake(self) -> Result<Session, HandshakeError> {
+        match self.0 {
+            Came::Quic(quic) => quic.handshake().await,
+            Came::Tcp(tcp) => tcp.handshake().await,
+        }
+    }
+}
+
+impl QuicIncoming {
+    async fn handshake(self) -> Result<Session, HandshakeError> {
+        let door = self.half_open.door();
+        let session = self.proved().await;
+        if let Err(error) = &session {
+            door.failed(Instant::now(), error.code());
+        }
+        session
+    }
+
+    async fn proved(self) -> Result<Session, HandshakeError> {
         let Self { connection, limits, half_open } = self;
         let within = limits.handshake;
         let connecting = connection.accept()?;
         let connection = tokio::time::timeout(within, connecting)
             .await
             .map_err(|_| HandshakeError::TooSlow { within })??;
+        let door = half_open.door();
         drop(half_open);
         let Some(peer) = peer_key(&connection) else {
             connection.close(CloseCode::Protocol.varint(), b"");
             return Err(HandshakeError::NoKey);
         };
-        connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.streams));
-        Ok(Session::new(connection, peer, limits))
+        if !door.admits(Instant::now(), &peer, connection.remote_address().ip()) {
+            connection.close(CloseCode::Busy.varint(), b"connecting too often");
+            return Err(HandshakeError::TooOften);
+        }
+        transport::widen(&connection, &limits);
+        Ok(Session::new(Link::Quic(connection), peer, limits, Some(door)))
     }
 }
 
@@ -153,22 +206,5 @@ pub(crate) fn peer_key(connection: &Connection) -> Option<PublicKey> {
     match keys.as_slice() {
         [spki] => key_of_spki(spki),
         _ => None,
-    }
-}
-
-/// Counts a handshake for as long as it lives.
-#[derive(Debug)]
-pub(crate) struct HalfOpen(Arc<AtomicUsize>);
-
-impl HalfOpen {
-    pub(crate) fn begin(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for HalfOpen {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

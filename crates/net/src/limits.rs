@@ -5,6 +5,8 @@
 
 use core::time::Duration;
 
+use crate::bucket::Rate;
+
 /// Limits of an endpoint and of the sessions that it makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -28,6 +30,29 @@ pub struct Limits {
     pub half_open_max: usize,
     /// New connections in a second above which new addresses must first prove that they receive.
     pub initials_retry: u32,
+    /// How old the proof of an address may be.
+    pub address_proof: Duration,
+    /// Handshakes from one prefix (IPv4 /24, IPv6 /56) whose addresses are proved. A thousand nodes of one
+    /// network that come back after a restart are a burst; what goes on is a flood.
+    pub per_prefix: Rate,
+    /// The same from all prefixes together from which no known key came yet.
+    pub all_strangers: Rate,
+    /// Prefixes that are remembered.
+    pub prefixes: usize,
+    /// Sessions of one known key that may begin. A node that reconnects in a loop waits; see also how many
+    /// it may have at a time, which is the relay's business.
+    pub per_key: Rate,
+    /// What one stream may have on its way to us.
+    pub stream_window: u32,
+    /// What all streams of a session together may have on their way to us; QUIC libraries set no limit.
+    pub receive_window: u32,
+    /// What we keep for a peer that does not acknowledge.
+    pub send_window: u64,
+    /// Handshake bytes that may come out of order; a hello with ML-KEM has about 2 KiB.
+    pub crypto_buffer: usize,
+    /// Whether a peer may go on from another address. It costs a path check each time, and a node that
+    /// moved connects anew.
+    pub migration: bool,
     /// Size of each UDP socket buffer that is asked of the operating system, in bytes: with the usual
     /// 208 KiB a hundred busy sessions lose packets.
     pub udp_buffer: usize,
@@ -35,6 +60,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How often a client shows that it is there; the server never asks.
     pub keep_alive: Duration,
+    /// How long a session over TCP waits before QUIC is tried again, give or take a quarter.
+    pub quic_again: Duration,
 }
 
 impl Default for Limits {
@@ -49,9 +76,20 @@ impl Default for Limits {
             half_open_retry: 64,
             half_open_max: 1024,
             initials_retry: 200,
+            address_proof: Duration::from_secs(10),
+            per_prefix: Rate { per_second: 64, burst: 1024 },
+            all_strangers: Rate { per_second: 512, burst: 1024 },
+            prefixes: 4096,
+            per_key: Rate { per_second: 1, burst: 20 },
+            stream_window: 1024 * 1024,
+            receive_window: 2 * 1024 * 1024,
+            send_window: 1024 * 1024,
+            crypto_buffer: 16 * 1024,
+            migration: false,
             udp_buffer: 4 * 1024 * 1024,
             idle: Duration::from_secs(45),
             keep_alive: Duration::from_secs(15),
+            quic_again: Duration::from_secs(60),
         }
     }
 }

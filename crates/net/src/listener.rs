@@ -1,13 +1,12 @@
-//! The server's end: one UDP socket, and the connections that come to it.
+//! The server's end: one UDP socket, a TCP socket beside it, and the connections that come to them.
 //!
-//! It decides who must first prove an address and who is turned away for want of room, and nothing
-//! else; who may have a session is decided in the handshake.
+//! The door decides who must first prove an address and who is turned away; who may have a session is
+//! decided in the handshake.
 
 use core::fmt;
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use quinn::{Endpoint, TokioRuntime};
@@ -16,11 +15,13 @@ use zeroize::Zeroizing;
 
 use crate::authorise::Authorise;
 use crate::code::CloseCode;
+use crate::door::{Door, HalfOpen};
 use crate::identity::TransportIdentity;
-use crate::incoming::{HalfOpen, Incoming};
+use crate::incoming::Incoming;
 use crate::limits::Limits;
-use crate::pressure::{Pressure, Verdict};
+use crate::pressure::Verdict;
 use crate::socket::{self, BindError, SocketBuffers};
+use crate::tcp::{Registry, TcpDoor, TcpIncoming};
 use crate::{tls, transport};
 
 /// Two secrets of a server that outlive its restarts: with them it resets the sessions of its former
@@ -88,9 +89,10 @@ pub struct Listener {
     addr: SocketAddr,
     buffers: SocketBuffers,
     limits: Limits,
-    half_open: Arc<AtomicUsize>,
-    stopping: AtomicBool,
-    pressure: Mutex<Pressure>,
+    door: Arc<Door>,
+    /// The TCP socket, when it listens there too.
+    tcp_door: Option<TcpDoor>,
+    tcp: Registry,
 }
 
 impl Listener {
@@ -113,9 +115,20 @@ impl Listener {
         let endpoint =
             Endpoint::new(endpoint_config, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
         let addr = endpoint.local_addr().map_err(failed)?;
-        let pressure = Mutex::new(Pressure::new(&limits));
-        let (half_open, stopping) = (Arc::default(), AtomicBool::new(false));
-        Ok(Self { endpoint, addr, buffers, limits, half_open, stopping, pressure })
+        let (door, tcp_door, tcp) = (Door::new(&limits), None, Registry::new());
+        Ok(Self { endpoint, addr, buffers, limits, door, tcp_door, tcp })
+    }
+
+    /// Takes connections from there too.
+    #[must_use]
+    pub fn and_tcp(self, tcp_door: TcpDoor) -> Self {
+        Self { tcp: tcp_door.registry().clone(), tcp_door: Some(tcp_door), ..self }
+    }
+
+    /// Whether it listens on TCP too.
+    #[must_use]
+    pub const fn has_tcp(&self) -> bool {
+        self.tcp_door.is_some()
     }
 
     /// The address bound, with its port.
@@ -133,17 +146,27 @@ impl Listener {
     /// Handshakes that have begun and are not over.
     #[must_use]
     pub fn half_open(&self) -> usize {
-        self.half_open.load(Ordering::Relaxed)
+        self.door.half_open().saturating_add(self.tcp_door.as_ref().map_or(0, TcpDoor::half_open))
+    }
+
+    /// QUIC connections of which anything is kept: sessions, handshakes, and what is over and not yet forgotten.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.endpoint.open_connections()
     }
 
     /// The next connection; `None` when the listener is shut down. Call it again at once and run the
     /// handshake on a task of its own.
     pub async fn accept(&self) -> Option<Incoming> {
         loop {
-            let connection = self.endpoint.accept().await?;
-            match self.judge(connection.remote_address_validated()) {
+            let connection = tokio::select! {
+                connection = self.endpoint.accept() => connection?,
+                incoming = self.accept_tcp() => return Some(Incoming::tcp(incoming)),
+            };
+            let (from, proved) = (connection.remote_address().ip(), connection.remote_address_validated());
+            match self.door.judge(Instant::now(), from, proved) {
                 Verdict::Admit => {
-                    let half_open = HalfOpen::begin(&self.half_open);
+                    let half_open = HalfOpen::begin(&self.door);
                     return Some(Incoming::new(connection, self.limits.clone(), half_open));
                 }
                 // An address that is not proved may always be asked for proof.
@@ -153,18 +176,17 @@ impl Listener {
         }
     }
 
-    fn judge(&self, address_proved: bool) -> Verdict {
-        if self.stopping.load(Ordering::Relaxed) {
-            return Verdict::Refuse;
+    async fn accept_tcp(&self) -> TcpIncoming {
+        match &self.tcp_door {
+            Some(tcp) => tcp.accept(&self.limits, &self.door).await,
+            None => core::future::pending().await,
         }
-        let mut pressure = self.pressure.lock().unwrap_or_else(PoisonError::into_inner);
-        pressure.judge(Instant::now(), self.half_open(), address_proved)
     }
 
     /// Turns new connections away from now on, as busy; sessions go on. [`Listener::accept`] does it,
     /// so it must go on being called; it ends with [`Listener::shutdown`].
     pub fn stop_accepting(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.door.shut();
     }
 
     /// Ends all sessions and waits until the peers were told. Finish what is under way before.
@@ -173,16 +195,19 @@ impl Listener {
     /// When that takes longer than `within`; the sessions are over all the same.
     pub async fn shutdown(&self, within: Duration) -> Result<(), StillOpen> {
         self.stop_accepting();
-        close(&self.endpoint, within).await
+        close(&self.endpoint, &self.tcp, within).await
     }
 }
 
 /// Closes an endpoint and waits for its connections to be over.
-pub(crate) async fn close(endpoint: &Endpoint, within: Duration) -> Result<(), StillOpen> {
+pub(crate) async fn close(endpoint: &Endpoint, tcp: &Registry, within: Duration) -> Result<(), StillOpen> {
     endpoint.close(CloseCode::ShuttingDown.varint(), b"shutting down");
-    tokio::time::timeout(within, endpoint.wait_idle())
-        .await
-        .map_err(|_| StillOpen { sessions: endpoint.open_connections(), within })
+    let (idle, closed) = tokio::join!(tokio::time::timeout(within, endpoint.wait_idle()), tcp.close(within));
+    if idle.is_ok() && closed.is_ok() {
+        return Ok(());
+    }
+    let sessions = endpoint.open_connections().saturating_add(tcp.count());
+    Err(StillOpen { sessions, within })
 }
 
 impl fmt::Debug for Listener {

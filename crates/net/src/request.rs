@@ -73,8 +73,16 @@ impl Session {
         precedence: Precedence,
         within: Duration,
     ) -> Result<A, RequestError> {
-        let asking = self.ask(question, payload, precedence, within);
-        match tokio::time::timeout(within, asking).await {
+        let asking = tokio::time::timeout(within, self.ask(question, payload, precedence, within));
+        let asked = if precedence == Precedence::Flash {
+            tokio::select! {
+                asked = asking => asked,
+                () = self.nudge() => return Err(RequestError::NoAnswer { within }),
+            }
+        } else {
+            asking.await
+        };
+        match asked {
             // One call on the stream used up the whole time.
             Err(_) | Ok(Err(RequestError::Stream(StreamError::TooSlow { .. }))) => {
                 Err(RequestError::NoAnswer { within })

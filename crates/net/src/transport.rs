@@ -10,28 +10,23 @@ use aws_lc_rs::{hkdf, hmac};
 use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, ValidationTokenConfig, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
 
+use crate::congestion::FlooredConfig;
 use crate::limits::Limits;
 use crate::listener::ServerSecrets;
 
-/// What one stream may have on its way to us.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-/// What all streams of a session together may have on their way to us; quinn sets no limit.
-const RECEIVE_WINDOW: u32 = 2 * 1024 * 1024;
-/// What we keep for a peer that does not acknowledge.
-const SEND_WINDOW: u64 = 1024 * 1024;
-/// Handshake bytes that may come out of order; a hello with ML-KEM has about 2 KiB.
-const CRYPTO_BUFFER: usize = 16 * 1024;
+/// Both windows until the peer's key is known. It may open no stream yet, so that it needs none.
+const STRANGERS_WINDOW: u32 = 16 * 1024;
 /// Connections that may wait for the accept loop.
 const INCOMING_MAX: usize = 1024;
 /// What each of them may send before it is accepted, and all together.
 const INCOMING_BUFFER: u64 = 16 * 1024;
 const INCOMING_BUFFER_TOTAL: u64 = 8 * 1024 * 1024;
-/// The round trip that a client expects before it has measured one (RFC 9002 says 333 ms): lost
-/// first packets are sent again sooner.
+/// The round trip that both ends expect before they have measured one (RFC 9002 says 333 ms): lost
+/// first packets are sent again sooner, and a connection that failed is forgotten sooner.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 
-/// The server's settings. Streams stay at zero until the peer's key is known; see
-/// [`crate::Incoming::handshake`].
+/// The server's settings. Streams stay at zero and windows small until the peer's key is known:
+/// [`widen`].
 pub(crate) fn server(
     crypto: quinn::crypto::rustls::QuicServerConfig,
     secrets: &ServerSecrets,
@@ -39,18 +34,30 @@ pub(crate) fn server(
 ) -> ServerConfig {
     let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"pouch quic token").extract(secrets.token());
     let mut transport = common(limits);
-    transport.max_concurrent_bidi_streams(VarInt::from_u32(0));
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
+        .receive_window(VarInt::from_u32(STRANGERS_WINDOW))
+        .send_window(u64::from(STRANGERS_WINDOW));
     let mut tokens = ValidationTokenConfig::default();
     tokens.sent(0);
     let mut config = ServerConfig::new(Arc::new(crypto), Arc::new(token_key));
     config
         .transport_config(Arc::new(transport))
         .validation_token_config(tokens)
-        .migration(false)
+        .migration(limits.migration)
+        .retry_token_lifetime(limits.address_proof)
         .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BUFFER)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
     config
+}
+
+/// Gives a peer whose key is known what a session has.
+pub(crate) fn widen(connection: &quinn::Connection, limits: &Limits) {
+    connection.set_receive_window(VarInt::from_u32(limits.receive_window));
+    connection.set_send_window(limits.send_window);
+    // Last: it tells the client that it is accepted.
+    connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.streams));
 }
 
 /// A server's endpoint: after a restart it recognises its old connections and resets them at once.
@@ -70,8 +77,7 @@ pub(crate) fn client(limits: &Limits) -> TransportConfig {
     let mut transport = common(limits);
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(limits.streams))
-        .keep_alive_interval(Some(limits.keep_alive))
-        .initial_rtt(INITIAL_RTT);
+        .keep_alive_interval(Some(limits.keep_alive));
     transport
 }
 
@@ -79,11 +85,13 @@ fn common(limits: &Limits) -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
-        .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
-        .send_window(SEND_WINDOW)
-        .crypto_buffer_size(CRYPTO_BUFFER)
+        .stream_receive_window(VarInt::from_u32(limits.stream_window))
+        .receive_window(VarInt::from_u32(limits.receive_window))
+        .send_window(limits.send_window)
+        .crypto_buffer_size(limits.crypto_buffer)
+        .initial_rtt(INITIAL_RTT)
         .max_idle_timeout(IdleTimeout::try_from(limits.idle).ok())
+        .congestion_controller_factory(Arc::new(FlooredConfig::default()))
         .datagram_receive_buffer_size(None)
         .datagram_send_buffer_size(0)
         // The spin bit shows the path's round trip to whoever watches.

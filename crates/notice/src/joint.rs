@@ -126,7 +126,7 @@ impl JointState {
             .collect();
         signing.push(statement);
         // By the log's time, so that everybody who has the same notices finds the same first one.
-        signing.sort_by_key(|signature| (signature.receipt().at, signature.notice_id()));
+        signing.sort_by_key(|signature| (signature.came_at(), signature.notice_id()));
         for signature in signing {
             match state.judge(signature, statement, others) {
                 Ok(()) => state.signed.push(taken(signature)),
@@ -165,7 +165,7 @@ impl JointState {
         if standing(notice, id, others.iter().copied()).cancelled_by.is_some() {
             return Err(Uncounted::Withdrawn);
         }
-        if signature.receipt().at >= statement.value().not_after {
+        if signature.came_at() >= statement.value().not_after {
             return Err(Uncounted::Late);
         }
         if let Some(clause) = signature
@@ -255,6 +255,6 @@ fn taken(signature: &Verified<Notice>) -> JointSignature {
         by: notice.sender.clone(),
         notice: signature.notice_id(),
         number: notice.full_number(),
-        at: signature.receipt().at,
+        at: signature.came_at(),
     }
 }

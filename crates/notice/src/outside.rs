@@ -26,13 +26,28 @@ pub(crate) struct Outside {
     pub(crate) sender: Option<Authority>,
     /// The relay's promise, or why it is none.
     pub(crate) receipt: Result<AcceptedReceipt, ReceiptRefused>,
+    /// Since when this node has it, when a courier brought it.
+    pub(crate) carried: Option<Timestamp>,
     /// When it came.
     pub(crate) anchor: Anchor,
+}
+
+impl Outside {
+    /// Who vouches for how it came: a relay by its promise, or nobody, when a courier brought it. `None` when
+    /// it cannot be taken at all.
+    pub(crate) fn promise(&self) -> Option<Option<AcceptedReceipt>> {
+        match (&self.receipt, self.carried) {
+            (Ok(receipt), _) => Some(Some(receipt.clone())),
+            (Err(_), Some(_)) => Some(None),
+            (Err(_), None) => None,
+        }
+    }
 }
 
 /// Judges environment, address and sender.
 pub(crate) fn judge_outside(
     arrived: &Arrived,
+    carried: Option<Timestamp>,
     facts: &Facts<'_>,
     confirmed: Option<&Confirmation>,
     verdict: &mut Verdict,
@@ -40,10 +55,9 @@ pub(crate) fn judge_outside(
     let header = arrived.header();
     let receipt = arrived.accepted(facts.directory);
     let receipt = receipt.and_then(|receipt| receipt.timely(header.created, facts.now));
-    let anchor = Anchor {
-        at: receipt.as_ref().map_or(facts.now, |receipt| receipt.at),
-        witnessed: receipt.as_ref().ok().and_then(|receipt| witnessed(arrived, receipt, facts)),
-    };
+    let promised = receipt.as_ref().ok();
+    let seen = promised.and_then(|receipt| witnessed(arrived, receipt, facts));
+    let anchor = Anchor::of(promised.map(|receipt| receipt.at), carried, seen, facts.now);
     environment(header.environment, facts, &anchor, verdict);
     verdict.holds(Clause::Addressed, format!("Addressed to {}.", arrived.recipient()));
     let signature = arrived.signature();
@@ -70,7 +84,7 @@ pub(crate) fn judge_outside(
         in_doubt.key_in_time(verdict);
         in_doubt.not_suspended(verdict);
     }
-    Outside { sender, receipt, anchor }
+    Outside { sender, receipt, carried, anchor }
 }
 
 /// By when witnesses had seen this very message in this relay's log.
@@ -123,7 +137,8 @@ fn environment(environment: Environment, facts: &Facts<'_>, anchor: &Anchor, ver
         }
         InTime::ByWord => {
             let words = format!(
-                "{drill} The exercise is over; that this came before rests on the relay's word alone."
+                "{drill} The exercise is over; that this came before rests on {} alone.",
+                anchor.word
             );
             verdict.unsure(Clause::Environment, "POUCH-VER-04", words, CONFIRM, 15);
         }
@@ -179,7 +194,10 @@ impl InDoubt<'_> {
                 verdict.holds(Clause::Binding, again("The key was replaced since", confirmed));
             }
             (InTime::About | InTime::ByWord, None) => {
-                let words = "The key was replaced; that this came within a day of it rests on the relay's word alone.";
+                let words = format!(
+                    "The key was replaced; that this came within a day of it rests on {} alone.",
+                    self.anchor.word
+                );
                 verdict.unsure(Clause::Binding, "POUCH-VER-35", words, CONFIRM, 12);
             }
         }
@@ -214,8 +232,10 @@ impl InDoubt<'_> {
                 verdict.unsure(Clause::KeyInTime, "POUCH-VER-31", words, CONFIRM, 12);
             }
             (Some(InTime::ByWord), None) => {
-                let words =
-                    "The key was revoked later; that this came before rests on the relay's word alone.";
+                let words = format!(
+                    "The key was revoked later; that this came before rests on {} alone.",
+                    self.anchor.word
+                );
                 verdict.unsure(Clause::KeyInTime, "POUCH-VER-32", words, CONFIRM, 12);
             }
         }
@@ -257,9 +277,10 @@ pub(crate) fn judge_surroundings(
     judged: Judged,
     verdict: &mut Verdict,
 ) {
-    match &outside.receipt {
-        Ok(receipt) => log(arrived, receipt, facts, verdict),
-        Err(error) => {
+    match (&outside.receipt, outside.carried) {
+        (Ok(receipt), _) => log(arrived, receipt, facts, verdict),
+        (Err(_), Some(since)) => by_courier(since, verdict),
+        (Err(error), None) => {
             let words = format!("No relay of the network vouches for having accepted it: {error}.");
             verdict.fails(Clause::Log, "POUCH-VER-60", words, ASK_AGAIN, 14);
         }
@@ -271,6 +292,18 @@ pub(crate) fn judge_surroundings(
         let words = "This node's clock is not confirmed by a relay.";
         verdict.unsure(Clause::Clock, "POUCH-VER-73", words, "check the clock; pouch status", 31);
     }
+}
+
+/// No relay promised or logged it: nobody but its sender says when it was sent.
+fn by_courier(since: Timestamp, verdict: &mut Verdict) {
+    let words = format!(
+        "Carried by courier, here since {}: no relay promised or logged it, so when it was sent is its sender's \
+         word alone.",
+        Moment(since)
+    );
+    let next =
+        "where the time matters, ask the office by telephone when it sent this, and compare the spoken check";
+    verdict.unsure(Clause::Log, "POUCH-VER-63", words, next, 14);
 }
 
 fn log(arrived: &Arrived, receipt: &AcceptedReceipt, facts: &Facts<'_>, verdict: &mut Verdict) {

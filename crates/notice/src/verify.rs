@@ -51,7 +51,8 @@ pub struct Verified<T> {
     release: Option<Release>,
     scope: Option<Scope>,
     authority: Option<Authority>,
-    receipt: AcceptedReceipt,
+    promise: Option<AcceptedReceipt>,
+    came_at: Timestamp,
     verdict: Verdict,
     _proved: Proved,
 }
@@ -117,10 +118,16 @@ impl<T> Verified<T> {
         &self.secret
     }
 
-    /// The relay's promise.
+    /// The relay's promise; `None` when a courier brought it and no relay has promised anything.
     #[must_use]
-    pub const fn receipt(&self) -> &AcceptedReceipt {
-        &self.receipt
+    pub const fn receipt(&self) -> Option<&AcceptedReceipt> {
+        self.promise.as_ref()
+    }
+
+    /// When it came: when its relay says that it accepted it, or when a courier had brought it.
+    #[must_use]
+    pub const fn came_at(&self) -> Timestamp {
+        self.came_at
     }
 
     /// The verdict.
@@ -263,9 +270,9 @@ impl Opened {
         judged: Judged,
     ) -> Result<Verified<Notice>, Refused> {
         let mut verdict = Verdict::default();
-        let Self { arrived, secret, content } = self;
+        let Self { arrived, secret, content, carried } = self;
         let confirmed = confirmation_of(&content, confirmations);
-        let outside = judge_outside(&arrived, facts, confirmed, &mut verdict);
+        let outside = judge_outside(&arrived, carried, facts, confirmed, &mut verdict);
         let witnessed = outside.anchor.witnessed.is_some();
         let notice = notice_of(content, &mut verdict);
         let released = match (&notice, &outside.sender) {
@@ -277,11 +284,13 @@ impl Opened {
             _ => None,
         };
         judge_surroundings(&arrived, &outside, facts, judged, &mut verdict);
-        match (notice, released, outside) {
+        let (promise, came_at) = (outside.promise(), outside.anchor.at);
+        match (notice, released, outside, promise) {
             (
                 Some((value, signed, attachments)),
                 Some((release, scope)),
-                Outside { sender, receipt: Ok(receipt), .. },
+                Outside { sender, .. },
+                Some(promise),
             ) if !verdict.is_refusal() => Ok(Verified {
                 value,
                 signed: Some(signed),
@@ -292,7 +301,8 @@ impl Opened {
                 release: Some(release),
                 scope: Some(scope),
                 authority: sender,
-                receipt,
+                promise,
+                came_at,
                 verdict,
                 _proved: Proved(()),
             }),
@@ -306,16 +316,17 @@ impl Opened {
     /// When a clause fails.
     pub fn verify_receipt(self, facts: &Facts<'_>) -> Result<Verified<RecipientReceipt>, Refused> {
         let mut verdict = Verdict::default();
-        let Self { arrived, secret, content } = self;
-        let outside = judge_outside(&arrived, facts, None, &mut verdict);
+        let Self { arrived, secret, content, carried } = self;
+        let outside = judge_outside(&arrived, carried, facts, None, &mut verdict);
         let witnessed = outside.anchor.witnessed.is_some();
         let said = outside
             .sender
             .as_ref()
             .and_then(|authority| receipt_of(content, authority, &arrived, facts, &mut verdict));
         judge_surroundings(&arrived, &outside, facts, Judged::First, &mut verdict);
-        match (said, outside) {
-            (Some((value, said)), Outside { sender, receipt: Ok(receipt), .. }) if !verdict.is_refusal() => {
+        let (promise, came_at) = (outside.promise(), outside.anchor.at);
+        match (said, outside, promise) {
+            (Some((value, said)), Outside { sender, .. }, Some(promise)) if !verdict.is_refusal() => {
                 Ok(Verified {
                     value,
                     signed: None,
@@ -326,7 +337,8 @@ impl Opened {
                     release: None,
                     scope: None,
                     authority: sender,
-                    receipt,
+                    promise,
+                    came_at,
                     verdict,
                     _proved: Proved(()),
                 })

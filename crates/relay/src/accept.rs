@@ -8,9 +8,10 @@ use pouch_net::{Stream, StreamError, refusal};
 use pouch_store::{Mailboxes as _, MessageLog as _, NewMessage, StoreError, Usage};
 use pouch_wire::session::{Accepted, Refused, Submit};
 use pouch_wire::{Blob, Canonical as _, ContactPoint, EnvelopeId, Timestamp, limits};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::conduct::Accepting;
+use crate::hours::Hour;
 use crate::quota::Ticket;
 use crate::run::Desk;
 use crate::session::Peer;
@@ -40,11 +41,9 @@ pub(crate) async fn submit(
         Err(refused) => return refuse(stream, refused).await,
     };
     let payload = stream.recv_payload(head.header().payload_len, as_u64(limits::PAYLOAD_BYTES)).await?;
-    if desk.conduct.accepts(peer, head.header()) == Accepting::Promise {
-        return match promise(head, payload, desk).await {
-            Ok(accepted) => stream.answer(&accepted).await,
-            Err(refused) => refuse(stream, refused).await,
-        };
+    let accepting = desk.conduct.accepts(peer, head.header());
+    if accepting != Accepting::Keep {
+        return answer_unkept(stream, accepting, head, payload, homed, desk).await;
     }
     match commit(head, payload, homed.clone(), desk).await {
         Ok(accepted) => {
@@ -57,7 +56,8 @@ pub(crate) async fn submit(
 }
 
 async fn refuse(stream: Stream, refused: Refused) -> Result<(), StreamError> {
-    info!(code = &*refused.code, "submission refused");
+    debug!(code = &*refused.code, "submission refused");
+    stream.session().refused(&refused.code);
     stream.refuse(&refused).await
 }
 
@@ -65,20 +65,25 @@ fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refus
     let Peer::ContactPoint(owner) = peer else {
         return Err(refusal("POUCH-ADM-31", &"only contact points submit messages", None));
     };
+    if desk.board.knows_no_time() {
+        // Nothing that is signed can be dated; by the time that the sender asks again, witnesses said it.
+        let words = "this relay has just begun, and does not know the time yet";
+        return Err(refusal("POUCH-RLY-76", &words, Some(Duration::from_secs(1))));
+    }
     let head = SealedHead::from_submit(submit).map_err(|error| refusal(error.code(), &error, None))?;
     let directory = desk.directory.borrow().clone();
-    head.admit(owner, &directory, (desk.clock)())
-        .map_err(|error| refusal(error.code(), &error, retry_after(&error)))
+    head.admit(owner, &directory, desk.board.now())
+        .map_err(|error| refusal(error.code(), &error, retry_after(&error, desk.board.hour())))
 }
 
 /// A sender that is ahead of us may try again when we have caught up. What only our clock says is never
 /// the last word: a relay whose clock is wrong must not make a sender give up.
-fn retry_after(error: &Refusal) -> Option<Duration> {
+fn retry_after(error: &Refusal, hour: Hour) -> Option<Duration> {
     let skew_s = limits::CLOCK_SKEW_MS_MAX / 1000;
     match error {
         Refusal::DirectoryAhead { .. } => Some(Duration::from_secs(1)),
         Refusal::FromTheFuture { .. } | Refusal::ExerciseNotBegun { .. } => Some(BY_THE_CLOCK),
-        Refusal::Expired { late_s } if *late_s <= skew_s => Some(BY_THE_CLOCK),
+        Refusal::Expired { late_s } if *late_s <= skew_s || hour != Hour::Confirmed => Some(BY_THE_CLOCK),
         _ => None,
     }
 }
@@ -118,7 +123,7 @@ async fn commit(
 ) -> Result<Accepted, Refused> {
     let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
     let envelope = message.id();
-    let accepted_at = (desk.clock)();
+    let accepted_at = desk.board.now();
     let leaf = MessageLeaf { envelope, accepted_at }
         .to_bytes()
         .map_err(|error| refusal("POUCH-STO-90", &error, None))?;
@@ -153,11 +158,32 @@ fn receipt(envelope: EnvelopeId, index: u64, at: Timestamp, desk: &Desk) -> Resu
     Ok(Accepted { receipt })
 }
 
-/// The receipt of a relay that breaks its word: the message is not kept, and the log will not have it.
-async fn promise(head: AdmittedHead, payload: Vec<u8>, desk: &Desk) -> Result<Accepted, Refused> {
-    let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
+/// Answers as a relay does that does not keep its word, or not yet.
+async fn answer_unkept(
+    stream: Stream,
+    accepting: Accepting,
+    head: AdmittedHead,
+    payload: Vec<u8>,
+    homed: Vec<ContactPoint>,
+    desk: &Desk,
+) -> Result<(), StreamError> {
+    match promise(&head, desk).await {
+        Ok(accepted) => stream.answer(&accepted).await?,
+        Err(refused) => return refuse(stream, refused).await,
+    }
+    let Accepting::AnswerFirst(late) = accepting else { return Ok(()) };
+    tokio::time::sleep(late).await;
+    if commit(head, payload, homed.clone(), desk).await.is_ok() {
+        desk.switchboard.arrived(homed).await;
+        desk.message_log.grown();
+    }
+    Ok(())
+}
+
+/// Its receipt.
+async fn promise(head: &AdmittedHead, desk: &Desk) -> Result<Accepted, Refused> {
     let index = desk.store.leaf_count().await.map_err(|error| stored(&error))?;
-    receipt(message.id(), index, (desk.clock)(), desk)
+    receipt(head.id(), index, desk.board.now(), desk)
 }
 
 fn stored(error: &StoreError) -> Refused {
@@ -180,10 +206,15 @@ mod tests {
             Refusal::ExerciseNotBegun { ahead_s: 1 },
             Refusal::Expired { late_s: 120 },
         ] {
-            assert_eq!(retry_after(&not_yet), Some(BY_THE_CLOCK), "{not_yet}");
+            assert_eq!(retry_after(&not_yet, Hour::Confirmed), Some(BY_THE_CLOCK), "{not_yet}");
         }
         for final_word in [Refusal::Expired { late_s: 121 }, Refusal::BadSignature, Refusal::OtherNetwork] {
-            assert_eq!(retry_after(&final_word), None, "{final_word}");
+            assert_eq!(retry_after(&final_word, Hour::Confirmed), None, "{final_word}");
+        }
+        // A relay that is years ahead would make every sender give up.
+        for hour in [Hour::Unheard, Hour::Disputed(Timestamp(0))] {
+            assert_eq!(retry_after(&Refusal::Expired { late_s: 300_000_000 }, hour), Some(BY_THE_CLOCK));
+            assert_eq!(retry_after(&Refusal::BadSignature, hour), None);
         }
     }
 }

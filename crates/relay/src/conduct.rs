@@ -10,6 +10,7 @@ use core::fmt;
 use core::time::Duration;
 
 use pouch_envelope::{Beacon, Header};
+use pouch_net::Limits;
 use pouch_store::Pending;
 use pouch_wire::ContactPoint;
 use pouch_wire::session::{
@@ -20,6 +21,11 @@ use crate::session::Peer;
 
 /// What a relay does with what it hands on. Called from many tasks at once; no method may block.
 pub trait Conduct: fmt::Debug + Send + Sync + 'static {
+    /// What the door lets in. Asked once, when the relay starts.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
     /// Before a message goes to a recipient. Asked anew each time that its turn could come.
     fn hands_over(&self, to: &ContactPoint, message: &Pending) -> Handing {
         let _ = (to, message);
@@ -36,6 +42,11 @@ pub trait Conduct: fmt::Debug + Send + Sync + 'static {
     fn accepts(&self, from: &Peer, header: &Header) -> Accepting {
         let _ = (from, header);
         Accepting::Keep
+    }
+
+    /// Whether it drops what expired by its own clock alone, whatever the witnesses say of it.
+    fn drops_by_its_own_clock(&self) -> bool {
+        false
     }
 
     /// Before a statement that would have an effect enters the directory's log. `next` is the index that it
@@ -120,6 +131,8 @@ pub enum Accepting {
     Keep,
     /// The receipt says so, and it is neither stored nor logged.
     Promise,
+    /// The receipt says so, and so much later it is stored and logged.
+    AnswerFirst(Duration),
 }
 
 /// What becomes of a statement that would have an effect.

@@ -21,6 +21,9 @@ use crate::run::Desk;
 /// Messages under way to one recipient at a time. A flash has places of its own: it does not wait for
 /// less urgent ones, nor may many of them fill the memory.
 const UNDER_WAY: usize = 4;
+/// And of how many bytes together, when there is more than one. The others wait in the store: a recipient
+/// that takes nothing costs this much, and not what waits for it.
+const BYTES_UNDER_WAY: u64 = 1024 * 1024;
 /// How many waiting messages are looked at to choose the next.
 const WINDOW: usize = 64;
 /// How long a message that was not taken waits before it is tried again, at first and at most.
@@ -114,6 +117,8 @@ struct Turns {
     /// one before was taken. Side by side they would overtake each other, and the recipient would miss
     /// what is only on its way.
     busy: HashMap<EnvelopeId, (Precedence, ContactPoint)>,
+    /// How large each of them is.
+    sizes: HashMap<EnvelopeId, u64>,
     later: HashMap<EnvelopeId, Later>,
 }
 
@@ -148,28 +153,34 @@ impl Turns {
             let is_due = self.later.get(&message.envelope).is_none_or(|later| later.due <= now);
             let line = (message.precedence, message.sender.clone());
             let in_line = self.busy.values().any(|before| *before == line);
-            if is_due && !in_line && self.has_place(message.precedence) {
+            if is_due && !in_line && self.has_place(&message) {
                 self.busy.insert(message.envelope, line);
+                self.sizes.insert(message.envelope, message.payload_len);
                 chosen.push(message);
             }
         }
         chosen
     }
 
-    fn has_place(&self, precedence: Precedence) -> bool {
-        let flash = precedence == Precedence::Flash;
-        let alike = self.busy.values().filter(|(busy, _)| (*busy == Precedence::Flash) == flash);
-        alike.count() < UNDER_WAY
+    fn has_place(&self, message: &Pending) -> bool {
+        let flash = message.precedence == Precedence::Flash;
+        let alike = || self.busy.iter().filter(move |(_, (busy, _))| (*busy == Precedence::Flash) == flash);
+        let sizes = alike().map(|(envelope, _)| self.sizes.get(envelope).copied().unwrap_or(0));
+        let bytes = sizes.fold(message.payload_len, u64::saturating_add);
+        let count = alike().count();
+        count == 0 || (count < UNDER_WAY && bytes <= BYTES_UNDER_WAY)
     }
 
     fn taken(&mut self, envelope: EnvelopeId) {
         self.busy.remove(&envelope);
+        self.sizes.remove(&envelope);
         self.later.remove(&envelope);
     }
 
     /// It is tried again, ever later, as long as it is kept: nobody else would bring it.
     fn not_taken(&mut self, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
         self.busy.remove(&envelope);
+        self.sizes.remove(&envelope);
         let waited = self.later.get(&envelope).map_or(AGAIN_MIN, |later| later.waited.saturating_mul(2));
         // No sooner than was asked, and ever later all the same: what cannot be judged for days must not
         // come every few seconds.
@@ -299,6 +310,25 @@ mod tests {
         turns.taken(id(12));
         turns.taken(id(2));
         assert_eq!(numbers(&turns.choose(vec![flash[4].clone(), routine[4].clone()], now)), [5, 14]);
+    }
+
+    #[test]
+    fn large_messages_go_one_by_one_and_the_rest_waits_in_the_store() {
+        let mut turns = Turns::default();
+        let now = Instant::now();
+        let sized = |n, precedence, payload_len| Pending { payload_len, ..pending(n, precedence) };
+        let (half, whole) = (BYTES_UNDER_WAY / 2, BYTES_UNDER_WAY);
+        let routine = |n, size| sized(n, Precedence::Routine, size);
+        let waiting = || vec![routine(1, whole), routine(2, 1), routine(3, half), routine(4, half)];
+        assert_eq!(numbers(&turns.choose(waiting(), now)), [1]);
+        // A flash has its own room, also when it is as large.
+        let flash = |n| sized(n, Precedence::Flash, whole);
+        assert_eq!(numbers(&turns.choose(vec![flash(5), flash(6)], now)), [5]);
+        turns.taken(id(1));
+        assert_eq!(numbers(&turns.choose(waiting()[1..].to_vec(), now)), [2, 3]);
+        turns.not_taken(id(2), None, now);
+        turns.taken(id(3));
+        assert_eq!(numbers(&turns.choose(vec![routine(4, half), routine(7, half)], now)), [4, 7]);
     }
 
     #[test]

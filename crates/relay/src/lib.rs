@@ -23,6 +23,7 @@ mod cosigning;
 mod delivery;
 mod error;
 mod follower;
+mod hours;
 mod keeper;
 mod keys;
 mod log;
@@ -41,7 +42,7 @@ mod status;
 mod switchboard;
 
 pub use conduct::{Accepting, Conduct, Entering, Given, Handing, Honest, Keeping};
-pub use config::{RelayConfig, WitnessAddress};
+pub use config::{ListenTcp, RelayConfig, WitnessAddress};
 pub use error::RelayError;
 pub use keys::{LogKeyPair, RelayKeys};
 pub use run::{Clock, Relay, run};

@@ -7,19 +7,20 @@ use std::time::Duration;
 use pouch_crypto::{Context, PublicKey, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
-use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
+use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TcpDoor, TcpLimits, TransportIdentity};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
-use crate::config::RelayConfig;
-use crate::cosigning::Roster;
+use crate::config::{ListenTcp, RelayConfig};
+use crate::cosigning::{Board, Roster};
 use crate::error::RelayError;
+use crate::hours::Hour;
 use crate::keeper;
 use crate::keys::RelayKeys;
 use crate::log::{Keeper, KeeperTask, Published};
@@ -39,6 +40,8 @@ pub type Clock = fn() -> Timestamp;
 pub(crate) struct Desk {
     pub(crate) name: String,
     pub(crate) clock: Clock,
+    /// What is known of the witnesses, and what they say of the clock.
+    pub(crate) board: Board,
     pub(crate) store: RelayStore,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) known: Known,
@@ -148,14 +151,14 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let parts = base.keeper_parts(LogName::Messages, &origin, message_log)?;
     let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
     let known = Known { directory: snapshot.clone(), published: directory_part.log.published() };
-    let authorise = Arc::new(known.clone());
-    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, Limits::default())?;
-    let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
+    let listener = listen(&base.config, &identity, &known, &secrets, base.conduct.limits()).await?;
+    let Base { config, store, switchboard, clock, conduct, shutdown, roster, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
     let other = named.until_other(duty, snapshot.clone(), directory_log.published());
     let desk = Arc::new(Desk {
         name: config.name,
         clock,
+        board: roster.board,
         store,
         directory: snapshot,
         known,
@@ -170,12 +173,39 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         receipts,
         context,
     });
-    info!(address = %listener.local_addr(), ?duty, "serving");
+    info!(address = %listener.local_addr(), tcp = listener.has_tcp(), ?duty, "serving");
     ready();
     let ended = until_over(listener, desk, shutdown, directory_task, message_task, other).await;
     dialer.shutdown(Duration::from_secs(3)).await.ok();
     writer.await.ok();
     ended
+}
+
+/// Listens on UDP and, unless told otherwise, on TCP at the same number.
+async fn listen(
+    config: &RelayConfig,
+    identity: &TransportIdentity,
+    known: &Known,
+    secrets: &ServerSecrets,
+    limits: Limits,
+) -> Result<Listener, RelayError> {
+    let authorise = || Arc::new(known.clone());
+    let listener = Listener::bind(config.listen, identity, authorise(), secrets, limits)?;
+    let (addr, must) = match config.listen_tcp {
+        Some(ListenTcp::Switch(false)) => return Ok(listener),
+        Some(ListenTcp::At(addr)) => (addr, true),
+        Some(ListenTcp::Switch(true)) => (listener.local_addr(), true),
+        None => (listener.local_addr(), false),
+    };
+    match TcpDoor::bind(addr, identity, authorise(), TcpLimits::default()).await {
+        Ok(door) => Ok(listener.and_tcp(door)),
+        Err(error) if must => Err(error.into()),
+        Err(error) => {
+            // Nobody asked for it: a number that another program has is no reason to serve nobody.
+            warn!(code = error.code(), %addr, "not listening on TCP: who has no UDP does not get here");
+            Ok(listener)
+        }
+    }
 }
 
 /// Serves, and comes down in order.
@@ -230,7 +260,7 @@ async fn serve(
                 tokio::spawn(async move {
                     match incoming.handshake().await {
                         Ok(session) => session::serve(session, desk, shutdown).await,
-                        Err(error) => info!(code = error.code(), "handshake refused"),
+                        Err(error) => debug!(code = error.code(), "handshake refused"),
                     }
                 });
             }
@@ -238,8 +268,16 @@ async fn serve(
     }
 }
 
-/// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation.
+/// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation. Nothing
+/// is dropped by a clock that the witnesses do not confirm: it would be gone when the clock is right again.
 async fn expired(desk: &Desk) -> Result<(), RelayError> {
+    let hour = desk.board.hour();
+    if hour != Hour::Confirmed && !desk.conduct.drops_by_its_own_clock() {
+        if matches!(hour, Hour::Disputed(_)) {
+            warn!(clock = hour.words((desk.clock)()), code = "POUCH-RLY-75", "nothing expires");
+        }
+        return Ok(());
+    }
     for gone in desk.store.expire((desk.clock)()).await? {
         // Not for whom: who wrote to whom is nobody's who reads a relay's log of events.
         warn!(envelope = %gone.envelope.short(), "expired undelivered");

@@ -10,7 +10,7 @@ use pouch_wire::session::{Attach, Attached, Beacon, Changed, LogName, Publish, P
 use pouch_wire::{ContactPoint, FrameKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::run::Desk;
 use crate::{accept, beacons, delivery, reading};
@@ -94,7 +94,8 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
         Ok(Some(frame)) => frame,
         Ok(None) => return,
         Err(error) => {
-            info!(session, code = error.code(), "request not understood");
+            debug!(session, code = error.code(), "request not understood");
+            stream.session().refused(error.code());
             if matches!(error, StreamError::TooSlow { .. }) {
                 stream.stop(ResetCode::TooSlow);
                 stream.reset(ResetCode::TooSlow);

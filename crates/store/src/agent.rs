@@ -3,6 +3,7 @@
 //! Sealed bytes and wrapped keys only: whoever copies this file reads nothing without the node's vault.
 //! Rows of messages are never deleted, so that nothing that came once can come as new again.
 
+mod courier;
 mod drafts;
 mod events;
 mod find;
@@ -125,6 +126,10 @@ CREATE TABLE shown (relay TEXT NOT NULL, key BLOB NOT NULL, size INTEGER NOT NUL
 ", "
 CREATE TABLE refuted (office TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE beacon_out (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
+", "
+ALTER TABLE inbox ADD COLUMN courier_at INTEGER;
+CREATE TABLE handed_over (envelope BLOB NOT NULL REFERENCES outbox, recipient TEXT NOT NULL, file BLOB NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (envelope, recipient, file)) STRICT, WITHOUT ROWID;
 "],
 };
 

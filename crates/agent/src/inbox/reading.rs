@@ -130,7 +130,11 @@ fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>
 fn reopened(row: &ArrivalRow, desk: &Desk) -> Result<Opened, AgentError> {
     let arrived = Arrived::from_bytes(&row.stored).map_err(|e| AgentError::Damaged(e.to_string()))?;
     let secret = StanzaSecret::from_bytes(&desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?)?;
-    reopen(arrived, secret).map_err(|e| AgentError::Damaged(e.to_string()))
+    let opened = reopen(arrived, secret).map_err(|e| AgentError::Damaged(e.to_string()))?;
+    Ok(match row.courier_at {
+        Some(since) => opened.by_courier(since),
+        None => opened,
+    })
 }
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_agent::{AgentConfig, AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
+use pouch_agent::{AgentConfig, AgentError, Careful, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
 use pouch_control::{Answer, Call, Client, Compose, Event, Events, InboxRow, OutboxRow, Selection};
 use pouch_crypto::{SigningKey, VaultKey};
 use pouch_directory::{Act, CharterFile, NetworkChange, Relay};
@@ -102,6 +102,9 @@ impl Starting {
                 passphrase_file: None,
                 witness: None,
                 beacon_seconds: 60,
+                containment: Default::default(),
+                transport: pouch_net::Transport::Auto,
+                transport_to: std::collections::BTreeMap::new(),
             },
             keys: NodeKeys {
                 transport: key(&format!("{office} transport")),
@@ -111,6 +114,7 @@ impl Starting {
             charter: charter_file(world),
             clock: || NOW,
             version: "test",
+            conduct: Arc::new(Careful),
         };
         let (tell, ready) = oneshot::channel();
         let shutdown = CancellationToken::new();

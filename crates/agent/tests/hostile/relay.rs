@@ -43,8 +43,8 @@ pub(crate) struct Served {
     pub(crate) generous: bool,
     /// Whether it takes questions about the directory and never answers.
     pub(crate) mute: bool,
-    /// Whether it says that it does not have as much of the directory as it is asked about.
-    pub(crate) lacks_it: bool,
+    /// From how many entries of the directory on it says that it does not have as many as it is asked about.
+    pub(crate) lacks_from: Option<u64>,
     /// The questions that it holds.
     pub(crate) held: Vec<Stream>,
     /// Who cosigns what it shows; the first two when nobody is named.
@@ -184,6 +184,10 @@ struct Parts {
     grew: Arc<tokio::sync::Mutex<mpsc::Receiver<()>>>,
 }
 
+fn lacks(parts: &Parts, asked: &ReadConsistency) -> bool {
+    parts.served.lock().unwrap().lacks_from.is_some_and(|size| asked.from >= size)
+}
+
 async fn serve(session: Session, parts: Parts) {
     while let Ok(mut stream) = session.accept().await {
         let Ok(Some(frame)) = stream.recv().await else { continue };
@@ -198,7 +202,7 @@ async fn serve(session: Session, parts: Parts) {
                 parts.served.lock().unwrap().held.push(stream);
                 parts.asked.send_modify(|asked| *asked += 1);
             }
-            FrameKind::ReadConsistency if parts.served.lock().unwrap().lacks_it => {
+            FrameKind::ReadConsistency if lacks(&parts, &frame.read().unwrap()) => {
                 stream.refuse(&refusal("POUCH-RLY-10", &"not yet", None)).await.ok();
                 parts.asked.send_modify(|asked| *asked += 1);
             }

@@ -28,6 +28,7 @@ fn all() -> Vec<(&'static str, String)> {
         HandshakeError::NoKey,
         HandshakeError::NotWanted,
         HandshakeError::OtherProtocol { alert: 120 },
+        HandshakeError::TooOften,
     ];
     let session = [
         SessionError::ClosedByPeer { code: CloseCode::Done, reason: String::new() },

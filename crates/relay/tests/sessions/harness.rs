@@ -107,6 +107,8 @@ fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
         name: name.into(),
         charter: folder.join("charter"),
         listen,
+        listen_tcp: None,
+        transport: pouch_net::Transport::Auto,
         data: folder.join("data"),
         keys: folder.join("keys"),
         publish: folder.join("log"),
@@ -114,6 +116,7 @@ fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
         quota_bytes: 1024 * 1024,
         quota_messages: QUOTA_MESSAGES,
         witness_alarm_seconds: 60,
+        containment: Default::default(),
         witness: Vec::new(),
     }
 }

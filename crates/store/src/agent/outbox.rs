@@ -203,13 +203,17 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, 
     events::put_all(db, &outgoing.events)
 }
 
-/// Without the messages themselves: there may be many, and each may be large.
+/// Without the messages themselves: there may be many, and each may be large. What a courier carried goes to a
+/// relay too, although its recipient has confirmed it: only so it is logged.
 fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
-    let sql =
-        "SELECT o.envelope, o.precedence, r.recipient, o.exercise FROM rung r JOIN outbox o USING (envelope)
-        WHERE r.rung < 2 AND o.not_after > ?2
+    let sql = "SELECT o.envelope, o.precedence, w.recipient, o.exercise FROM (
+            SELECT envelope, recipient FROM rung WHERE rung < 2
+            UNION SELECT h.envelope, h.recipient FROM handed_over h JOIN rung r USING (envelope, recipient)
+            WHERE r.rung BETWEEN 2 AND 4 AND NOT EXISTS (SELECT 1 FROM carried c
+                WHERE c.envelope = h.envelope AND c.receipt IS NOT NULL)
+        ) w JOIN outbox o USING (envelope) WHERE o.not_after > ?2
         AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
-        ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, r.recipient";
+        ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, w.recipient";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params![relay, int(now.0)])?;
     let mut found: Vec<UncarriedRow> = Vec::new();

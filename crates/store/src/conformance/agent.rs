@@ -4,8 +4,8 @@ use pouch_wire::{EnvelopeId, Environment, KeyId, NoticeId, Precedence, Timestamp
 
 use super::{Engine, digest, id, point};
 use crate::contracts::{
-    Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging,
-    Watching, WitnessLife, WitnessMemory,
+    Courier, Drafts, EventLog, Gossip, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Promises,
+    Rejudging, Watching, WitnessLife, WitnessMemory,
 };
 use crate::error::StoreError;
 use crate::rows::{
@@ -18,6 +18,7 @@ pub trait AgentContracts:
     Outbox
     + Ladder
     + Inbox
+    + Courier
     + Lookup
     + Prekeys
     + Mirror
@@ -37,6 +38,7 @@ impl<S> AgentContracts for S where
     S: Outbox
         + Ladder
         + Inbox
+        + Courier
         + Lookup
         + Prekeys
         + Mirror
@@ -104,6 +106,7 @@ pub(super) fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
         progress: None,
         receipt,
         log: Some(("relay".to_owned(), u64::from(n))),
+        by_courier: false,
         keys: Vec::new(),
         events: vec![told("received")],
     }
@@ -149,6 +152,9 @@ where
     super::exercises::an_exercise_has_places_and_lists_of_its_own(&fresh()).await;
     super::exercises::a_drill_is_neither_announced_nor_judged_again(&fresh()).await;
     super::sending::only_what_a_relay_has_and_may_still_come_is_announced(&fresh()).await;
+    super::courier::what_is_undelivered_is_told_by_recipient_in_the_order_of_sending(&fresh()).await;
+    super::courier::what_a_courier_has_is_not_delivered_and_still_goes_to_a_relay(&fresh()).await;
+    super::courier::what_a_courier_brought_takes_a_relay_s_promise_once(&fresh()).await;
     what_was_told_of_gaps_is_told_once(&fresh()).await;
     two_messages_in_one_place_are_kept_for_ever(&fresh()).await;
     a_restart_forgets_nothing(&fresh()).await;

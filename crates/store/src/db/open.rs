@@ -71,7 +71,7 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864; PRAGMA busy_timeout = 0;
-         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;",
     )?;
     let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     // FULL is 2; a library built otherwise would ignore what was asked.

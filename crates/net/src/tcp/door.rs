@@ -1,0 +1,304 @@
+//! The server's end: one TCP socket, who may come in, and how much those cost who have proved nothing.
+//!
+//! A TCP connection has shown that its address receives. So a flood of half-open ones is told by where it comes
+//! from: no address has more than a few, and all together no more than a number that costs little.
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, TlsStream};
+
+use crate::authorise::Authorise;
+use crate::carrier::Link;
+use crate::code::CloseCode;
+use crate::door::Door;
+use crate::identity::TransportIdentity;
+use crate::incoming::HandshakeError;
+use crate::limits::Limits;
+use crate::pressure::Verdict;
+use crate::session::{Session, SessionError};
+use crate::socket::BindError;
+use crate::tcp::driver;
+use crate::tcp::frame::Decoder;
+use crate::tcp::handshake::{ACCESS_DENIED, Failed, KEY_REQUIRED, TURNED_AWAY, failed, proved};
+use crate::tcp::link::TcpLink;
+use crate::tcp::mux::{End, Mux};
+use crate::tcp::registry::{Place, Registry};
+use crate::tls;
+
+/// What TCP connections of a listener may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpLimits {
+    /// Handshakes that have begun and are not over.
+    pub half_open: usize,
+    /// The same from one address (of IPv6: from one network of 64 bits).
+    pub half_open_from_one: usize,
+    /// All connections, with a session or without.
+    pub connections: usize,
+}
+
+impl Default for TcpLimits {
+    fn default() -> Self {
+        Self { half_open: 256, half_open_from_one: 32, connections: 1024 }
+    }
+}
+
+/// How long to wait before accepting again when the system has no more sockets.
+const NO_SOCKETS: Duration = Duration::from_millis(100);
+/// How long who is refused has to take the reason.
+const REFUSING: Duration = Duration::from_secs(1);
+
+/// A TCP address to listen on, for peers that no UDP comes from; see [`crate::Listener::and_tcp`].
+pub struct TcpDoor {
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    costs: TcpLimits,
+    half_open: Arc<Mutex<HalfOpen>>,
+    registry: Registry,
+}
+
+/// Handshakes under way, by where they come from.
+#[derive(Debug, Default)]
+struct HalfOpen {
+    all: usize,
+    by_source: HashMap<IpAddr, usize>,
+}
+
+impl HalfOpen {
+    fn enter(&mut self, source: IpAddr, costs: &TcpLimits) -> bool {
+        let own = self.by_source.get(&source).copied().unwrap_or(0);
+        if self.all >= costs.half_open || own >= costs.half_open_from_one {
+            return false;
+        }
+        self.all = self.all.saturating_add(1);
+        self.by_source.insert(source, own.saturating_add(1));
+        true
+    }
+
+    fn leave(&mut self, source: IpAddr) {
+        self.all = self.all.saturating_sub(1);
+        if let Some(own) = self.by_source.get_mut(&source) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                self.by_source.remove(&source);
+            }
+        }
+    }
+}
+
+/// Where a connection comes from, as far as one party has it to itself.
+fn source(addr: &SocketAddr) -> IpAddr {
+    match addr.ip().to_canonical() {
+        IpAddr::V4(four) => four.into(),
+        IpAddr::V6(six) => {
+            let [a, b, c, d, ..] = six.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
+/// A handshake's place, for as long as it lives.
+#[derive(Debug)]
+struct Entered {
+    half_open: Arc<Mutex<HalfOpen>>,
+    source: IpAddr,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.half_open.lock().unwrap_or_else(PoisonError::into_inner).leave(self.source);
+    }
+}
+
+impl TcpDoor {
+    /// Binds a TCP address.
+    ///
+    /// # Errors
+    /// When the address cannot be bound or the key not be used.
+    pub async fn bind(
+        addr: SocketAddr,
+        identity: &TransportIdentity,
+        authorise: Arc<dyn Authorise>,
+        costs: TcpLimits,
+    ) -> Result<Self, BindError> {
+        let tls = TlsAcceptor::from(Arc::new(tls::server(identity, authorise)?));
+        let listener =
+            TcpListener::bind(addr).await.map_err(|error| BindError::Tcp { addr, kind: error.kind() })?;
+        Ok(Self { listener, tls, costs, half_open: Arc::default(), registry: Registry::new() })
+    }
+
+    pub(crate) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn half_open(&self) -> usize {
+        self.half_open.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
+    /// The next connection that there is room for; those for which there is none are told so.
+    /// An address is proved here, so what the listener's door says of its prefix holds at once.
+    pub(crate) async fn accept(&self, limits: &Limits, door: &Arc<Door>) -> TcpIncoming {
+        loop {
+            let (socket, peer) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::debug!(kind = %error.kind(), "no TCP connection accepted");
+                    tokio::time::sleep(NO_SOCKETS).await;
+                    continue;
+                }
+            };
+            if door.judge(Instant::now(), peer.ip().to_canonical(), true) != Verdict::Admit {
+                turn_away(&socket);
+                continue;
+            }
+            let Some(place) = self.registry.enter(self.costs.connections) else {
+                turn_away(&socket);
+                continue;
+            };
+            let source = source(&peer);
+            let mut half_open = self.half_open.lock().unwrap_or_else(PoisonError::into_inner);
+            if !half_open.enter(source, &self.costs) {
+                turn_away(&socket);
+                continue;
+            }
+            let entered = Entered { half_open: Arc::clone(&self.half_open), source };
+            return TcpIncoming {
+                socket,
+                peer,
+                tls: self.tls.clone(),
+                limits: limits.clone(),
+                place,
+                entered,
+                door: Arc::clone(door),
+            };
+        }
+    }
+}
+
+impl core::fmt::Debug for TcpDoor {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "TcpDoor({:?})", self.listener)
+    }
+}
+
+/// Says that there is no room; a new socket's buffer takes seven bytes, and who does not read them loses little.
+fn turn_away(socket: &TcpStream) {
+    socket.try_write(&TURNED_AWAY).ok();
+}
+
+/// A TCP connection that has proved nothing but its address.
+pub(crate) struct TcpIncoming {
+    socket: TcpStream,
+    peer: SocketAddr,
+    tls: TlsAcceptor,
+    limits: Limits,
+    place: Place,
+    entered: Entered,
+    door: Arc<Door>,
+}
+
+impl TcpIncoming {
+    pub(crate) const fn peer_addr(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub(crate) fn refuse(self) {
+        turn_away(&self.socket);
+    }
+
+    pub(crate) async fn handshake(self) -> Result<Session, HandshakeError> {
+        let door = Arc::clone(&self.door);
+        let session = self.proved().await;
+        if let Err(error) = &session {
+            door.failed(Instant::now(), error.code());
+        }
+        session
+    }
+
+    async fn proved(self) -> Result<Session, HandshakeError> {
+        let Self { socket, peer, tls, limits, place, entered, door } = self;
+        let cut_off = |_| HandshakeError::Session(SessionError::CutOff);
+        driver::tune(&socket, limits.idle).map_err(cut_off)?;
+        let within = limits.handshake;
+        let begun = tokio::time::Instant::now();
+        let accepted = tokio::time::timeout(within, tls.accept(socket).into_fallible())
+            .await
+            .map_err(|_| HandshakeError::TooSlow { within })?;
+        drop(entered);
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err((error, mut socket)) => {
+                // The alert is on its way; cut off at once it could be lost.
+                tokio::time::timeout(REFUSING, socket.shutdown()).await.ok();
+                return Err(refused(&error));
+            }
+        };
+        let key = proved(stream.get_ref().1).map_err(of_alert)?;
+        let link = TcpLink::new(Mux::new(End::Answers, limits.streams), peer, begun.elapsed());
+        let stream = TlsStream::from(stream);
+        tokio::spawn(driver::run(stream, Decoder::default(), link.clone(), limits.clone(), place));
+        let session = Session::new(Link::Tcp(link), key, limits, Some(Arc::clone(&door)));
+        if !door.admits(Instant::now(), &key, peer.ip().to_canonical()) {
+            session.close(CloseCode::Busy, "connecting too often");
+            return Err(HandshakeError::TooOften);
+        }
+        Ok(session)
+    }
+}
+
+fn refused(error: &std::io::Error) -> HandshakeError {
+    match failed(error) {
+        Failed::Ours(alert) => of_alert(alert),
+        Failed::Theirs(ACCESS_DENIED) => HandshakeError::NotWanted,
+        Failed::Theirs(alert) => HandshakeError::OtherProtocol { alert },
+        Failed::CutOff => HandshakeError::Session(SessionError::CutOff),
+    }
+}
+
+const fn of_alert(alert: u8) -> HandshakeError {
+    match alert {
+        ACCESS_DENIED => HandshakeError::UnknownKey,
+        KEY_REQUIRED => HandshakeError::NoKey,
+        alert => HandshakeError::OtherProtocol { alert },
+    }
+}
+
+impl core::fmt::Debug for TcpIncoming {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "TcpIncoming({})", self.peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_cannot_take_the_places_of_all() {
+        let costs = TcpLimits { half_open: 5, half_open_from_one: 2, connections: 9 };
+        let mut half_open = HalfOpen::default();
+        let [one, other, third] = [1u8, 2, 3].map(|last| IpAddr::from([192, 0, 2, last]));
+        assert!(half_open.enter(one, &costs) && half_open.enter(one, &costs));
+        assert!(!half_open.enter(one, &costs), "its share");
+        assert!(half_open.enter(other, &costs) && half_open.enter(other, &costs));
+        assert!(half_open.enter(third, &costs));
+        assert!(!half_open.enter(third, &costs), "all of them");
+        half_open.leave(one);
+        assert!(half_open.enter(third, &costs));
+        [one, other, other, third, third].iter().for_each(|source| half_open.leave(*source));
+        assert_eq!((half_open.all, half_open.by_source.len()), (0, 0), "nothing is kept of who is gone");
+    }
+
+    #[test]
+    fn a_network_of_64_bits_is_one_source_and_a_mapped_address_is_its_own() {
+        let of = |text: &str| source(&text.parse().unwrap());
+        assert_eq!(of("[2001:db8:1:2:3::4]:1"), of("[2001:db8:1:2:ffff::1]:9"));
+        assert_ne!(of("[2001:db8:1:2::1]:1"), of("[2001:db8:1:3::1]:1"));
+        assert_eq!(of("[::ffff:192.0.2.1]:1"), of("192.0.2.1:7"));
+    }
+}
