@@ -43,6 +43,7 @@ const HARNESSES: &[Harness] = &[
     Harness::beside("clock", "prove_clock"),
     Harness { takes: NETFAULT, ..Harness::beside("netfault", "prove_netfault") },
     Harness { takes: &["--seed"], ..Harness::beside("crash", "prove_crash") },
+    Harness { takes: &["--seed"], ..Harness::beside("powercut", "prove_powercut") },
     Harness { takes: FLOOD, ..Harness::beside("flood", "prove_flood") },
     Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
     Harness { runs_pouch: false, takes: SIM, ..Harness::beside("sim", "prove_sim") },

@@ -14,7 +14,7 @@ type Needed = (&'static str, &'static [&'static str], &'static str);
 
 /// What the tests run besides cargo: a C compiler for SQLite and AWS-LC, a second implementation of
 /// key files, Python for the verifier that shares no code with ours, clocks that are wrong, and strace, which kills
-/// processes at a system call, and what makes virtual networks.
+/// processes at a system call and records what reaches the disk, and what makes virtual networks.
 const FOR_TESTS: &[Needed] = &[
     ("cc", &["--version"], "gcc"),
     ("cmake", &["--version"], "cmake"),

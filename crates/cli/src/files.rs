@@ -73,13 +73,27 @@ pub(crate) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Makes a folder that only its owner can enter.
+/// Waits until a folder's names are on the disk: which files are in it, and under which names.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Problem> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Problem::file(folder, &error))
+}
+
+/// Makes a folder that only its owner can enter, and those around it that are missing. They are on the disk
+/// when this returns: what is stored in a folder is as safe as the folder's own name.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists()).collect();
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|error| Problem::file(path, &error))
+        .and_then(|()| missing.iter().try_for_each(|made| sync_folder_of(made)))
+        .map_err(|error| Problem::file(path, &error))?;
+    if missing.is_empty() {
+        // Whoever made it may have been stopped before it was safe. It is not ours to read what is around it.
+        sync_folder_of(path).ok();
+    }
+    Ok(())
 }
 
 /// Reads at most `max` bytes; more is an error, not a truncation.
