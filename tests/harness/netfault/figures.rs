@@ -5,8 +5,6 @@ use std::time::Duration;
 use pouch_tests::oracle::Judgement;
 use serde_json::{Value, json};
 
-use crate::Plan;
-
 /// What a part of the harness found.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
@@ -47,11 +45,6 @@ impl Figures {
         }));
         self.and(held);
         eprintln!("{what}: slowest {:?} of {}, {never} never", done.last(), times.len());
-    }
-
-    fn told_of(&mut self, what: &str, times: &[Option<Duration>]) {
-        let times: Vec<_> = times.iter().map(|time| time.map(seconds)).collect();
-        self.measured.push(json!({ "what": what, "s": times }));
     }
 
     /// A claim that must be true.
