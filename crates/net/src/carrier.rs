@@ -8,6 +8,7 @@ use bytes::Bytes;
 use quinn::{Connection, ReadError, RecvStream, SendStream, WriteError};
 
 use crate::code::{CloseCode, ResetCode};
+use crate::lossy::Known;
 use crate::session::SessionError;
 use crate::stream_error::StreamError;
 use crate::tcp::{TcpLink, TcpRecv, TcpSend};
@@ -54,7 +55,7 @@ pub enum Transport {
 /// A connection whose keys are proved.
 #[derive(Debug)]
 pub(crate) enum Link {
-    Quic(Connection),
+    Quic(Connection, Known),
     Tcp(TcpLink),
 }
 
@@ -100,56 +101,63 @@ impl From<(TcpSend, TcpRecv)> for Halves {
 impl Link {
     pub(crate) const fn carrier(&self) -> Carrier {
         match self {
-            Self::Quic(_) => Carrier::Quic,
+            Self::Quic(..) => Carrier::Quic,
             Self::Tcp(_) => Carrier::Tcp,
         }
     }
 
     pub(crate) fn peer_addr(&self) -> SocketAddr {
         match self {
-            Self::Quic(connection) => connection.remote_address(),
+            Self::Quic(connection, _) => connection.remote_address(),
             Self::Tcp(link) => link.peer_addr(),
         }
     }
 
     pub(crate) fn round_trip(&self) -> Duration {
         match self {
-            Self::Quic(connection) => connection.rtt(),
+            Self::Quic(connection, _) => connection.rtt(),
             Self::Tcp(link) => link.round_trip(),
         }
     }
 
     pub(crate) async fn open(&self) -> Result<Halves, SessionError> {
         match self {
-            Self::Quic(connection) => Ok(connection.open_bi().await?.into()),
+            Self::Quic(connection, line) => {
+                line.follow(connection);
+                Ok(connection.open_bi().await?.into())
+            }
             Self::Tcp(link) => Ok(link.open().await?.into()),
         }
     }
 
     pub(crate) async fn accept(&self) -> Result<Halves, SessionError> {
         match self {
-            Self::Quic(connection) => Ok(connection.accept_bi().await?.into()),
+            Self::Quic(connection, line) => {
+                let halves = connection.accept_bi().await?;
+                line.follow(connection);
+                Ok(halves.into())
+            }
             Self::Tcp(link) => Ok(link.accept().await?.into()),
         }
     }
 
     pub(crate) async fn closed(&self) -> SessionError {
         match self {
-            Self::Quic(connection) => connection.closed().await.into(),
+            Self::Quic(connection, _) => connection.closed().await.into(),
             Self::Tcp(link) => link.closed().await,
         }
     }
 
     pub(crate) fn why_closed(&self) -> Option<SessionError> {
         match self {
-            Self::Quic(connection) => connection.close_reason().map(Into::into),
+            Self::Quic(connection, _) => connection.close_reason().map(Into::into),
             Self::Tcp(link) => link.why_closed(),
         }
     }
 
     pub(crate) fn close(&self, code: CloseCode, reason: &str) {
         match self {
-            Self::Quic(connection) => connection.close(code.varint(), reason.as_bytes()),
+            Self::Quic(connection, _) => connection.close(code.varint(), reason.as_bytes()),
             Self::Tcp(link) => link.close(code, reason),
         }
     }

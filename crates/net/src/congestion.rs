@@ -5,6 +5,8 @@
 //! falls below six packets, which is about one flash, and one second of a line of 64 kbit/s. Above that the algorithm
 //! is CUBIC's (RFC 9438). Decision 25 has what it was measured to bring.
 
+mod queue;
+
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,66 +14,101 @@ use std::time::Instant;
 use quinn_proto::RttEstimator;
 use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
 
+use crate::lossy::{Line, Lines, Losses};
+use queue::Queue;
+
 /// Packets that may always be in flight.
 const FLOOR_PACKETS: u64 = 6;
+/// And on a line that is known to lose many: there it is no measure of room that packets are lost.
+const LOSSY_FLOOR_PACKETS: u64 = 16;
 /// A packet's size before the path's is known.
 const PACKET: u16 = 1200;
 
-/// Makes [`Floored`] controllers.
+/// Makes [`Floored`] controllers, for one endpoint.
 #[derive(Debug, Default)]
-pub(crate) struct FlooredConfig(Arc<CubicConfig>);
+pub(crate) struct FlooredConfig {
+    cubic: Arc<CubicConfig>,
+    lines: Arc<Lines>,
+}
 
-impl ControllerFactory for FlooredConfig {
-    fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
-        let inner = Arc::clone(&self.0).build(now, current_mtu);
-        Box::new(Floored(inner))
+impl FlooredConfig {
+    pub(crate) fn new(lines: Arc<Lines>) -> Self {
+        Self { cubic: Arc::default(), lines }
     }
 }
 
-/// CUBIC with a floor.
-struct Floored(Box<dyn Controller>);
+impl ControllerFactory for FlooredConfig {
+    fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
+        let cubic = Arc::clone(&self.cubic).build(now, current_mtu);
+        let losses = Losses::of(Arc::new(Line::new(self.lines.lossy())));
+        Box::new(Floored { cubic, losses, queue: Queue::default() })
+    }
+}
+
+/// What is measured of the line that a connection has now.
+pub(crate) fn line_of(connection: &quinn::Connection) -> Option<Arc<Line>> {
+    let floored = connection.congestion_state().into_any().downcast::<Floored>().ok()?;
+    Some(Arc::clone(floored.losses.line()))
+}
+
+/// CUBIC with a floor where packets are lost, and a cap where they queue.
+struct Floored {
+    cubic: Box<dyn Controller>,
+    losses: Losses,
+    queue: Queue,
+}
 
 impl Controller for Floored {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        self.0.on_sent(now, bytes, last_packet_number);
+        self.queue.on_sent(now, bytes);
+        self.cubic.on_sent(now, bytes, last_packet_number);
     }
 
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
-        self.0.on_ack(now, sent, bytes, app_limited, rtt);
+        self.losses.arrived(bytes);
+        self.queue.on_ack(now, sent, self.window());
+        self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
     }
 
     fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest: Option<u64>) {
-        self.0.on_end_acks(now, in_flight, app_limited, largest);
+        self.cubic.on_end_acks(now, in_flight, app_limited, largest);
     }
 
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
-        self.0.on_congestion_event(now, sent, persistent, lost_bytes);
+        self.losses.lost(lost_bytes);
+        self.cubic.on_congestion_event(now, sent, persistent, lost_bytes);
     }
 
     fn on_mtu_update(&mut self, new_mtu: u16) {
-        self.0.on_mtu_update(new_mtu);
+        self.cubic.on_mtu_update(new_mtu);
     }
 
     fn window(&self) -> u64 {
-        self.0.window().max(FLOOR_PACKETS.saturating_mul(PACKET.into()))
+        let floor = if self.losses.line().is_lossy() { LOSSY_FLOOR_PACKETS } else { FLOOR_PACKETS };
+        let window = self.cubic.window().max(floor.saturating_mul(PACKET.into()));
+        self.queue.cap().map_or(window, |cap| window.min(cap))
     }
 
     fn metrics(&self) -> ControllerMetrics {
-        let mut metrics = self.0.metrics();
+        let mut metrics = self.cubic.metrics();
         metrics.congestion_window = self.window();
         metrics
     }
 
     fn clone_box(&self) -> Box<dyn Controller> {
-        Box::new(Self(self.0.clone_box()))
+        Box::new(Self {
+            cubic: self.cubic.clone_box(),
+            losses: self.losses.clone(),
+            queue: self.queue.clone(),
+        })
     }
 
     fn initial_window(&self) -> u64 {
-        self.0.initial_window()
+        self.cubic.initial_window()
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self.0.into_any()
+        self
     }
 }
 
@@ -93,6 +130,6 @@ mod tests {
             }
         }
         assert!(plain.window() < 3000, "{}", plain.window());
-        assert_eq!(floored.window(), 7_200);
+        assert_eq!(floored.window(), 16 * 1200, "by then the line is known to be lossy");
     }
 }

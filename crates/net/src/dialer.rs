@@ -17,6 +17,7 @@ use crate::identity::{BadIdentity, TransportIdentity};
 use crate::incoming::{alert, peer_key};
 use crate::limits::Limits;
 use crate::listener::{self, StillOpen};
+use crate::lossy::{Known, Lines, Socket};
 use crate::race::race;
 use crate::session::{ACCESS_DENIED, CONNECTION_REFUSED, Session, SessionError};
 use crate::socket::{self, BindError, SocketBuffers};
@@ -106,6 +107,7 @@ pub struct Dialer {
     identity: TransportIdentity,
     buffers: SocketBuffers,
     limits: Limits,
+    lines: Arc<Lines>,
     tcp: Registry,
 }
 
@@ -137,9 +139,12 @@ impl Dialer {
         identity: TransportIdentity,
         limits: Limits,
     ) -> Result<Self, BindError> {
-        let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))
-            .map_err(|error| BindError::Address { addr, kind: error.kind() })?;
-        Ok(Self { endpoint, identity, buffers, limits, tcp: Registry::new() })
+        let failed = |error: std::io::Error| BindError::Address { addr, kind: error.kind() };
+        let lines = Arc::new(Lines::default());
+        let socket = Socket::new(socket, Arc::clone(&lines)).map_err(failed)?;
+        let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
+        let endpoint = Endpoint::new_with_abstract_socket(config, None, socket, runtime).map_err(failed)?;
+        Ok(Self { endpoint, identity, buffers, limits, lines, tcp: Registry::new() })
     }
 
     /// Our own transport key.
@@ -196,7 +201,7 @@ impl Dialer {
         let crypto = tls::quic_client(&self.identity, relay)?;
         let mut config = ClientConfig::new(Arc::new(crypto));
         config
-            .transport_config(Arc::new(transport::client(&self.limits)))
+            .transport_config(Arc::new(transport::client(&self.limits, &self.lines)))
             .token_store(Arc::new(NoneTokenStore));
         Ok(config)
     }
@@ -219,7 +224,8 @@ impl Dialer {
         // WHY: our side of the handshake ends before the relay has seen our key. The relay lets us
         // open a stream only once it has accepted it; so the first stream is the sign.
         let first = connection.open_bi().await.map_err(lost)?;
-        let session = Session::new(Link::Quic(connection), peer, self.limits.clone(), None);
+        let known = Known::new(Arc::clone(&self.lines), &connection);
+        let session = Session::new(Link::Quic(connection, known), peer, self.limits.clone(), None);
         session.keep_first(first.into());
         Ok(session)
     }

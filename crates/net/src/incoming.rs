@@ -4,6 +4,7 @@
 //! The peer may open no stream until its key is known; the first credit it gets says so.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use core::time::Duration;
@@ -16,6 +17,7 @@ use crate::code::CloseCode;
 use crate::door::HalfOpen;
 use crate::identity::key_of_spki;
 use crate::limits::Limits;
+use crate::lossy::{Known, Lines};
 use crate::session::{ACCESS_DENIED, Session, SessionError};
 use crate::tcp::TcpIncoming;
 use crate::transport;
@@ -117,11 +119,17 @@ struct QuicIncoming {
     connection: quinn::Incoming,
     limits: Limits,
     half_open: HalfOpen,
+    lines: Arc<Lines>,
 }
 
 impl Incoming {
-    pub(crate) fn new(connection: quinn::Incoming, limits: Limits, half_open: HalfOpen) -> Self {
-        Self(Came::Quic(Box::new(QuicIncoming { connection, limits, half_open })))
+    pub(crate) fn new(
+        connection: quinn::Incoming,
+        limits: Limits,
+        half_open: HalfOpen,
+        lines: Arc<Lines>,
+    ) -> Self {
+        Self(Came::Quic(Box::new(QuicIncoming { connection, limits, half_open, lines })))
     }
 
     pub(crate) fn tcp(incoming: TcpIncoming) -> Self {
@@ -179,7 +187,7 @@ impl QuicIncoming {
     }
 
     async fn proved(self) -> Result<Session, HandshakeError> {
-        let Self { connection, limits, half_open } = self;
+        let Self { connection, limits, half_open, lines } = self;
         let within = limits.handshake;
         let connecting = connection.accept()?;
         let connection = tokio::time::timeout(within, connecting)
@@ -196,7 +204,8 @@ impl QuicIncoming {
             return Err(HandshakeError::TooOften);
         }
         transport::widen(&connection, &limits);
-        Ok(Session::new(Link::Quic(connection), peer, limits, Some(door)))
+        let known = Known::new(lines, &connection);
+        Ok(Session::new(Link::Quic(connection, known), peer, limits, Some(door)))
     }
 }
 

@@ -20,6 +20,7 @@ mod inbound;
 mod incoming;
 mod limits;
 mod listener;
+mod lossy;
 mod prefixes;
 mod pressure;
 mod race;

@@ -19,6 +19,7 @@ use crate::door::{Door, HalfOpen};
 use crate::identity::TransportIdentity;
 use crate::incoming::Incoming;
 use crate::limits::Limits;
+use crate::lossy::{Lines, Socket};
 use crate::pressure::Verdict;
 use crate::socket::{self, BindError, SocketBuffers};
 use crate::tcp::{Registry, TcpDoor, TcpIncoming};
@@ -89,6 +90,7 @@ pub struct Listener {
     addr: SocketAddr,
     buffers: SocketBuffers,
     limits: Limits,
+    lines: Arc<Lines>,
     door: Arc<Door>,
     /// The TCP socket, when it listens there too.
     tcp_door: Option<TcpDoor>,
@@ -108,15 +110,18 @@ impl Listener {
         limits: Limits,
     ) -> Result<Self, BindError> {
         let crypto = tls::quic_server(identity, authorise)?;
-        let config = transport::server(crypto, secrets, &limits);
+        let lines = Arc::new(Lines::default());
+        let config = transport::server(crypto, secrets, &limits, &lines);
         let failed = |error: std::io::Error| BindError::Address { addr, kind: error.kind() };
         let (socket, buffers) = socket::bind(addr, limits.udp_buffer)?;
         let endpoint_config = transport::server_endpoint(secrets);
-        let endpoint =
-            Endpoint::new(endpoint_config, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
+        let socket = Socket::new(socket, Arc::clone(&lines)).map_err(failed)?;
+        let runtime = Arc::new(TokioRuntime);
+        let endpoint = Endpoint::new_with_abstract_socket(endpoint_config, Some(config), socket, runtime)
+            .map_err(failed)?;
         let addr = endpoint.local_addr().map_err(failed)?;
         let (door, tcp_door, tcp) = (Door::new(&limits), None, Registry::new());
-        Ok(Self { endpoint, addr, buffers, limits, door, tcp_door, tcp })
+        Ok(Self { endpoint, addr, buffers, limits, lines, door, tcp_door, tcp })
     }
 
     /// Takes connections from there too.
@@ -167,7 +172,12 @@ impl Listener {
             match self.door.judge(Instant::now(), from, proved) {
                 Verdict::Admit => {
                     let half_open = HalfOpen::begin(&self.door);
-                    return Some(Incoming::new(connection, self.limits.clone(), half_open));
+                    return Some(Incoming::new(
+                        connection,
+                        self.limits.clone(),
+                        half_open,
+                        Arc::clone(&self.lines),
+                    ));
                 }
                 // An address that is not proved may always be asked for proof.
                 Verdict::Retry => connection.retry().unwrap_or_else(|error| error.into_incoming().refuse()),

@@ -19,6 +19,8 @@
 mod bad_lines;
 mod field;
 mod figures;
+mod lossy_lines;
+mod narrow_lines;
 mod no_udp;
 mod proxy;
 mod two_relays;
@@ -70,12 +72,14 @@ async fn prove(seed: u64, quick: bool, only: Option<String>) -> Result<Value, St
     let mut figures = Figures::default();
     // Side by side: each has a network of its own, and waits most of the time.
     let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
-    let (lines, udp, relays) = tokio::join!(
+    let (lines, lossy, narrow, udp, relays) = tokio::join!(
         if_wanted(wanted("lines"), bad_lines::run(plan, program.clone())),
+        if_wanted(wanted("lossy"), lossy_lines::run(plan, program.clone())),
+        if_wanted(wanted("narrow"), narrow_lines::run(plan, program.clone())),
         if_wanted(wanted("udp"), no_udp::run(plan, program.clone())),
         if_wanted(wanted("relays"), two_relays::run(plan, program)),
     );
-    for part in [lines?, udp?, relays?].into_iter().flatten() {
+    for part in [lines?, lossy?, narrow?, udp?, relays?].into_iter().flatten() {
         figures.add(part);
     }
     let told = figures.told();

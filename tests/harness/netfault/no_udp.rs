@@ -5,7 +5,6 @@ use std::time::Duration;
 use pouch_testkit::stage::{Program, StageError};
 
 use crate::Plan;
-use crate::bad_lines::narrow;
 use crate::field::{FLASH, Field, PATIENCE, carrier, link_changes, until_carried_by};
 use crate::figures::Figures;
 use crate::proxy::{GOOD, Profile};
@@ -30,22 +29,10 @@ pub(crate) async fn run(plan: Plan, program: Program) -> Result<Figures, StageEr
     field.line().become_like(Profile { delay: Duration::from_millis(300), ..NO_UDP });
     let took = field.both_ways(plan.times(2, 20), FLASH).await;
     figures.times("flash over TCP at 600 ms round trip", &took, Duration::from_secs(10));
-    if !plan.quick {
-        narrow_without_udp(plan, &mut field, &mut figures).await?;
-    }
     back(&mut field, &mut figures).await;
     let field = pinned(field, &mut figures).await?;
     figures.judged("without UDP", &field.judge().await?);
     Ok(figures)
-}
-
-/// UDP stays blocked while the line is narrow.
-async fn narrow_without_udp(plan: Plan, field: &mut Field, figures: &mut Figures) -> Result<(), StageError> {
-    field.line().keep_out_udp(true);
-    let took = narrow(field, plan).await?;
-    field.line().keep_out_udp(false);
-    figures.times("flash of 2 KiB past 1 MiB on 64 kbit/s, TCP", &took, Duration::from_secs(5));
-    Ok(())
 }
 
 /// UDP passes again, while there is traffic.

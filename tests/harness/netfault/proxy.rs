@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -59,8 +58,6 @@ pub(crate) struct Line {
     profile: watch::Sender<Profile>,
     /// Changes when the nodes get another address.
     address: watch::Sender<u64>,
-    /// No UDP passes, whatever the line is like.
-    no_udp: Arc<AtomicBool>,
     /// Bytes that came through towards the relay.
     carried: watch::Sender<u64>,
     lanes: [Arc<Mutex<Lane>>; 2],
@@ -116,7 +113,6 @@ impl Line {
         let line = Self {
             profile: watch::Sender::new(GOOD),
             address: watch::Sender::new(0),
-            no_udp: Arc::default(),
             carried: watch::Sender::new(0),
             lanes: [lane(0), lane(1)],
         };
@@ -139,11 +135,6 @@ impl Line {
 
     pub(crate) fn is_like(&self) -> Profile {
         *self.profile.borrow()
-    }
-
-    /// Keeps out UDP over all that the line becomes like, until it is let in again.
-    pub(crate) fn keep_out_udp(&self, out: bool) {
-        self.no_udp.store(out, Ordering::Relaxed);
     }
 
     /// The nodes have another address towards the relay, as behind a restarted NAT: UDP comes from elsewhere, TCP
@@ -173,7 +164,7 @@ impl Line {
     /// When copies of a UDP packet arrive.
     fn packet(&self, len: usize, way: Way) -> Vec<Duration> {
         let profile = self.is_like();
-        if !profile.udp || self.no_udp.load(Ordering::Relaxed) || !self.passes(way) {
+        if !profile.udp || !self.passes(way) {
             return Vec::new();
         }
         if matches!(way, Way::There) {
