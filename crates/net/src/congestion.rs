@@ -60,22 +60,25 @@ struct Floored {
 
 impl Controller for Floored {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        self.queue.on_sent(now, bytes);
+        self.queue.on_sent(now, bytes, self.window());
         self.cubic.on_sent(now, bytes, last_packet_number);
     }
 
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
         self.losses.arrived(bytes);
-        self.queue.on_ack(now, sent, self.window());
+        self.queue.on_ack(now, sent);
         self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
     }
 
     fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest: Option<u64>) {
         self.cubic.on_end_acks(now, in_flight, app_limited, largest);
+        self.queue.on_end_acks(now, in_flight, self.window());
     }
 
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
-        self.losses.lost(lost_bytes);
+        if !self.queue.is_ours() {
+            self.losses.lost(lost_bytes);
+        }
         self.cubic.on_congestion_event(now, sent, persistent, lost_bytes);
     }
 

@@ -20,22 +20,26 @@ const STEP: u64 = 1200;
 pub(super) struct Queue {
     /// The round trip without a queue.
     empty: Option<Duration>,
+    /// The latest one.
+    latest: Duration,
     /// What may be in flight, when the queue says less than CUBIC.
     cap: Option<u64>,
+    /// What is in flight, about: what is not acknowledged is counted until the next acknowledgements.
+    in_flight: u64,
+    /// When a packet was sent into what should be an empty line: it will tell how long that is.
+    alone: Option<Instant>,
     round: Option<Round>,
-    /// Rounds in a row in which next to nothing was sent.
-    quiet: u8,
 }
-
-/// Of three such rounds the last met nothing of ours on its way.
-const QUIET: u8 = 3;
 
 /// One round trip's time.
 #[derive(Debug, Clone)]
 struct Round {
     begun: Instant,
-    sent: u64,
-    shortest: Option<Duration>,
+    /// What might be in flight when it began.
+    window: u64,
+    over: bool,
+    /// Whether it was too long.
+    full: bool,
 }
 
 impl Queue {
@@ -44,42 +48,62 @@ impl Queue {
         self.cap
     }
 
-    pub(super) fn on_sent(&mut self, now: Instant, bytes: u64) {
-        let round = self.round.get_or_insert(Round { begun: now, sent: 0, shortest: None });
-        round.sent = round.sent.saturating_add(bytes);
+    /// Whether packets waited, or wait, in a queue that may be our own doing. What is lost then was lost at its end.
+    pub(super) fn is_ours(&self) -> bool {
+        self.cap.is_some() || self.is_full()
     }
 
-    /// A packet arrived that was sent then; `window` is what may be in flight now.
-    pub(super) fn on_ack(&mut self, now: Instant, sent: Instant, window: u64) {
-        let took = now.saturating_duration_since(sent);
-        let Some(round) = &mut self.round else { return };
-        round.shortest = Some(round.shortest.map_or(took, |shortest| shortest.min(took)));
-        if sent < round.begun {
-            return;
+    fn is_full(&self) -> bool {
+        self.latest > self.bearable()
+    }
+
+    fn bearable(&self) -> Duration {
+        self.empty.unwrap_or(self.latest).saturating_add(ALLOWED)
+    }
+
+    pub(super) fn on_sent(&mut self, now: Instant, bytes: u64, window: u64) {
+        // With the least of caps a line is never emptier than one packet.
+        let nearly_empty = if self.cap.is_some_and(|cap| cap <= LEAST) { LEAST } else { STEP };
+        if self.in_flight < nearly_empty {
+            self.alone.get_or_insert(now);
         }
-        let (shortest, sent) = (round.shortest.unwrap_or(took), round.sent);
-        self.round = Some(Round { begun: now, sent: 0, shortest: None });
-        self.judge(shortest, sent, window);
+        self.in_flight = self.in_flight.saturating_add(bytes);
+        self.round.get_or_insert(Round { begun: now, window, over: false, full: false });
     }
 
-    /// A round is over: so long took its fastest packet, so much was sent in it.
-    fn judge(&mut self, shortest: Duration, sent: u64, window: u64) {
-        // What takes long although next to nothing is sent is a longer line, not a queue of ours.
-        self.quiet = if sent > LEAST { 0 } else { self.quiet.saturating_add(1) };
-        let empty = match self.empty {
-            Some(empty) if self.quiet < QUIET => empty.min(shortest),
-            _ => shortest,
+    /// A packet arrived that was sent then.
+    pub(super) fn on_ack(&mut self, now: Instant, sent: Instant) {
+        self.latest = now.saturating_duration_since(sent);
+        // Of what was sent together the first to arrive found the line as it was.
+        let told = self.alone.take_if(|alone| *alone <= sent).map(|alone| alone == sent);
+        self.empty = match self.empty {
+            Some(empty) if told != Some(true) => Some(empty.min(self.latest)),
+            _ => Some(self.latest),
         };
-        self.empty = Some(empty);
-        let bearable = empty.saturating_add(ALLOWED);
-        if shortest > bearable {
-            let (now, bearable) = (micros(shortest), micros(bearable));
+        if let Some(round) = &mut self.round {
+            round.over |= sent >= round.begun;
+        }
+    }
+
+    /// Those were all that one packet of the peer acknowledged: so much is in flight now, and so much may be.
+    pub(super) fn on_end_acks(&mut self, now: Instant, in_flight: u64, window: u64) {
+        self.in_flight = in_flight;
+        let (full, bearable) = (self.is_full(), self.bearable());
+        let Some(round) = &mut self.round else { return };
+        // When nothing is left on the way no queue made it late: its acknowledgement was lost before.
+        if full && in_flight >= LEAST {
+            let (took, bearable) = (micros(self.latest), micros(bearable));
             // As much as the line carries in a bearable round trip.
-            let fits = window.saturating_mul(bearable).checked_div(now).unwrap_or(window);
-            self.cap = Some(fits.max(LEAST));
-        } else if let Some(cap) = self.cap {
-            let cap = cap.saturating_add(STEP);
-            self.cap = (cap < window.saturating_add(STEP.saturating_mul(2))).then_some(cap);
+            let fits = round.window.saturating_mul(bearable).checked_div(took).unwrap_or(round.window);
+            self.cap = Some(fits.max(LEAST).min(self.cap.unwrap_or(u64::MAX)));
+            round.full = true;
+        }
+        if round.over {
+            if let Some(cap) = self.cap.filter(|_| !round.full) {
+                let cap = cap.saturating_add(STEP);
+                self.cap = (cap < window.saturating_add(STEP.saturating_mul(2))).then_some(cap);
+            }
+            self.round = Some(Round { begun: now, window, over: false, full: false });
         }
     }
 }
@@ -105,7 +129,7 @@ mod tests {
         while now < end {
             let window = queue.cap().unwrap_or(cubic).min(cubic);
             while (in_flight.len() as u64 + 1) * 1200 <= window {
-                queue.on_sent(now, 1200);
+                queue.on_sent(now, 1200, window);
                 free_at = free_at.max(now) + Duration::from_micros(1200 * 1_000_000 / rate);
                 waits = free_at - now;
                 in_flight.push_back((now, free_at + round_trip));
@@ -113,7 +137,8 @@ mod tests {
             let (sent, back) = in_flight.pop_front().unwrap();
             now = back;
             late += u64::from(now + Duration::from_secs(10) > end) * 1200;
-            queue.on_ack(now, sent, window);
+            queue.on_ack(now, sent);
+            queue.on_end_acks(now, in_flight.len() as u64 * 1200, window);
             cubic += 1200;
         }
         (waits, late / 10)
@@ -134,34 +159,49 @@ mod tests {
         let mut queue = Queue::default();
         let mut now = Instant::now();
         for _ in 0..1000 {
-            queue.on_sent(now, 12_000);
+            queue.on_sent(now, 12_000, 14_720);
             let sent = now;
             now += Duration::from_millis(100);
-            queue.on_ack(now, sent, 14_720);
+            queue.on_ack(now, sent);
+            queue.on_end_acks(now, 6_000, 14_720);
             assert_eq!(queue.cap(), None);
         }
     }
 
     #[test]
-    fn a_line_that_grows_longer_is_learned() {
+    fn a_line_that_grew_longer_is_no_full_one() {
         let mut queue = Queue::default();
         let mut now = Instant::now();
-        let mut round = |queue: &mut Queue, bytes, long| {
-            queue.on_sent(now, bytes);
+        for long in [1, 1, 600, 600] {
             let sent = now;
+            queue.on_sent(now, 12_000, 14_720);
             now += Duration::from_millis(long);
-            queue.on_ack(now, sent, queue.cap().unwrap_or(14_720));
-        };
-        round(&mut queue, 1200, 1);
-        for _ in 0..10 {
-            let may = queue.cap().unwrap_or(14_720);
-            round(&mut queue, may, 600);
+            queue.on_ack(now, sent);
+            queue.on_end_acks(now, 8_400, 14_720);
+            queue.on_ack(now, sent);
+            queue.on_end_acks(now, 0, 14_720);
+            assert_eq!((queue.cap(), queue.is_full()), (None, false), "{long} ms");
         }
-        let before = queue.cap().unwrap();
-        for _ in 0..20 {
+    }
+
+    #[test]
+    fn a_line_that_grows_longer_under_way_is_learned() {
+        let mut queue = Queue::default();
+        let mut now = Instant::now();
+        let mut sent = std::collections::VecDeque::new();
+        for long in [1; 10].into_iter().chain([600; 50]) {
+            // Never is the line empty: what is sent overlaps.
             let may = queue.cap().unwrap_or(14_720);
-            round(&mut queue, may, 600);
+            while (sent.len() as u64 + 1) * 1200 <= may {
+                queue.on_sent(now, 1200, may);
+                sent.push_back(now);
+                now += Duration::from_micros(10);
+            }
+            let first = sent.pop_front().unwrap();
+            now = now.max(first + Duration::from_millis(long));
+            queue.on_ack(now, first);
+            queue.on_end_acks(now, sent.len() as u64 * 1200, may);
         }
-        assert!(queue.cap().is_none_or(|cap| cap > before), "{:?}", queue.cap());
+        assert!(!queue.is_full() && queue.cap().is_none_or(|cap| cap > 4_800), "{queue:?}");
     }
 }
