@@ -76,6 +76,7 @@ impl Controller for Floored {
     }
 
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
+        self.queue.on_lost(lost_bytes);
         if !self.queue.is_ours() {
             self.losses.lost(lost_bytes);
         }

@@ -12,6 +12,8 @@ use std::time::Instant;
 const ALLOWED: Duration = Duration::from_millis(200);
 /// What may be in flight on any line; so few packets are not what makes a round trip long.
 const LEAST: u64 = 2 * 1200;
+/// What is sent within so much is sent together: of that the first packet may be lost.
+const TOGETHER: Duration = Duration::from_millis(10);
 /// By how much the cap grows each round trip.
 const STEP: u64 = 1200;
 
@@ -75,14 +77,25 @@ impl Queue {
     pub(super) fn on_ack(&mut self, now: Instant, sent: Instant) {
         self.latest = now.saturating_duration_since(sent);
         // Of what was sent together the first to arrive found the line as it was.
-        let told = self.alone.take_if(|alone| *alone <= sent).map(|alone| alone == sent);
+        let alone = self.alone.take_if(|alone| *alone <= sent);
+        let told = alone.is_some_and(|alone| sent.saturating_duration_since(alone) <= TOGETHER);
         self.empty = match self.empty {
-            Some(empty) if told != Some(true) => Some(empty.min(self.latest)),
-            _ => Some(self.latest),
+            Some(empty) if !told => Some(empty.min(self.latest)),
+            Some(empty) => {
+                // A longer line than was thought: what was held back was held back for nothing.
+                self.cap = self.cap.filter(|_| self.latest <= empty.saturating_add(ALLOWED));
+                Some(self.latest)
+            }
+            None => Some(self.latest),
         };
         if let Some(round) = &mut self.round {
             round.over |= sent >= round.begun;
         }
+    }
+
+    /// So many bytes were lost.
+    pub(super) const fn on_lost(&mut self, bytes: u64) {
+        self.in_flight = self.in_flight.saturating_sub(bytes);
     }
 
     /// Those were all that one packet of the peer acknowledged: so much is in flight now, and so much may be.
