@@ -1,9 +1,10 @@
-//! How much may be in flight on a line that loses packets.
+//! How much may be in flight.
 //!
-//! QUIC takes every loss for congestion. On a line that loses a third of its packets, by radio or by a hostile
-//! hand, it is soon down to two packets a round trip, and a flash takes a minute. So what may be in flight never
-//! falls below six packets, which is about one flash, and one second of a line of 64 kbit/s. Above that the algorithm
-//! is CUBIC's (RFC 9438). Decision 25 has what it was measured to bring.
+//! CUBIC says it (RFC 9438), within two bounds of ours. QUIC takes every loss for congestion: on a line that loses a
+//! third of its packets, by radio or by a hostile hand, it is soon down to two packets a round trip. So what may be in
+//! flight never falls below six packets, which is about one flash, or sixteen where the line is known to lose many.
+//! And where packets queue it is no more than the line carries in a bearable time: [`queue`]. Decision 28 has what
+//! they were measured to bring.
 
 mod queue;
 

@@ -33,7 +33,7 @@ impl Lines {
         known.get(&to).map_or(0, |line| line.extra(bytes))
     }
 
-    fn learn(&self, at: SocketAddr, line: &Arc<Line>) {
+    pub(super) fn learn(&self, at: SocketAddr, line: &Arc<Line>) {
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(at, Arc::clone(line));
     }
 

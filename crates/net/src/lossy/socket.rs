@@ -70,8 +70,9 @@ impl AsyncUdpSocket for Socket {
         self.system.try_send(transmit)?;
         let extra = self.lines.extra(transmit.destination, transmit.contents.len());
         for (again, later) in self.again.iter().zip(LATER).take(extra.into()) {
+            let Some(due) = Instant::now().checked_add(later) else { break };
             let copy = Copy {
-                due: Instant::now() + later,
+                due,
                 to: transmit.destination,
                 ecn: transmit.ecn,
                 bytes: transmit.contents.into(),
@@ -112,5 +113,45 @@ impl AsyncUdpSocket for Socket {
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Socket({:?})", self.system.local_addr())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lossy::{Line, Losses};
+
+    #[tokio::test]
+    async fn on_a_lossy_line_every_packet_comes_more_than_once() {
+        let lines = Arc::new(Lines::default());
+        let [good, bad] = [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+        let line = Arc::new(Line::new(lines.lossy()));
+        let mut losses = Losses::of(Arc::clone(&line));
+        losses.lost(2 * 1200);
+        lines.learn(bad.local_addr().unwrap(), &line);
+        let socket = Socket::new(std::net::UdpSocket::bind("127.0.0.1:0").unwrap(), lines).unwrap();
+        let mut poller = Arc::clone(&socket).create_io_poller();
+        for (to, contents) in [(&bad, b"first"), (&bad, b"other"), (&good, b"alone"), (&good, b"after")] {
+            std::future::poll_fn(|cx| poller.as_mut().poll_writable(cx)).await.unwrap();
+            let destination = to.local_addr().unwrap();
+            let transmit = Transmit { destination, ecn: None, contents, segment_size: None, src_ip: None };
+            socket.try_send(&transmit).unwrap();
+        }
+        let came = |at: std::net::UdpSocket, packets: usize| async move {
+            at.set_nonblocking(true).unwrap();
+            let at = tokio::net::UdpSocket::from_std(at).unwrap();
+            let mut came = Vec::new();
+            let mut bytes = [0; 5];
+            for _ in 0..packets {
+                let next = tokio::time::timeout(Duration::from_secs(10), at.recv(&mut bytes));
+                next.await.expect("a packet in time").unwrap();
+                came.push(bytes);
+            }
+            came
+        };
+        let mut twice = came(bad, 4).await;
+        twice.sort_unstable();
+        assert_eq!(twice, [*b"first", *b"first", *b"other", *b"other"]);
+        assert_eq!(came(good, 2).await, [*b"alone", *b"after"], "the second comes right after the first");
     }
 }
