@@ -9,7 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::io::AsyncWriteExt as _;
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
@@ -24,7 +25,7 @@ use crate::pressure::Verdict;
 use crate::session::{Session, SessionError};
 use crate::socket::BindError;
 use crate::tcp::driver;
-use crate::tcp::frame::Decoder;
+use crate::tcp::frame::{Decoder, Frame, Signal};
 use crate::tcp::handshake::{ACCESS_DENIED, Failed, KEY_REQUIRED, TURNED_AWAY, failed, proved};
 use crate::tcp::link::TcpLink;
 use crate::tcp::mux::{End, Mux};
@@ -221,16 +222,19 @@ impl TcpIncoming {
     }
 
     async fn proved(self) -> Result<Session, HandshakeError> {
-        let Self { socket, peer, tls, limits, place, entered, door } = self;
+        let Self { socket, peer, tls, limits, mut place, entered, door } = self;
         let cut_off = |_| HandshakeError::Session(SessionError::CutOff);
         driver::tune(&socket, limits.idle).map_err(cut_off)?;
         let within = limits.handshake;
         let begun = tokio::time::Instant::now();
-        let accepted = tokio::time::timeout(within, tls.accept(socket).into_fallible())
-            .await
-            .map_err(|_| HandshakeError::TooSlow { within })?;
+        let accepting = tokio::time::timeout(within, tls.accept(socket).into_fallible());
+        let accepted = tokio::select! {
+            accepted = accepting => accepted.map_err(|_| HandshakeError::TooSlow { within })?,
+            // Who has shown no key yet must not hold up the end.
+            () = place.closing() => return Err(HandshakeError::Session(SessionError::ClosedHere)),
+        };
         drop(entered);
-        let stream = match accepted {
+        let mut stream = match accepted {
             Ok(stream) => stream,
             Err((error, mut socket)) => {
                 // The alert is on its way; cut off at once it could be lost.
@@ -239,16 +243,28 @@ impl TcpIncoming {
             }
         };
         let key = proved(stream.get_ref().1).map_err(of_alert)?;
+        if !door.admits(Instant::now(), &key, peer.ip().to_canonical()) {
+            send_away(&mut stream, CloseCode::Busy, b"connecting too often").await;
+            return Err(HandshakeError::TooOften);
+        }
         let link = TcpLink::new(Mux::new(End::Answers, limits.streams), peer, begun.elapsed());
         let stream = TlsStream::from(stream);
         tokio::spawn(driver::run(stream, Decoder::default(), link.clone(), limits.clone(), place));
-        let session = Session::new(Link::Tcp(link), key, limits, Some(Arc::clone(&door)));
-        if !door.admits(Instant::now(), &key, peer.ip().to_canonical()) {
-            session.close(CloseCode::Busy, "connecting too often");
-            return Err(HandshakeError::TooOften);
-        }
-        Ok(session)
+        Ok(Session::new(Link::Tcp(link), key, limits, Some(door)))
     }
+}
+
+/// Tells who is known and gets no session why, before any other word.
+async fn send_away(stream: &mut (impl AsyncWrite + Unpin), code: CloseCode, reason: &'static [u8]) {
+    let mut word = BytesMut::new();
+    let close = Signal::Close { code: code.number(), reason: Bytes::from_static(reason) };
+    Frame::of(0, close).put(&mut word);
+    let saying = async {
+        stream.write_all(&word).await?;
+        stream.shutdown().await
+    };
+    // Whoever does not take it learns nothing.
+    tokio::time::timeout(REFUSING, saying).await.ok();
 }
 
 fn refused(error: &std::io::Error) -> HandshakeError {

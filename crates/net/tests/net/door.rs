@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pouch_net::{
-    CloseCode, ConnectError, Dialer, HandshakeError, Limits, Listener, Rate, ResetCode, Session,
-    SessionError, StreamError,
+    CloseCode, ConnectError, Dialer, HandshakeError, Limits, Rate, ResetCode, Session, SessionError,
+    StreamError, TcpLimits, Transport,
 };
 use pouch_wire::session::Published;
 
@@ -22,15 +22,6 @@ const ONCE: Rate = Rate { per_second: 0, burst: 2 };
 fn dialer_at(seed: u8, address: &str) -> Dialer {
     let addr: SocketAddr = address.parse().unwrap();
     Dialer::bind(addr, identity(seed), Limits::default()).unwrap()
-}
-
-async fn until_nothing_is_kept(listener: &Listener) {
-    soon(async {
-        while listener.connections() > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -57,20 +48,24 @@ async fn an_address_that_was_not_proved_in_time_is_not_proved() {
     assert_eq!(Limits::default().address_proof, Duration::from_secs(10));
 }
 
-#[tokio::test]
-async fn a_known_key_that_connects_too_often_waits_and_others_do_not() {
-    let mut relay = Relay::with(local(), Limits { per_key: ONCE, ..Limits::default() });
-    let dialer_nl = dialer(NL);
+async fn a_known_key_that_connects_too_often_waits_and_others_do_not(by: Transport) {
+    let limits = Limits { per_key: ONCE, ..Limits::default() };
+    let mut relay = Relay::with_tcp(local(), limits, TcpLimits::default()).await;
+    let (addr, dialer_nl) = (relay.addr(), dialer(NL));
     let mut sessions = Vec::new();
     for _ in 0..2 {
-        sessions.push(soon(dialer_nl.connect(relay.addr(), key(RELAY))).await.unwrap());
+        sessions.push(soon(dialer_nl.connect_by(addr, key(RELAY), by)).await.unwrap());
         relay.session().await;
     }
     let busy = SessionError::ClosedByPeer { code: CloseCode::Busy, reason: "connecting too often".into() };
-    let error = soon(dialer_nl.connect(relay.addr(), key(RELAY))).await.unwrap_err();
+    let error = soon(dialer_nl.connect_by(addr, key(RELAY), by)).await.unwrap_err();
     assert_eq!(error, ConnectError::Session(busy));
     assert_eq!(relay.handshake().await.unwrap_err(), HandshakeError::TooOften);
-    assert!(soon(dialer(MD).connect(relay.addr(), key(RELAY))).await.is_ok());
+    assert!(soon(dialer(MD).connect_by(addr, key(RELAY), by)).await.is_ok());
+}
+
+on_both! {
+    a_known_key_that_connects_too_often_waits_and_others_do_not
 }
 
 #[tokio::test]

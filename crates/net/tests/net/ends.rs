@@ -127,6 +127,15 @@ pub fn dialer(seed: u8) -> Dialer {
     Dialer::bind(local(), identity(seed), Limits::default()).unwrap()
 }
 
+pub async fn until_nothing_is_kept(listener: &Listener) {
+    soon(async {
+        while listener.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 /// NL's session with the relay, seen from both ends.
 pub async fn pair(limits: Limits) -> (Relay, Dialer, Session, Session) {
     pair_by(limits, Transport::Quic).await

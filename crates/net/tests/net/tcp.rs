@@ -275,3 +275,19 @@ async fn an_end_that_shuts_down_tells_its_peers_over_tcp_too() {
     let error = soon(dialer.connect_by(relay.addr(), key(RELAY), Transport::Tcp)).await.unwrap_err();
     assert_eq!(error, ConnectError::ShuttingDown);
 }
+
+#[tokio::test]
+async fn a_dialer_that_shuts_down_waits_for_no_relay_that_does_not_answer() {
+    let silent = TcpListener::bind(local()).await.unwrap();
+    let addr = silent.local_addr().unwrap();
+    let limits = Limits { connect: Duration::from_secs(60), ..Limits::default() };
+    let dialer = Dialer::bind(local(), identity(NL), limits).unwrap();
+    let ending = async {
+        let called = soon(silent.accept()).await.unwrap();
+        assert_eq!(soon(dialer.shutdown(Duration::from_secs(15))).await, Ok(()));
+        drop(called);
+    };
+    let connecting = soon(dialer.connect_by(addr, key(RELAY), Transport::Tcp));
+    let (ended, ()) = tokio::join!(connecting, ending);
+    assert_eq!(ended.unwrap_err(), ConnectError::ShuttingDown);
+}

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_net::{CloseCode, ConnectError, HandshakeError, Limits, SessionError, TcpLimits, Transport};
+use pouch_net::{
+    CloseCode, ConnectError, HandshakeError, Limits, Session, SessionError, StreamError, TcpLimits, Transport,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -24,15 +26,17 @@ async fn still_serves(relay: &mut Relay) {
     assert_eq!(session.peer(), key(RELAY));
 }
 
-/// A client over TCP that keeps no rule of ours.
+/// A client over TCP that keeps no rule of ours, and has little room for what it does not read.
 async fn raw(client: RawClient, addr: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
-    let socket = TcpStream::connect(addr).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(4096)?;
+    let socket = socket.connect(addr).await?;
     let name = "relay.invalid".try_into().unwrap();
     TlsConnector::from(Arc::new(client.config())).connect(name, socket).await
 }
 
 /// A member that has a session and breaks its rules, and what the relay has of it.
-async fn member(relay: &mut Relay) -> (TlsStream<TcpStream>, pouch_net::Session) {
+async fn member(relay: &mut Relay) -> (TlsStream<TcpStream>, Session) {
     let mut stream = soon(raw(RawClient::honest(NL), relay.addr())).await.unwrap();
     let mut first = [0; 11];
     soon(stream.read_exact(&mut first)).await.unwrap();
@@ -187,4 +191,50 @@ async fn a_member_that_asks_without_end_and_never_reads_is_owed_one_word() {
     stream.flush().await.unwrap();
     let over = soon(session.closed()).await;
     assert_eq!(over, SessionError::ClosedByPeer { code: CloseCode::Done, reason: String::new() });
+}
+
+/// A member that lets the relay open streams, and reads nothing: what the relay sends is stuck on the line.
+async fn stuck_member(relay: &mut Relay) -> (TlsStream<TcpStream>, Session) {
+    let (mut stream, session) = member(relay).await;
+    stream.write_all(&frame(5, 0, &[0, 0, 0, 16])).await.unwrap();
+    stream.flush().await.unwrap();
+    let within = Duration::from_millis(300);
+    let mut sending = soon(session.open()).await.unwrap().with_deadline(within);
+    let mut taken = 0;
+    let error = loop {
+        match soon(sending.send_payload(&[7; 64 * 1024])).await {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, StreamError::TooSlow { what: "sending", within });
+    assert!(taken < 4, "not by the stream's window of 256 KiB, but by the line");
+    (stream, session)
+}
+
+#[tokio::test]
+async fn a_member_that_reads_nothing_keeps_no_place_once_its_session_is_closed() {
+    let mut relay = relay().await;
+    let (_stream, session) = stuck_member(&mut relay).await;
+    session.close(CloseCode::NoLongerKnown, "key no longer in the directory");
+    assert_eq!(soon(session.closed()).await, SessionError::ClosedHere);
+    until_nothing_is_kept(&relay.listener).await;
+    still_serves(&mut relay).await;
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_no_member_that_reads_nothing_and_for_no_stranger_that_says_nothing() {
+    // The stranger's handshake alone might take a minute.
+    let limits = Limits { handshake: Duration::from_secs(60), ..Limits::default() };
+    let mut relay = Relay::with_tcp(local(), limits, TcpLimits::default()).await;
+    let (_stream, _session) = stuck_member(&mut relay).await;
+    let _idle = TcpStream::connect(relay.addr()).await.unwrap();
+    soon(async {
+        while relay.listener.half_open() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(soon(relay.listener.shutdown(Duration::from_secs(15))).await, Ok(()));
+    assert_eq!(relay.handshake().await.unwrap_err(), HandshakeError::Session(SessionError::ClosedHere));
 }
