@@ -14,13 +14,13 @@ use crate::limits::Limits;
 
 /// A network, as a provider gives it to one customer: IPv4 /24, IPv6 /56.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Prefix {
+pub(crate) enum Prefix {
     V4([u8; 3]),
     V6([u8; 7]),
 }
 
 impl Prefix {
-    fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(four) => {
                 let [a, b, c, _] = four.octets();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pouch_crypto::{Context, PublicKey, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
-use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TcpDoor, TcpLimits, TransportIdentity};
+use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TcpDoor, TransportIdentity};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
@@ -192,7 +192,7 @@ async fn listen(
     let authorise = || Arc::new(known.clone());
     let listener = Listener::bind(config.listen, identity, authorise(), secrets, limits)?;
     let Some(addr) = config.tcp_beside(listener.local_addr()) else { return Ok(listener) };
-    match TcpDoor::bind(addr, identity, authorise(), TcpLimits::default()).await {
+    match TcpDoor::bind(addr, identity, authorise()).await {
         Ok(door) => Ok(listener.and_tcp(door)),
         Err(error) if config.listen_tcp.is_some() => Err(error.into()),
         Err(error) => {

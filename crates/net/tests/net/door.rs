@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pouch_net::{
     CloseCode, ConnectError, Dialer, HandshakeError, Limits, Rate, ResetCode, Session, SessionError,
-    StreamError, TcpLimits, Transport,
+    StreamError, Transport,
 };
 use pouch_wire::session::Published;
 
@@ -50,7 +50,7 @@ async fn an_address_that_was_not_proved_in_time_is_not_proved() {
 
 async fn a_known_key_that_connects_too_often_waits_and_others_do_not(by: Transport) {
     let limits = Limits { per_key: ONCE, ..Limits::default() };
-    let mut relay = Relay::with_tcp(local(), limits, TcpLimits::default()).await;
+    let mut relay = Relay::with_tcp(local(), limits).await;
     let (addr, dialer_nl) = (relay.addr(), dialer(NL));
     let mut sessions = Vec::new();
     for _ in 0..2 {
@@ -66,6 +66,23 @@ async fn a_known_key_that_connects_too_often_waits_and_others_do_not(by: Transpo
 
 on_both! {
     a_known_key_that_connects_too_often_waits_and_others_do_not
+}
+
+#[tokio::test]
+async fn what_comes_over_one_carrier_does_not_close_the_door_of_the_other() {
+    // Asked for proof over QUIC, nobody could give it.
+    let limits = Limits { initials_retry: 2, address_proof: Duration::ZERO, ..Limits::default() };
+    let mut relay = Relay::with_tcp(local(), limits).await;
+    for _ in 0..5 {
+        soon(dialer(NL).connect_by(relay.addr(), key(RELAY), Transport::Tcp)).await.unwrap();
+        relay.session().await;
+    }
+    assert!(soon(dialer(NL).connect_by(relay.addr(), key(RELAY), Transport::Quic)).await.is_ok());
+
+    let relay = Relay::with_tcp(local(), Limits { half_open_max: 0, ..Limits::default() }).await;
+    let full = soon(dialer(NL).connect_by(relay.addr(), key(RELAY), Transport::Quic)).await.unwrap_err();
+    assert_eq!(full, ConnectError::Busy { addr: relay.addr() });
+    assert!(soon(dialer(NL).connect_by(relay.addr(), key(RELAY), Transport::Tcp)).await.is_ok());
 }
 
 #[tokio::test]

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use pouch_net::{
-    Carrier, CloseCode, ConnectError, Dialer, HandshakeError, Limits, SessionError, TcpLimits, Transport,
-};
+use pouch_net::{Carrier, CloseCode, ConnectError, Dialer, HandshakeError, Limits, SessionError, Transport};
 use pouch_wire::Precedence;
 use pouch_wire::session::Published;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,7 +11,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use crate::ends::*;
 
 async fn relay() -> Relay {
-    Relay::with_tcp(local(), Limits::default(), TcpLimits::default()).await
+    Relay::with_tcp(local(), Limits::default()).await
 }
 
 #[tokio::test]
@@ -194,7 +192,7 @@ async fn a_peer_without_a_sign_of_life_is_given_up() {
         keep_alive: Duration::from_millis(100),
         ..Limits::default()
     };
-    let relay = Relay::with_tcp(local(), limits.clone(), TcpLimits::default()).await;
+    let relay = Relay::with_tcp(local(), limits.clone()).await;
     let door = TcpListener::bind(local()).await.unwrap();
     let (addr, to) = (door.local_addr().unwrap(), relay.addr());
     let (frozen, mut freeze) = tokio::sync::oneshot::channel::<()>();

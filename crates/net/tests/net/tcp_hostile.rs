@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_net::{
-    CloseCode, ConnectError, HandshakeError, Limits, Session, SessionError, StreamError, TcpLimits, Transport,
+    CloseCode, ConnectError, HandshakeError, Limits, Session, SessionError, StreamError, Transport,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -16,7 +16,7 @@ use crate::ends::*;
 use crate::raw::{RawClient, Shows, shows, spki};
 
 async fn relay() -> Relay {
-    Relay::with_tcp(local(), Limits::default(), TcpLimits::default()).await
+    Relay::with_tcp(local(), Limits::default()).await
 }
 
 async fn still_serves(relay: &mut Relay) {
@@ -92,7 +92,7 @@ async fn garbage_is_refused() {
 async fn a_handshake_that_crawls_has_a_deadline() {
     let within = Duration::from_millis(1500);
     let limits = Limits { handshake: within, ..Limits::default() };
-    let mut relay = Relay::with_tcp(local(), limits, TcpLimits::default()).await;
+    let mut relay = Relay::with_tcp(local(), limits).await;
     // A byte of a hello now and then, for ever.
     let mut socket = TcpStream::connect(relay.addr()).await.unwrap();
     let crawling = tokio::spawn(async move {
@@ -112,8 +112,8 @@ async fn a_handshake_that_crawls_has_a_deadline() {
 
 #[tokio::test]
 async fn half_open_connections_are_few_and_who_comes_after_is_told_so() {
-    let costs = TcpLimits { half_open: 8, half_open_from_one: 3, connections: 100 };
-    let mut relay = Relay::with_tcp(local(), Limits::default(), costs).await;
+    let limits = Limits { tcp_half_open: 8, tcp_half_open_from_one: 3, ..Limits::default() };
+    let mut relay = Relay::with_tcp(local(), limits).await;
     let mut idle = Vec::new();
     for _ in 0..3 {
         idle.push(TcpStream::connect(relay.addr()).await.unwrap());
@@ -137,8 +137,7 @@ async fn half_open_connections_are_few_and_who_comes_after_is_told_so() {
 
 #[tokio::test]
 async fn a_listener_has_a_last_connection() {
-    let costs = TcpLimits { connections: 1, ..TcpLimits::default() };
-    let mut relay = Relay::with_tcp(local(), Limits::default(), costs).await;
+    let mut relay = Relay::with_tcp(local(), Limits { tcp_connections: 1, ..Limits::default() }).await;
     let dialer = dialer(NL);
     let by = Transport::Tcp;
     let first = soon(dialer.connect_by(relay.addr(), key(RELAY), by)).await.unwrap();
@@ -226,7 +225,7 @@ async fn a_member_that_reads_nothing_keeps_no_place_once_its_session_is_closed()
 async fn a_shutdown_waits_for_no_member_that_reads_nothing_and_for_no_stranger_that_says_nothing() {
     // The stranger's handshake alone might take a minute.
     let limits = Limits { handshake: Duration::from_secs(60), ..Limits::default() };
-    let mut relay = Relay::with_tcp(local(), limits, TcpLimits::default()).await;
+    let mut relay = Relay::with_tcp(local(), limits).await;
     let (_stream, _session) = stuck_member(&mut relay).await;
     let _idle = TcpStream::connect(relay.addr()).await.unwrap();
     soon(async {
