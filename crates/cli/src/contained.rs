@@ -42,8 +42,7 @@ pub(crate) fn witness(config: &WitnessConfig) -> Needs {
 /// Gives up the rest, and says once what the machine does not have.
 pub(crate) fn enter(needs: &Needs, demand: Demand) -> Result<(), Problem> {
     let held = pouch_contain::enter(needs, demand).map_err(|error| refused(&error))?;
-    for (part, code, grade) in held.parts().iter().filter(|(_, _, grade)| **grade != pouch_contain::Grade::On)
-    {
+    for (part, code, grade) in held.lacking() {
         warn!(part, code, "not contained: {grade}");
     }
     info!("contained: {held}");
@@ -59,7 +58,7 @@ fn refused(error: &ContainError) -> Problem {
 /// What a configuration's service would give up here.
 pub(crate) fn rehearsed(needs: &Needs, demand: Demand) -> Result<Held, Problem> {
     let held = pouch_contain::rehearse(needs);
-    let lacking = held.lacking().next().map(|(what, grade)| (what, grade.to_string()));
+    let lacking = held.lacking().next().map(|(what, _, grade)| (what, grade.to_string()));
     match (demand, lacking) {
         (Demand::Required, Some((what, why))) => Err(refused(&ContainError::Lacking { what, why })),
         _ => Ok(held),
