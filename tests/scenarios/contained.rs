@@ -104,6 +104,20 @@ async fn services_run_contained_and_everything_that_they_do_still_works() {
 }
 
 #[tokio::test]
+async fn a_contained_relay_listens_on_tcp_at_an_address_of_its_own() {
+    let (_dir, stage) = founded(pair()).await;
+    let config = stage.path("relay/relay.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let own = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let line = format!("listen_tcp = \"{own}\"");
+    assert!(text.contains("# listen_tcp = true"), "{text}");
+    fs::write(&config, text.replace("# listen_tcp = true", &line)).unwrap();
+    let relay = stage.start_relay().await.unwrap();
+    tokio::net::TcpStream::connect(own).await.unwrap();
+    relay.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn check_config_says_what_is_held_and_required_refuses_what_is_not() {
     let (_dir, stage) = founded(pair()).await;
     for config in ["nl/agent.toml", "relay/relay.toml", "witness-1/witness.toml"] {

@@ -14,7 +14,7 @@ pub(crate) fn relay(config: &RelayConfig) -> Needs {
     Needs {
         work: vec![config.data.clone(), config.publish.clone()],
         read: roots.collect(),
-        tcp_ports: vec![config.listen.port()],
+        tcp_ports: config.tcp_beside(config.listen).iter().map(core::net::SocketAddr::port).collect(),
         ..Needs::default()
     }
 }
@@ -42,8 +42,7 @@ pub(crate) fn witness(config: &WitnessConfig) -> Needs {
 /// Gives up the rest, and says once what the machine does not have.
 pub(crate) fn enter(needs: &Needs, demand: Demand) -> Result<(), Problem> {
     let held = pouch_contain::enter(needs, demand).map_err(|error| refused(&error))?;
-    for (part, code, grade) in held.parts().iter().filter(|(_, _, grade)| **grade != pouch_contain::Grade::On)
-    {
+    for (part, code, grade) in held.lacking() {
         warn!(part, code, "not contained: {grade}");
     }
     info!("contained: {held}");
@@ -59,9 +58,29 @@ fn refused(error: &ContainError) -> Problem {
 /// What a configuration's service would give up here.
 pub(crate) fn rehearsed(needs: &Needs, demand: Demand) -> Result<Held, Problem> {
     let held = pouch_contain::rehearse(needs);
-    let lacking = held.lacking().next().map(|(what, grade)| (what, grade.to_string()));
+    let lacking = held.lacking().next().map(|(what, _, grade)| (what, grade.to_string()));
     match (demand, lacking) {
         (Demand::Required, Some((what, why))) => Err(refused(&ContainError::Lacking { what, why })),
         _ => Ok(held),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_may_listen_on_tcp_where_its_configuration_says_and_nowhere_else() {
+        let ports = |listen_tcp: &str| {
+            let config = format!(
+                "name = \"relay-1\"\ncharter = \"c\"\nlisten = \"127.0.0.1:4600\"\n{listen_tcp}\n\
+                 data = \"d\"\nkeys = \"k\"\npublish = \"p\"\n"
+            );
+            relay(&toml::from_str(&config).unwrap()).tcp_ports
+        };
+        assert_eq!(ports(""), [4600]);
+        assert_eq!(ports("listen_tcp = true"), [4600]);
+        assert_eq!(ports("listen_tcp = \"127.0.0.1:8443\""), [8443]);
+        assert_eq!(ports("listen_tcp = false"), [0_u16; 0]);
     }
 }

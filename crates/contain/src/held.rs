@@ -64,24 +64,20 @@ impl Held {
         ]
     }
 
-    /// The parts that do not hold as designed.
-    pub fn lacking(&self) -> impl Iterator<Item = (&'static str, &Grade)> {
-        self.parts()
-            .into_iter()
-            .filter(|(_, _, grade)| **grade != Grade::On)
-            .map(|(what, _, grade)| (what, grade))
+    /// The parts that do not hold as designed, each with its code.
+    pub fn lacking(&self) -> impl Iterator<Item = (&'static str, &'static str, &Grade)> {
+        self.parts().into_iter().filter(|(_, _, grade)| **grade != Grade::On)
     }
 }
 
 /// On one line, for people: what is on, then what is not and why.
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.parts();
-        let on: Vec<&str> =
-            all.iter().filter(|(_, _, grade)| **grade == Grade::On).map(|(what, _, _)| *what).collect();
+        let on = self.parts().into_iter().filter(|(_, _, grade)| **grade == Grade::On);
+        let on: Vec<&str> = on.map(|(what, _, _)| what).collect();
         f.write_str(if on.is_empty() { "nothing" } else { "" })?;
         f.write_str(&on.join(", "))?;
-        for (what, code, grade) in all.iter().filter(|(_, _, grade)| **grade != Grade::On) {
+        for (what, code, grade) in self.lacking() {
             write!(f, "; {what} {grade} ({code})")?;
         }
         Ok(())
@@ -144,6 +140,7 @@ mod tests {
             "files, system calls, no dumps, privileges; locked memory off: at most 64 KiB may be locked \
              (POUCH-CTN-03)"
         );
-        assert_eq!(held.lacking().map(|(what, _)| what).collect::<Vec<_>>(), ["locked memory"]);
+        let lacking: Vec<_> = held.lacking().map(|(what, code, _)| (what, code)).collect();
+        assert_eq!(lacking, [("locked memory", "POUCH-CTN-03")]);
     }
 }

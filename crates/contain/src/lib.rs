@@ -27,7 +27,7 @@ pub use needs::Needs;
 pub fn enter(needs: &Needs, demand: Demand) -> Result<Held, ContainError> {
     let held = take(needs);
     if demand == Demand::Required
-        && let Some((what, grade)) = held.lacking().next()
+        && let Some((what, _, grade)) = held.lacking().next()
     {
         return Err(ContainError::Lacking { what, why: grade.to_string() });
     }

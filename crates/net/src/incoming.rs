@@ -181,7 +181,7 @@ impl QuicIncoming {
         let door = self.half_open.door();
         let session = self.proved().await;
         if let Err(error) = &session {
-            door.failed(Instant::now(), error.code());
+            door.turned_away(Instant::now(), error.code());
         }
         session
     }

@@ -51,4 +51,4 @@ pub use session::{Session, SessionError};
 pub use socket::{BindError, SocketBuffers};
 pub use stream::Stream;
 pub use stream_error::StreamError;
-pub use tcp::{TcpDoor, TcpLimits};
+pub use tcp::TcpDoor;

@@ -42,7 +42,14 @@ pub struct Limits {
     /// Sessions of one known key that may begin. A node that reconnects in a loop waits; see also how many
     /// it may have at a time, which is the relay's business.
     pub per_key: Rate,
-    /// What one stream may have on its way to us.
+    /// TCP connections whose handshake has begun and is not over.
+    pub tcp_half_open: usize,
+    /// The same from one IPv4 address or one IPv6 /56.
+    pub tcp_half_open_from_one: usize,
+    /// All TCP connections, with a session or without.
+    pub tcp_connections: usize,
+    /// What one stream may have on its way to us, over QUIC; the windows of TCP are fixed, since both ends
+    /// begin with the same.
     pub stream_window: u32,
     /// What all streams of a session together may have on their way to us; QUIC libraries set no limit.
     pub receive_window: u32,
@@ -81,6 +88,9 @@ impl Default for Limits {
             all_strangers: Rate { per_second: 512, burst: 1024 },
             prefixes: 4096,
             per_key: Rate { per_second: 1, burst: 20 },
+            tcp_half_open: 256,
+            tcp_half_open_from_one: 32,
+            tcp_connections: 1024,
             stream_window: 1024 * 1024,
             receive_window: 2 * 1024 * 1024,
             send_window: 1024 * 1024,

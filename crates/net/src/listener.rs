@@ -154,10 +154,10 @@ impl Listener {
         self.door.half_open().saturating_add(self.tcp_door.as_ref().map_or(0, TcpDoor::half_open))
     }
 
-    /// QUIC connections of which anything is kept: sessions, handshakes, and what is over and not yet forgotten.
+    /// Connections of which anything is kept: sessions, handshakes, and what is over and not yet forgotten.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.endpoint.open_connections()
+        self.endpoint.open_connections().saturating_add(self.tcp.count())
     }
 
     /// The next connection; `None` when the listener is shut down. Call it again at once and run the

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::dialer::ConnectError;
+use crate::session::SessionError;
 
 /// QUIC's head start.
 pub(crate) const HEAD_START: Duration = Duration::from_millis(300);
@@ -34,11 +35,15 @@ pub(crate) async fn race<S>(
     }
 }
 
-/// Whether the relay itself has said no: it would say so on the other carrier too.
+/// Whether the relay itself has said no: it would say so on the other carrier too. That it is busy is no such
+/// word, since each carrier has room of its own.
 const fn is_answer(error: &ConnectError) -> bool {
     matches!(
         error,
-        ConnectError::NotKnown { .. } | ConnectError::OtherKey { .. } | ConnectError::OtherProtocol { .. }
+        ConnectError::NotKnown { .. }
+            | ConnectError::OtherKey { .. }
+            | ConnectError::OtherProtocol { .. }
+            | ConnectError::Session(SessionError::ClosedByPeer { .. })
     )
 }
 
@@ -56,6 +61,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
+    use crate::code::CloseCode;
 
     fn addr() -> SocketAddr {
         SocketAddr::from(([192, 0, 2, 1], 1))
@@ -88,7 +94,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_carrier_that_fails_leaves_the_other_its_time() {
         let nowhere = || ConnectError::Address { addr: addr() };
-        let lost = || ConnectError::Session(crate::SessionError::CutOff);
+        let lost = || ConnectError::Session(SessionError::CutOff);
         let begun = tokio::time::Instant::now();
         assert_eq!(race(after(10, Err(nowhere())), after(50, Ok("tcp"))).await, Ok("tcp"));
         assert_eq!(begun.elapsed(), Duration::from_millis(60), "at once, not after the head start");
@@ -102,5 +108,12 @@ mod tests {
         let no = || ConnectError::NotKnown { addr: addr() };
         assert_eq!(race(after(900, Err(no())), after(60_000, Ok(()))).await, Err(no()));
         assert_eq!(race(after(60_000, Ok(())), after(50, Err(no()))).await, Err(no()));
+        let (code, reason) = (CloseCode::Busy, || "connecting too often".to_owned());
+        let often = || ConnectError::Session(SessionError::ClosedByPeer { code, reason: reason() });
+        assert_eq!(race(after(9, Err(often())), after(5, Ok(()))).await, Err(often()));
+        assert_eq!(race(after(60_000, Ok(())), after(50, Err(often()))).await, Err(often()));
+        // Full on one carrier, it may have room on the other.
+        let busy = || ConnectError::Busy { addr: addr() };
+        assert_eq!(race(after(9, Err(busy())), after(5, Ok("tcp"))).await, Ok("tcp"));
     }
 }

@@ -134,8 +134,9 @@ impl Session {
         Self(Arc::new(Inner { id, link, peer, limits, door, first: Mutex::new(None) }))
     }
 
-    /// A request of the peer was refused with this code. A listener tells of all its sessions' together,
-    /// with counts and seldom: a peer that is refused must not fill the log. A dialer tells nothing.
+    /// A request of the peer was refused with this code; [`Stream::refuse`] says so by itself, what gets no
+    /// answer is for the caller to say. A listener tells of all its sessions' together, with counts and seldom:
+    /// a peer that is refused must not fill the log. A dialer tells nothing.
     pub fn refused(&self, code: &str) {
         if let Some(door) = &self.0.door {
             door.refused(Instant::now(), code);
@@ -248,8 +249,48 @@ impl fmt::Debug for Session {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
+    use pouch_wire::session::Published;
+
     use super::*;
+    use crate::authorise::Authorise;
+    use crate::dialer::Dialer;
+    use crate::identity::TransportIdentity;
+    use crate::listener::{Listener, ServerSecrets};
+    use crate::request::{RequestError, refusal};
+
+    struct Everyone;
+
+    impl Authorise for Everyone {
+        fn is_known(&self, _: &PublicKey) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_refused_is_counted_once() {
+        let (local, limits) = (SocketAddr::from(([127, 0, 0, 1], 0)), Limits::default());
+        let [relay, node] = [1, 2].map(|seed| TransportIdentity::from_seed(&[seed; 32]).unwrap());
+        let (secrets, key) = (ServerSecrets::new([5; 32], [6; 32]), relay.public());
+        let listener = Listener::bind(local, &relay, Arc::new(Everyone), &secrets, limits.clone()).unwrap();
+        let dialer = Dialer::bind(local, node, limits).unwrap();
+        let accepting = async { listener.accept().await.unwrap().handshake().await.unwrap() };
+        let (theirs, ours) = tokio::join!(accepting, dialer.connect(listener.local_addr(), key));
+        let (ours, door) = (ours.unwrap(), theirs.0.door.clone().unwrap());
+        // Nothing is told for a while, so that everything can be counted here.
+        door.refused(Instant::now() + Duration::from_secs(3600), "told before");
+        let refused = refusal("POUCH-ADM-03", &"not within the mandate", None);
+        let serving = async {
+            let mut stream = theirs.accept().await.unwrap();
+            stream.recv_message::<Published>().await.unwrap();
+            stream.refuse(&refused).await.unwrap();
+        };
+        let asking = ours.request::<_, Published>(&Published { index: 1 }, Duration::from_secs(15));
+        let ((), answer) = tokio::join!(serving, asking);
+        assert_eq!(answer, Err(RequestError::Refused(refused.clone())));
+        assert_eq!(door.untold(), ["1 POUCH-ADM-03"]);
+    }
 
     #[test]
     fn a_peers_words_are_safe_for_logs() {

@@ -38,6 +38,14 @@ impl Tally {
 }
 
 #[cfg(test)]
+impl Tally {
+    /// What was counted and is not told yet.
+    pub(crate) fn untold(&self) -> impl Iterator<Item = String> {
+        self.counts.iter().map(|(what, count)| format!("{count} {what}"))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

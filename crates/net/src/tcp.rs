@@ -17,4 +17,4 @@ pub(crate) use greeting::dial;
 pub(crate) use link::{TcpLink, TcpRecv, TcpSend};
 pub(crate) use registry::Registry;
 
-pub use door::{TcpDoor, TcpLimits};
+pub use door::TcpDoor;

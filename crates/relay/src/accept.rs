@@ -57,7 +57,6 @@ pub(crate) async fn submit(
 
 async fn refuse(stream: Stream, refused: Refused) -> Result<(), StreamError> {
     debug!(code = &*refused.code, "submission refused");
-    stream.session().refused(&refused.code);
     stream.refuse(&refused).await
 }
 

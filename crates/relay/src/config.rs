@@ -59,6 +59,18 @@ pub enum ListenTcp {
     At(SocketAddr),
 }
 
+impl RelayConfig {
+    /// Where it listens on TCP, for a UDP socket at `udp`.
+    #[must_use]
+    pub const fn tcp_beside(&self, udp: SocketAddr) -> Option<SocketAddr> {
+        match self.listen_tcp {
+            Some(ListenTcp::Switch(false)) => None,
+            Some(ListenTcp::At(addr)) => Some(addr),
+            Some(ListenTcp::Switch(true)) | None => Some(udp),
+        }
+    }
+}
+
 /// Where a witness that the network names answers C2SP tlog-witness. It says nothing about trust: whoever
 /// answers there has no more than the witness's keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -113,13 +113,17 @@ async fn until(at: Option<Instant>) {
 /// What is under way to one recipient, and what waits to be tried again.
 #[derive(Debug, Default)]
 struct Turns {
-    /// What is under way, and in which line: a sender's next message of one precedence follows when the
-    /// one before was taken. Side by side they would overtake each other, and the recipient would miss
-    /// what is only on its way.
-    busy: HashMap<EnvelopeId, (Precedence, ContactPoint)>,
-    /// How large each of them is.
-    sizes: HashMap<EnvelopeId, u64>,
+    busy: HashMap<EnvelopeId, UnderWay>,
     later: HashMap<EnvelopeId, Later>,
+}
+
+/// A message under way. A sender's next message of one precedence follows when the one before was taken: side
+/// by side they would overtake each other, and the recipient would miss what is only on its way.
+#[derive(Debug)]
+struct UnderWay {
+    precedence: Precedence,
+    sender: ContactPoint,
+    bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -151,11 +155,13 @@ impl Turns {
         let mut chosen = Vec::new();
         for message in waiting {
             let is_due = self.later.get(&message.envelope).is_none_or(|later| later.due <= now);
-            let line = (message.precedence, message.sender.clone());
-            let in_line = self.busy.values().any(|before| *before == line);
+            let before =
+                |busy: &UnderWay| busy.precedence == message.precedence && busy.sender == message.sender;
+            let in_line = self.busy.values().any(before);
             if is_due && !in_line && self.has_place(&message) {
-                self.busy.insert(message.envelope, line);
-                self.sizes.insert(message.envelope, message.payload_len);
+                let Pending { precedence, payload_len: bytes, .. } = message;
+                let sender = message.sender.clone();
+                self.busy.insert(message.envelope, UnderWay { precedence, sender, bytes });
                 chosen.push(message);
             }
         }
@@ -164,23 +170,20 @@ impl Turns {
 
     fn has_place(&self, message: &Pending) -> bool {
         let flash = message.precedence == Precedence::Flash;
-        let alike = || self.busy.iter().filter(move |(_, (busy, _))| (*busy == Precedence::Flash) == flash);
-        let sizes = alike().map(|(envelope, _)| self.sizes.get(envelope).copied().unwrap_or(0));
-        let bytes = sizes.fold(message.payload_len, u64::saturating_add);
+        let alike = || self.busy.values().filter(move |busy| (busy.precedence == Precedence::Flash) == flash);
+        let bytes = alike().map(|busy| busy.bytes).fold(message.payload_len, u64::saturating_add);
         let count = alike().count();
         count == 0 || (count < UNDER_WAY && bytes <= BYTES_UNDER_WAY)
     }
 
     fn taken(&mut self, envelope: EnvelopeId) {
         self.busy.remove(&envelope);
-        self.sizes.remove(&envelope);
         self.later.remove(&envelope);
     }
 
     /// It is tried again, ever later, as long as it is kept: nobody else would bring it.
     fn not_taken(&mut self, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
         self.busy.remove(&envelope);
-        self.sizes.remove(&envelope);
         let waited = self.later.get(&envelope).map_or(AGAIN_MIN, |later| later.waited.saturating_mul(2));
         // No sooner than was asked, and ever later all the same: what cannot be judged for days must not
         // come every few seconds.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pouch_crypto::{Context, PublicKey, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::AcceptedReceipt;
-use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TcpDoor, TcpLimits, TransportIdentity};
+use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TcpDoor, TransportIdentity};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
-use crate::config::{ListenTcp, RelayConfig};
+use crate::config::RelayConfig;
 use crate::cosigning::{Board, Roster};
 use crate::error::RelayError;
 use crate::hours::Hour;
@@ -191,15 +191,10 @@ async fn listen(
 ) -> Result<Listener, RelayError> {
     let authorise = || Arc::new(known.clone());
     let listener = Listener::bind(config.listen, identity, authorise(), secrets, limits)?;
-    let (addr, must) = match config.listen_tcp {
-        Some(ListenTcp::Switch(false)) => return Ok(listener),
-        Some(ListenTcp::At(addr)) => (addr, true),
-        Some(ListenTcp::Switch(true)) => (listener.local_addr(), true),
-        None => (listener.local_addr(), false),
-    };
-    match TcpDoor::bind(addr, identity, authorise(), TcpLimits::default()).await {
+    let Some(addr) = config.tcp_beside(listener.local_addr()) else { return Ok(listener) };
+    match TcpDoor::bind(addr, identity, authorise()).await {
         Ok(door) => Ok(listener.and_tcp(door)),
-        Err(error) if must => Err(error.into()),
+        Err(error) if config.listen_tcp.is_some() => Err(error.into()),
         Err(error) => {
             // Nobody asked for it: a number that another program has is no reason to serve nobody.
             warn!(code = error.code(), %addr, "not listening on TCP: who has no UDP does not get here");

@@ -17,7 +17,7 @@ use crate::tcp::link::TcpLink;
 use crate::tcp::mux::PIECE;
 use crate::tcp::registry::Place;
 
-/// How long the peer has to take our last word.
+/// How long the peer has to take our last word, from the end of the session on.
 const LAST_WORD: Duration = Duration::from_secs(2);
 /// What is read at a time.
 const READ: usize = 16 * 1024;
@@ -40,10 +40,29 @@ pub(crate) fn tune(socket: &TcpStream, idle: Duration) -> io::Result<()> {
 
 /// Runs a session to its end. `decoder` may have bytes that came with the greeting.
 pub(crate) async fn run(
-    mut stream: TlsStream<TcpStream>,
+    stream: TlsStream<TcpStream>,
     decoder: Decoder,
     link: TcpLink,
     limits: Limits,
+    place: Place,
+) {
+    let given_up = async {
+        link.closed().await;
+        tokio::time::sleep(LAST_WORD).await;
+    };
+    tokio::select! {
+        () = carry(stream, decoder, &link, &limits, place) => {}
+        // Whoever does not take the last word does without: a peer that reads nothing, or a byte now and
+        // then, must not keep its place and what waits for it.
+        () = given_up => {}
+    }
+}
+
+async fn carry(
+    mut stream: TlsStream<TcpStream>,
+    decoder: Decoder,
+    link: &TcpLink,
+    limits: &Limits,
     mut place: Place,
 ) {
     match &mut stream {
@@ -53,16 +72,14 @@ pub(crate) async fn run(
     let (mut incoming, mut outgoing) = tokio::io::split(stream);
     let mut unsent = BytesMut::new();
     let ended = tokio::select! {
-        error = hear(&mut incoming, decoder, &link, &limits) => error,
-        error = speak(&mut outgoing, &mut unsent, &link) => error,
-        () = stay(&link, &limits, &mut place) => SessionError::ClosedHere,
+        error = hear(&mut incoming, decoder, link, limits) => error,
+        error = speak(&mut outgoing, &mut unsent, link) => error,
+        () = stay(link, limits, &mut place) => SessionError::ClosedHere,
     };
     let listens = matches!(ended, SessionError::ClosedHere | SessionError::BrokenByPeer { .. });
     link.end(ended);
     if listens {
-        let parting = part(&mut incoming, &mut outgoing, unsent, &link);
-        // Whoever does not take the last word does without.
-        tokio::time::timeout(LAST_WORD, parting).await.ok();
+        part(&mut incoming, &mut outgoing, unsent, link).await;
     }
 }
 

@@ -12,16 +12,17 @@ use tokio::time::Instant;
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use crate::carrier::Link;
+use crate::code::CloseCode;
 use crate::dialer::{ConnectError, NO_NAME};
 use crate::identity::TransportIdentity;
 use crate::limits::Limits;
-use crate::session::{Session, SessionError};
+use crate::session::{Session, SessionError, printable};
 use crate::tcp::driver;
 use crate::tcp::frame::{Decoder, Signal};
 use crate::tcp::handshake::{ACCESS_DENIED, Failed, NO_ROOM, failed, lost, proved};
 use crate::tcp::link::TcpLink;
 use crate::tcp::mux::{End, Mux};
-use crate::tcp::registry::Registry;
+use crate::tcp::registry::{Place, Registry};
 use crate::tls;
 
 /// A session with the relay that holds `relay`, over TCP. The caller sets the deadline.
@@ -33,6 +34,20 @@ pub(crate) async fn dial(
     registry: &Registry,
 ) -> Result<Session, ConnectError> {
     let place = registry.enter(usize::MAX).ok_or(ConnectError::ShuttingDown)?;
+    tokio::select! {
+        greeted = greet(addr, relay, identity, limits, place) => greeted,
+        // What is not a session yet must not hold up the end.
+        () = registry.closing() => Err(ConnectError::ShuttingDown),
+    }
+}
+
+async fn greet(
+    addr: SocketAddr,
+    relay: PublicKey,
+    identity: &TransportIdentity,
+    limits: &Limits,
+    place: Place,
+) -> Result<Session, ConnectError> {
     let cut_off = |_| ConnectError::Session(SessionError::CutOff);
     let begun = Instant::now();
     let socket = TcpStream::connect(addr).await.map_err(cut_off)?;
@@ -72,8 +87,14 @@ async fn first_word(
         }
         decoder.push(buffer.get(..len).unwrap_or_default());
         let Some(frame) = decoder.next().map_err(|error| broken(error.0))? else { continue };
-        if !matches!(frame.signal, Signal::Streams(_)) {
-            return Err(broken("another word before the first"));
+        match &frame.signal {
+            Signal::Streams(_) => {}
+            // It knows our key, and wants no session now.
+            Signal::Close { code, reason } => {
+                let (code, reason) = (CloseCode::from_number(*code), printable(reason));
+                return Err(ConnectError::Session(SessionError::ClosedByPeer { code, reason }));
+            }
+            _ => return Err(broken("another word before the first")),
         }
         mux.on_frame(frame).map_err(|error| broken(error.0))?;
         return Ok(decoder);

@@ -35,6 +35,11 @@ impl Registry {
         *self.closing.borrow()
     }
 
+    /// Waits until this end shuts down.
+    pub(crate) async fn closing(&self) {
+        until_closing(&mut self.closing.subscribe()).await;
+    }
+
     /// Counts one more; `None` when there are `max` or none is wanted any more.
     pub(crate) fn enter(&self, max: usize) -> Option<Place> {
         let entered = self.count.send_if_modified(|count| {
@@ -61,10 +66,14 @@ impl Registry {
 impl Place {
     /// Waits until this end shuts down.
     pub(crate) async fn closing(&mut self) {
-        if self.closing.wait_for(|closing| *closing).await.is_err() {
-            // The end itself is gone; its sessions live for as long as somebody holds them.
-            core::future::pending().await
-        }
+        until_closing(&mut self.closing).await;
+    }
+}
+
+async fn until_closing(closing: &mut watch::Receiver<bool>) {
+    if closing.wait_for(|closing| *closing).await.is_err() {
+        // The end itself is gone; its sessions live for as long as somebody holds them.
+        core::future::pending().await
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pouch_net::{
-    CloseCode, ConnectError, Dialer, HandshakeError, Limits, Listener, Rate, ResetCode, Session,
-    SessionError, StreamError,
+    CloseCode, ConnectError, Dialer, HandshakeError, Limits, Rate, ResetCode, Session, SessionError,
+    StreamError, Transport,
 };
 use pouch_wire::session::Published;
 
@@ -22,15 +22,6 @@ const ONCE: Rate = Rate { per_second: 0, burst: 2 };
 fn dialer_at(seed: u8, address: &str) -> Dialer {
     let addr: SocketAddr = address.parse().unwrap();
     Dialer::bind(addr, identity(seed), Limits::default()).unwrap()
-}
-
-async fn until_nothing_is_kept(listener: &Listener) {
-    soon(async {
-        while listener.connections() > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -57,20 +48,41 @@ async fn an_address_that_was_not_proved_in_time_is_not_proved() {
     assert_eq!(Limits::default().address_proof, Duration::from_secs(10));
 }
 
-#[tokio::test]
-async fn a_known_key_that_connects_too_often_waits_and_others_do_not() {
-    let mut relay = Relay::with(local(), Limits { per_key: ONCE, ..Limits::default() });
-    let dialer_nl = dialer(NL);
+async fn a_known_key_that_connects_too_often_waits_and_others_do_not(by: Transport) {
+    let limits = Limits { per_key: ONCE, ..Limits::default() };
+    let mut relay = Relay::with_tcp(local(), limits).await;
+    let (addr, dialer_nl) = (relay.addr(), dialer(NL));
     let mut sessions = Vec::new();
     for _ in 0..2 {
-        sessions.push(soon(dialer_nl.connect(relay.addr(), key(RELAY))).await.unwrap());
+        sessions.push(soon(dialer_nl.connect_by(addr, key(RELAY), by)).await.unwrap());
         relay.session().await;
     }
     let busy = SessionError::ClosedByPeer { code: CloseCode::Busy, reason: "connecting too often".into() };
-    let error = soon(dialer_nl.connect(relay.addr(), key(RELAY))).await.unwrap_err();
+    let error = soon(dialer_nl.connect_by(addr, key(RELAY), by)).await.unwrap_err();
     assert_eq!(error, ConnectError::Session(busy));
     assert_eq!(relay.handshake().await.unwrap_err(), HandshakeError::TooOften);
-    assert!(soon(dialer(MD).connect(relay.addr(), key(RELAY))).await.is_ok());
+    assert!(soon(dialer(MD).connect_by(addr, key(RELAY), by)).await.is_ok());
+}
+
+on_both! {
+    a_known_key_that_connects_too_often_waits_and_others_do_not
+}
+
+#[tokio::test]
+async fn what_comes_over_one_carrier_does_not_close_the_door_of_the_other() {
+    // Asked for proof over QUIC, nobody could give it.
+    let limits = Limits { initials_retry: 2, address_proof: Duration::ZERO, ..Limits::default() };
+    let mut relay = Relay::with_tcp(local(), limits).await;
+    for _ in 0..5 {
+        soon(dialer(NL).connect_by(relay.addr(), key(RELAY), Transport::Tcp)).await.unwrap();
+        relay.session().await;
+    }
+    assert!(soon(dialer(NL).connect_by(relay.addr(), key(RELAY), Transport::Quic)).await.is_ok());
+
+    let relay = Relay::with_tcp(local(), Limits { half_open_max: 0, ..Limits::default() }).await;
+    let full = soon(dialer(NL).connect_by(relay.addr(), key(RELAY), Transport::Quic)).await.unwrap_err();
+    assert_eq!(full, ConnectError::Busy { addr: relay.addr() });
+    assert!(soon(dialer(NL).connect_by(relay.addr(), key(RELAY), Transport::Tcp)).await.is_ok());
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use pouch_crypto::PublicKey;
 use pouch_net::{
-    Authorise, Dialer, HandshakeError, Limits, Listener, ServerSecrets, Session, TcpDoor, TcpLimits,
-    Transport, TransportIdentity,
+    Authorise, Dialer, HandshakeError, Limits, Listener, ServerSecrets, Session, TcpDoor, Transport,
+    TransportIdentity,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -77,7 +77,7 @@ impl Relay {
     }
 
     /// One that listens on TCP too, at the same port.
-    pub async fn with_tcp(addr: SocketAddr, limits: Limits, costs: TcpLimits) -> Self {
+    pub async fn with_tcp(addr: SocketAddr, limits: Limits) -> Self {
         let known = Known::both();
         let authorise = || Arc::clone(&known) as Arc<dyn Authorise>;
         let identity = identity(RELAY);
@@ -85,7 +85,7 @@ impl Relay {
             let quic = Listener::bind(addr, &identity, authorise(), &secrets(), limits.clone()).unwrap();
             let addr = quic.local_addr();
             // Another test may have taken the number for TCP.
-            if let Ok(door) = TcpDoor::bind(addr, &identity, authorise(), costs).await {
+            if let Ok(door) = TcpDoor::bind(addr, &identity, authorise()).await {
                 return Self::of(quic.and_tcp(door), known);
             }
         }
@@ -127,6 +127,15 @@ pub fn dialer(seed: u8) -> Dialer {
     Dialer::bind(local(), identity(seed), Limits::default()).unwrap()
 }
 
+pub async fn until_nothing_is_kept(listener: &Listener) {
+    soon(async {
+        while listener.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 /// NL's session with the relay, seen from both ends.
 pub async fn pair(limits: Limits) -> (Relay, Dialer, Session, Session) {
     pair_by(limits, Transport::Quic).await
@@ -134,7 +143,7 @@ pub async fn pair(limits: Limits) -> (Relay, Dialer, Session, Session) {
 
 /// The same over this carrier.
 pub async fn pair_by(limits: Limits, by: Transport) -> (Relay, Dialer, Session, Session) {
-    let mut relay = Relay::with_tcp(local(), limits.clone(), TcpLimits::default()).await;
+    let mut relay = Relay::with_tcp(local(), limits.clone()).await;
     let dialer = Dialer::bind(local(), identity(NL), limits).unwrap();
     let ours = soon(dialer.connect_by(relay.addr(), key(RELAY), by)).await.unwrap();
     let theirs = relay.session().await;

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use pouch_net::{
-    Carrier, CloseCode, ConnectError, Dialer, HandshakeError, Limits, SessionError, TcpLimits, Transport,
-};
+use pouch_net::{Carrier, CloseCode, ConnectError, Dialer, HandshakeError, Limits, SessionError, Transport};
 use pouch_wire::Precedence;
 use pouch_wire::session::Published;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,7 +11,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use crate::ends::*;
 
 async fn relay() -> Relay {
-    Relay::with_tcp(local(), Limits::default(), TcpLimits::default()).await
+    Relay::with_tcp(local(), Limits::default()).await
 }
 
 #[tokio::test]
@@ -194,7 +192,7 @@ async fn a_peer_without_a_sign_of_life_is_given_up() {
         keep_alive: Duration::from_millis(100),
         ..Limits::default()
     };
-    let relay = Relay::with_tcp(local(), limits.clone(), TcpLimits::default()).await;
+    let relay = Relay::with_tcp(local(), limits.clone()).await;
     let door = TcpListener::bind(local()).await.unwrap();
     let (addr, to) = (door.local_addr().unwrap(), relay.addr());
     let (frozen, mut freeze) = tokio::sync::oneshot::channel::<()>();
@@ -274,4 +272,20 @@ async fn an_end_that_shuts_down_tells_its_peers_over_tcp_too() {
     soon(dialer.shutdown(Duration::from_secs(15))).await.unwrap();
     let error = soon(dialer.connect_by(relay.addr(), key(RELAY), Transport::Tcp)).await.unwrap_err();
     assert_eq!(error, ConnectError::ShuttingDown);
+}
+
+#[tokio::test]
+async fn a_dialer_that_shuts_down_waits_for_no_relay_that_does_not_answer() {
+    let silent = TcpListener::bind(local()).await.unwrap();
+    let addr = silent.local_addr().unwrap();
+    let limits = Limits { connect: Duration::from_secs(60), ..Limits::default() };
+    let dialer = Dialer::bind(local(), identity(NL), limits).unwrap();
+    let ending = async {
+        let called = soon(silent.accept()).await.unwrap();
+        assert_eq!(soon(dialer.shutdown(Duration::from_secs(15))).await, Ok(()));
+        drop(called);
+    };
+    let connecting = soon(dialer.connect_by(addr, key(RELAY), Transport::Tcp));
+    let (ended, ()) = tokio::join!(connecting, ending);
+    assert_eq!(ended.unwrap_err(), ConnectError::ShuttingDown);
 }

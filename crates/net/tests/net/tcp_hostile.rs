@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_net::{CloseCode, ConnectError, HandshakeError, Limits, SessionError, TcpLimits, Transport};
+use pouch_net::{
+    CloseCode, ConnectError, HandshakeError, Limits, Session, SessionError, StreamError, Transport,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -14,7 +16,7 @@ use crate::ends::*;
 use crate::raw::{RawClient, Shows, shows, spki};
 
 async fn relay() -> Relay {
-    Relay::with_tcp(local(), Limits::default(), TcpLimits::default()).await
+    Relay::with_tcp(local(), Limits::default()).await
 }
 
 async fn still_serves(relay: &mut Relay) {
@@ -24,15 +26,17 @@ async fn still_serves(relay: &mut Relay) {
     assert_eq!(session.peer(), key(RELAY));
 }
 
-/// A client over TCP that keeps no rule of ours.
+/// A client over TCP that keeps no rule of ours, and has little room for what it does not read.
 async fn raw(client: RawClient, addr: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
-    let socket = TcpStream::connect(addr).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(4096)?;
+    let socket = socket.connect(addr).await?;
     let name = "relay.invalid".try_into().unwrap();
     TlsConnector::from(Arc::new(client.config())).connect(name, socket).await
 }
 
 /// A member that has a session and breaks its rules, and what the relay has of it.
-async fn member(relay: &mut Relay) -> (TlsStream<TcpStream>, pouch_net::Session) {
+async fn member(relay: &mut Relay) -> (TlsStream<TcpStream>, Session) {
     let mut stream = soon(raw(RawClient::honest(NL), relay.addr())).await.unwrap();
     let mut first = [0; 11];
     soon(stream.read_exact(&mut first)).await.unwrap();
@@ -88,7 +92,7 @@ async fn garbage_is_refused() {
 async fn a_handshake_that_crawls_has_a_deadline() {
     let within = Duration::from_millis(1500);
     let limits = Limits { handshake: within, ..Limits::default() };
-    let mut relay = Relay::with_tcp(local(), limits, TcpLimits::default()).await;
+    let mut relay = Relay::with_tcp(local(), limits).await;
     // A byte of a hello now and then, for ever.
     let mut socket = TcpStream::connect(relay.addr()).await.unwrap();
     let crawling = tokio::spawn(async move {
@@ -108,8 +112,8 @@ async fn a_handshake_that_crawls_has_a_deadline() {
 
 #[tokio::test]
 async fn half_open_connections_are_few_and_who_comes_after_is_told_so() {
-    let costs = TcpLimits { half_open: 8, half_open_from_one: 3, connections: 100 };
-    let mut relay = Relay::with_tcp(local(), Limits::default(), costs).await;
+    let limits = Limits { tcp_half_open: 8, tcp_half_open_from_one: 3, ..Limits::default() };
+    let mut relay = Relay::with_tcp(local(), limits).await;
     let mut idle = Vec::new();
     for _ in 0..3 {
         idle.push(TcpStream::connect(relay.addr()).await.unwrap());
@@ -133,8 +137,7 @@ async fn half_open_connections_are_few_and_who_comes_after_is_told_so() {
 
 #[tokio::test]
 async fn a_listener_has_a_last_connection() {
-    let costs = TcpLimits { connections: 1, ..TcpLimits::default() };
-    let mut relay = Relay::with_tcp(local(), Limits::default(), costs).await;
+    let mut relay = Relay::with_tcp(local(), Limits { tcp_connections: 1, ..Limits::default() }).await;
     let dialer = dialer(NL);
     let by = Transport::Tcp;
     let first = soon(dialer.connect_by(relay.addr(), key(RELAY), by)).await.unwrap();
@@ -187,4 +190,50 @@ async fn a_member_that_asks_without_end_and_never_reads_is_owed_one_word() {
     stream.flush().await.unwrap();
     let over = soon(session.closed()).await;
     assert_eq!(over, SessionError::ClosedByPeer { code: CloseCode::Done, reason: String::new() });
+}
+
+/// A member that lets the relay open streams, and reads nothing: what the relay sends is stuck on the line.
+async fn stuck_member(relay: &mut Relay) -> (TlsStream<TcpStream>, Session) {
+    let (mut stream, session) = member(relay).await;
+    stream.write_all(&frame(5, 0, &[0, 0, 0, 16])).await.unwrap();
+    stream.flush().await.unwrap();
+    let within = Duration::from_millis(300);
+    let mut sending = soon(session.open()).await.unwrap().with_deadline(within);
+    let mut taken = 0;
+    let error = loop {
+        match soon(sending.send_payload(&[7; 64 * 1024])).await {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, StreamError::TooSlow { what: "sending", within });
+    assert!(taken < 4, "not by the stream's window of 256 KiB, but by the line");
+    (stream, session)
+}
+
+#[tokio::test]
+async fn a_member_that_reads_nothing_keeps_no_place_once_its_session_is_closed() {
+    let mut relay = relay().await;
+    let (_stream, session) = stuck_member(&mut relay).await;
+    session.close(CloseCode::NoLongerKnown, "key no longer in the directory");
+    assert_eq!(soon(session.closed()).await, SessionError::ClosedHere);
+    until_nothing_is_kept(&relay.listener).await;
+    still_serves(&mut relay).await;
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_no_member_that_reads_nothing_and_for_no_stranger_that_says_nothing() {
+    // The stranger's handshake alone might take a minute.
+    let limits = Limits { handshake: Duration::from_secs(60), ..Limits::default() };
+    let mut relay = Relay::with_tcp(local(), limits).await;
+    let (_stream, _session) = stuck_member(&mut relay).await;
+    let _idle = TcpStream::connect(relay.addr()).await.unwrap();
+    soon(async {
+        while relay.listener.half_open() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(soon(relay.listener.shutdown(Duration::from_secs(15))).await, Ok(()));
+    assert_eq!(relay.handshake().await.unwrap_err(), HandshakeError::Session(SessionError::ClosedHere));
 }
