@@ -10,6 +10,7 @@
 )]
 
 mod arriving;
+mod carried;
 mod mirroring;
 mod node;
 mod relay;

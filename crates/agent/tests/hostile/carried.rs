@@ -1,0 +1,54 @@
+//! What a courier had brought before a relay does.
+
+use pouch_control::{Answer, Bytes, Call, CourierArrival};
+use pouch_net::RequestError;
+use pouch_notice::{CourierFile, SealedOut};
+use pouch_wire::{Canonical as _, EnvelopeId};
+
+use crate::node::{NOTHING, Running, network, sealed, signed};
+use crate::relay::{FakeRelay, delivery};
+use crate::world::{SECOND, World, later};
+
+/// Imports a courier file with this message; what became of it.
+async fn carry(node: &Running, world: &World, message: &SealedOut) -> CourierArrival {
+    let file = CourierFile::new(world.directory.network(), None, vec![message.clone()]).unwrap();
+    let bytes = Bytes(file.to_file().unwrap());
+    match node.client.call(&Call::CourierImport { bytes }).await.unwrap() {
+        Answer::CourierImported(mut imported) => imported.messages.remove(0),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The code that stands beside the message in the inbox.
+async fn code(node: &Running, message: EnvelopeId) -> String {
+    let rows = node.inbox().await;
+    rows.iter().find(|row| row.envelope == message).unwrap().verdict.code.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promise_that_does_not_count_yet_is_not_thrown_away() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    relay.asked_again().await;
+    let message = sealed(&world, signed(&world, 1), 1, NOTHING);
+    assert_eq!(carry(&node, &world, &message).await.code, "POUCH-VER-63");
+    // Our clock is late; then, by a key that our directory does not have.
+    let ahead = world.receipt("relay-1", message.id(), 0, later(3 * 60 * SECOND));
+    let unknown = world.signed_receipt("relay-1", "relay-9", message.id(), 0, later(0));
+    for receipt in [ahead, unknown.to_bytes().unwrap()] {
+        let refused = relay.deliver(&delivery(&message, receipt), message.payload()).await;
+        let Err(RequestError::Refused(refused)) = refused else { panic!("taken: {refused:?}") };
+        assert_eq!(&*refused.code, "POUCH-VER-60");
+        assert!(refused.retry_after_ms.is_some(), "the relay must keep it");
+        assert_eq!(code(&node, message.id()).await, "POUCH-VER-63", "it stays what it was");
+    }
+    let receipt = world.receipt("relay-1", message.id(), 0, later(0));
+    relay.deliver(&delivery(&message, receipt), message.payload()).await.unwrap();
+    assert_ne!(code(&node, message.id()).await, "POUCH-VER-63");
+    assert_eq!(node.inbox().await.len(), 1, "it is shown once");
+    // From here on it is as every other: whatever a relay says of it, it is here.
+    let again = world.receipt("relay-1", message.id(), 0, later(3 * 60 * SECOND));
+    relay.deliver(&delivery(&message, again), message.payload()).await.unwrap();
+    node.stop().await;
+}
