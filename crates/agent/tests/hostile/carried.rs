@@ -1,13 +1,15 @@
 //! What a courier had brought before a relay does.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use pouch_control::{Answer, Bytes, Call, CourierArrival};
 use pouch_net::RequestError;
 use pouch_notice::{CourierFile, SealedOut};
-use pouch_wire::{Canonical as _, EnvelopeId};
+use pouch_wire::{Canonical as _, EnvelopeId, Timestamp};
 
-use crate::node::{NOTHING, Running, network, sealed, signed};
+use crate::node::{NOTHING, Running, network, sealed, signed, told};
 use crate::relay::{FakeRelay, delivery};
-use crate::world::{SECOND, World, later};
+use crate::world::{NOW, SECOND, World, later};
 
 /// Imports a courier file with this message; what became of it.
 async fn carry(node: &Running, world: &World, message: &SealedOut) -> CourierArrival {
@@ -50,5 +52,37 @@ async fn a_promise_that_does_not_count_yet_is_not_thrown_away() {
     // From here on it is as every other: whatever a relay says of it, it is here.
     let again = world.receipt("relay-1", message.id(), 0, later(3 * 60 * SECOND));
     relay.deliver(&delivery(&message, again), message.payload()).await.unwrap();
+    node.stop().await;
+}
+
+/// So many milliseconds after the courier came.
+static AFTER: AtomicU64 = AtomicU64::new(0);
+
+fn moved() -> Timestamp {
+    later(AFTER.load(Ordering::SeqCst))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_s_promise_is_late_since_the_relay_gave_it_and_not_since_the_courier_came() {
+    let relay = FakeRelay::start("relay-1");
+    let mut world = network(&[&relay]);
+    let node = Running::by_clock(&world, moved).await;
+    relay.asked_again().await;
+    let mut events = node.events().await;
+    let message = sealed(&world, signed(&world, 1), 1, NOTHING);
+    assert_eq!(carry(&node, &world, &message).await.code, "POUCH-VER-63");
+    AFTER.store(600 * SECOND, Ordering::SeqCst);
+    let receipt = world.receipt("relay-1", message.id(), 0, later(600 * SECOND));
+    relay.deliver(&delivery(&message, receipt), message.payload()).await.unwrap();
+    // Each time that the directory grows, the node asks for the proofs that it lacks; the relay has none.
+    for (officers, after) in [(2, 600), (3, 661)] {
+        AFTER.store(after * SECOND, Ordering::SeqCst);
+        world.demand(officers, true, NOW);
+        relay.serve(&world);
+        relay.say_it_grew().await;
+        relay.was_asked_for_proofs(u64::from(officers) - 1).await;
+    }
+    let alarm = told(&mut events, |event| event.code == "POUCH-AGT-26").await;
+    assert!(alarm.words.contains("61 s ago") && !alarm.words.contains("661 s"), "{}", alarm.words);
     node.stop().await;
 }

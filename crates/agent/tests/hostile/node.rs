@@ -91,6 +91,15 @@ pub(crate) struct Starting {
 
 impl Starting {
     pub(crate) fn of(office: &'static str, world: &World, dir: Arc<tempfile::TempDir>) -> Self {
+        Self::by_clock(office, world, dir, || NOW)
+    }
+
+    fn by_clock(
+        office: &'static str,
+        world: &World,
+        dir: Arc<tempfile::TempDir>,
+        clock: fn() -> Timestamp,
+    ) -> Self {
         let socket = dir.path().join("agent.sock");
         let node = Node {
             config: AgentConfig {
@@ -112,7 +121,7 @@ impl Starting {
                 witness: None,
             },
             charter: charter_file(world),
-            clock: || NOW,
+            clock,
             version: "test",
             conduct: Arc::new(Careful),
         };
@@ -147,9 +156,14 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(world: &World) -> Self {
+        Self::by_clock(world, || NOW).await
+    }
+
+    /// One whose clock a test moves.
+    pub(crate) async fn by_clock(world: &World, clock: fn() -> Timestamp) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         keep_prekey(dir.path(), &VAULT).await;
-        Starting::of("MD/technical", world, dir).serves().await
+        Starting::by_clock("MD/technical", world, dir, clock).serves().await
     }
 
     pub(crate) async fn stop(self) {

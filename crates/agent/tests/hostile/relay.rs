@@ -9,8 +9,8 @@ use pouch_net::{
 use pouch_notice::SealedOut;
 use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, Note, WitnessSigner};
 use pouch_wire::session::{
-    Accepted, Attached, Changed, Consistency, Deliver, LogEntries, LogName, Published, ReadConsistency,
-    ReadLog, Submit, Taken,
+    Accepted, Attached, Changed, Consistency, Deliver, LogEntries, LogName, Proof, Published,
+    ReadConsistency, ReadLog, Submit, Taken,
 };
 use pouch_wire::{Blob, Canonical as _, EnvelopeId, FrameKind, List, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -57,6 +57,8 @@ pub(crate) struct Served {
     pub(crate) claims: Option<u64>,
     /// When it was cosigned, if not now.
     pub(crate) cosigned_at: Option<Timestamp>,
+    /// What it gives as the proof of every place in its log of messages; when there is none, it has none.
+    pub(crate) proof: Option<Vec<u8>>,
 }
 
 pub(crate) struct FakeRelay {
@@ -67,6 +69,8 @@ pub(crate) struct FakeRelay {
     submitted: mpsc::Receiver<Submitted>,
     /// Counts what was asked about the directory.
     asked: watch::Receiver<u64>,
+    /// Counts the proofs that were asked for.
+    proofs: watch::Receiver<u64>,
     grew: mpsc::Sender<()>,
 }
 
@@ -82,12 +86,14 @@ impl FakeRelay {
         let (session_tx, session) = watch::channel(None);
         let (submitted_tx, submitted) = mpsc::channel(64);
         let (asked_tx, asked) = watch::channel(0);
+        let (proofs_tx, proofs) = watch::channel(0);
         let (grew, grew_rx) = mpsc::channel(8);
         let parts = Parts {
             served: served.clone(),
             sessions: session_tx,
             submitted: submitted_tx,
             asked: asked_tx,
+            proofs: proofs_tx,
             grew: Arc::new(tokio::sync::Mutex::new(grew_rx)),
         };
         tokio::spawn(async move {
@@ -96,7 +102,7 @@ impl FakeRelay {
                 tokio::spawn(serve(session, parts.clone()));
             }
         });
-        Self { name: name.to_owned(), address, served, session, submitted, asked, grew }
+        Self { name: name.to_owned(), address, served, session, submitted, asked, proofs, grew }
     }
 
     /// Serves this directory, all of it cosigned.
@@ -135,6 +141,12 @@ impl FakeRelay {
     pub(crate) async fn was_asked(&self) {
         let mut asked = self.asked.clone();
         soon("the node asks", asked.wait_for(|asked| *asked > 0)).await.unwrap();
+    }
+
+    /// Waits until the node has asked for so many proofs in all.
+    pub(crate) async fn was_asked_for_proofs(&self, count: u64) {
+        let mut proofs = self.proofs.clone();
+        soon("the node asks for a proof", proofs.wait_for(|asked| *asked >= count)).await.unwrap();
     }
 
     /// What it would answer to a node that knows nothing.
@@ -181,6 +193,7 @@ struct Parts {
     sessions: watch::Sender<Option<Session>>,
     submitted: mpsc::Sender<Submitted>,
     asked: watch::Sender<u64>,
+    proofs: watch::Sender<u64>,
     grew: Arc<tokio::sync::Mutex<mpsc::Receiver<()>>>,
 }
 
@@ -214,6 +227,19 @@ async fn serve(session: Session, parts: Parts) {
             FrameKind::ReadLog => {
                 let answer = entries(&parts.served.lock().unwrap(), &frame.read().unwrap());
                 stream.answer(&answer).await.ok();
+            }
+            FrameKind::ReadProof => {
+                let proof = parts.served.lock().unwrap().proof.clone();
+                match proof {
+                    Some(proof) => {
+                        let answer = Proof { tlog_proof: Blob::new(proof).unwrap() };
+                        stream.answer(&answer).await.ok();
+                    }
+                    None => {
+                        stream.refuse(&refusal("POUCH-RLY-10", &"not yet", None)).await.unwrap_or_default()
+                    }
+                }
+                parts.proofs.send_modify(|asked| *asked += 1);
             }
             FrameKind::Publish => {
                 stream.answer(&Published { index: 1_000_000 }).await.ok();
