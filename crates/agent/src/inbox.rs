@@ -33,7 +33,7 @@ use crate::receipts;
 
 pub(crate) use by_courier::carried;
 use kept::{notice_in, receipt_in};
-pub(crate) use reading::{Reading, check_proof, confirmed_by, inclusion, read, read_alone};
+pub(crate) use reading::{Reading, check_proof, confirmed_by, inclusion, is_proved, read, read_alone};
 use refused::{Answer, one_clause, refuse};
 
 /// How long a message waits for the directory that its sender used.

@@ -220,16 +220,16 @@ async fn acknowledge(
     Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk).await)))
 }
 
-/// Joins what proves one notice to others; fetches the proof that it is logged when it is not here yet.
+/// Joins what proves one notice to others; fetches the proof that it is logged when there is none here that
+/// holds.
 async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
-    let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let row = match row.proof {
-        Some(_) => row,
-        None => {
-            fetch_proof(row.envelope, row.log.as_ref(), desk).await?;
-            views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
-        }
-    };
+    let mut row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
+    let mut proved = inbox::is_proved(&row, desk);
+    if !proved {
+        fetch_proof(row.envelope, row.log.as_ref(), desk).await?;
+        row = views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?;
+        proved = inbox::is_proved(&row, desk);
+    }
     let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
     if row.log.is_none() {
         return Err(refusal(
@@ -241,7 +241,7 @@ async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         )
         .into());
     }
-    let Some(proof) = row.proof else {
+    let Some(proof) = row.proof.filter(|_| proved) else {
         return Err(refusal(
             "POUCH-AGT-45",
             14,

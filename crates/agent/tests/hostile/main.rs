@@ -13,6 +13,7 @@ mod arriving;
 mod carried;
 mod mirroring;
 mod node;
+mod proving;
 mod relay;
 mod sending;
 mod witnessing;

@@ -9,7 +9,7 @@ use pouch_control::{Answer, Call, Client, Compose, Event, Events, InboxRow, Outb
 use pouch_crypto::{SigningKey, VaultKey};
 use pouch_directory::{Act, CharterFile, NetworkChange, Relay};
 use pouch_notice::{
-    Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
+    Body, Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
 };
 use pouch_store::{AgentStore, PrekeyRow, Prekeys as _, StoreError};
 use pouch_wire::{
@@ -171,6 +171,11 @@ impl Running {
         soon("the node stops", self.task).await.unwrap().unwrap();
     }
 
+    /// Where it keeps everything.
+    pub(crate) fn folder(&self) -> Arc<tempfile::TempDir> {
+        self.dir.clone()
+    }
+
     /// Stops it; what it kept.
     pub(crate) async fn kept(self) -> AgentStore {
         let dir = self.dir.clone();
@@ -280,6 +285,11 @@ pub(crate) fn charter_file(world: &World) -> CharterFile {
 
 /// A notice that NL signed for MD.
 pub(crate) fn signed(world: &World, n: u32) -> SignedNotice {
+    signed_body(world, n, body_from_toml(NoticeType::FreeText, "text = \"text\"").unwrap())
+}
+
+/// One that says this.
+pub(crate) fn signed_body(world: &World, n: u32, body: Body) -> SignedNotice {
     let notice = Notice {
         network: world.directory.network(),
         environment: Environment::Live,
@@ -294,7 +304,7 @@ pub(crate) fn signed(world: &World, n: u32) -> SignedNotice {
         tlp: Tlp::Amber,
         language: text("en"),
         subject: text("Subject"),
-        body: body_from_toml(NoticeType::FreeText, "text = \"text\"").unwrap(),
+        body,
         attachments: List::default(),
         break_glass: false,
         sentences: List::default(),

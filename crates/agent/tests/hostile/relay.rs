@@ -3,20 +3,21 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use pouch_envelope::MessageLeaf;
 use pouch_net::{
     Authorise, Limits, Listener, RequestError, ServerSecrets, Session, Stream, TransportIdentity, refusal,
 };
 use pouch_notice::SealedOut;
-use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, Note, WitnessSigner};
+use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, Note, ProofFile, WitnessSigner};
 use pouch_wire::session::{
     Accepted, Attached, Changed, Consistency, Deliver, LogEntries, LogName, Proof, Published,
     ReadConsistency, ReadLog, Submit, Taken,
 };
-use pouch_wire::{Blob, Canonical as _, EnvelopeId, FrameKind, List, Timestamp};
+use pouch_wire::{Blob, Canonical as _, Digest, EnvelopeId, FrameKind, List, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::node::{LONG, soon};
-use crate::world::{DIRECTORY_LOG, NOW, WITNESSES, World, key, mldsa_key, note_key};
+use crate::world::{DIRECTORY_LOG, NOW, WITNESSES, World, key, message_log, mldsa_key, note_key};
 
 struct Everyone;
 
@@ -177,6 +178,14 @@ impl Submitted {
     }
 }
 
+/// The proof that a message that a relay accepted now is the first in its log of messages.
+pub(crate) fn proof(relay: &str, envelope: EnvelopeId) -> Vec<u8> {
+    let mut tree = MemoryTree::default();
+    tree.append(LeafHash::of(&MessageLeaf { envelope, accepted_at: NOW }.to_bytes().unwrap()));
+    let note = cosigned(&message_log(relay), 1, tree.root(), &WITNESSES[..2], 2, NOW);
+    ProofFile::new(0, tree.inclusion(0, 1).unwrap(), note).unwrap().to_string().into_bytes()
+}
+
 /// A delivery of a sealed message.
 pub(crate) fn delivery(sealed: &SealedOut, receipt: Vec<u8>) -> Deliver {
     Deliver {
@@ -290,16 +299,21 @@ fn note(served: &Served) -> Note {
     let at = served.cosigned_at.unwrap_or(NOW);
     let size = served.claims.unwrap_or(tree.size());
     let named = if served.cosigned_by.is_empty() { &WITNESSES[..2] } else { &served.cosigned_by[..] };
-    let origin = KeyName::new(DIRECTORY_LOG).unwrap();
-    let signer = LogSigner::new(&origin, note_key(DIRECTORY_LOG), mldsa_key(DIRECTORY_LOG)).unwrap();
-    let mut note = signer.sign(&Checkpoint::new(&origin, size, tree.root()), at).unwrap();
+    let kinds = if served.one_kind { 1 } else { 2 };
+    cosigned(DIRECTORY_LOG, size, tree.root(), named, kinds, at)
+}
+
+/// A checkpoint of a log with these cosignatures of each of these witnesses.
+fn cosigned(origin: &str, size: u64, root: Digest, named: &[&str], kinds: usize, at: Timestamp) -> Note {
+    let name = KeyName::new(origin).unwrap();
+    let signer = LogSigner::new(&name, note_key(origin), mldsa_key(origin)).unwrap();
+    let mut note = signer.sign(&Checkpoint::new(&name, size, root), at).unwrap();
     for (place, name) in named.iter().enumerate() {
         let witness =
             WitnessSigner::new(&KeyName::new(*name).unwrap(), note_key(name), mldsa_key(name)).unwrap();
         // Who cosigns twice does so a second later: they are two lines.
         let at = Timestamp(at.0 + 1000 * u64::try_from(place).unwrap());
         let lines = witness.cosign(note.text(), at).unwrap();
-        let kinds = if served.one_kind { 1 } else { 2 };
         note = note.with(lines.into_iter().take(kinds)).unwrap();
     }
     note
