@@ -88,14 +88,20 @@ const BY_A_RELAY_S_WORD: [&str; 8] = [
     "POUCH-VER-52",
 ];
 
+/// Whether a clause with this code fails by the time at which the message came. No newer directory and no later
+/// look helps then: only a relay that had it before may.
+#[must_use]
+pub fn fails_by_its_time(code: &str) -> bool {
+    BY_A_RELAY_S_WORD.contains(&code)
+}
+
 impl Refused {
     /// Whether the message is refused whatever comes: `false` when this node only cannot tell yet, because
     /// its directory is behind or its clock, or because all that speaks against the message is the receipt
     /// of the relay that delivered it. The same message may then come again, from another relay, and hold.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        let may_pass =
-            |code: &str| NOT_YET.contains(&code) || (!self.witnessed && BY_A_RELAY_S_WORD.contains(&code));
+        let may_pass = |code: &str| NOT_YET.contains(&code) || (!self.witnessed && fails_by_its_time(code));
         self.verdict.failing().any(|clause| !may_pass(&clause.code))
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pouch_control::{Answer, Bytes, Call, CourierArrival};
+use pouch_control::{Answer, Bytes, Call, CourierArrival, CourierOutcome};
 use pouch_net::RequestError;
 use pouch_notice::{CourierFile, SealedOut};
 use pouch_wire::{Canonical as _, EnvelopeId, Timestamp};
 
 use crate::node::{NOTHING, Running, network, sealed, signed, told};
 use crate::relay::{FakeRelay, delivery};
-use crate::world::{NOW, SECOND, World, later};
+use crate::world::{HOUR, NOW, SECOND, World, earlier, later};
 
 /// Imports a courier file with this message; what became of it.
 async fn carry(node: &Running, world: &World, message: &SealedOut) -> CourierArrival {
@@ -84,5 +84,35 @@ async fn a_relay_s_promise_is_late_since_the_relay_gave_it_and_not_since_the_cou
     }
     let alarm = told(&mut events, |event| event.code == "POUCH-AGT-26").await;
     assert!(alarm.words.contains("61 s ago") && !alarm.words.contains("661 s"), "{}", alarm.words);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_too_late_is_not_to_be_imported_again_and_what_may_be_judged_later_is() {
+    let relay = FakeRelay::start("relay-1");
+    let mut world = network(&[&relay]);
+    let late = sealed(&world, signed(&world, 1), 1, NOTHING);
+    // Another directory than ours, of the same size: one of the two may be false.
+    let mut other = world.clone();
+    other.suspend("BA", NOW);
+    let contradicts = sealed(&other, signed(&other, 1), 1, NOTHING);
+    world.close_exercise(NOW);
+    relay.serve(&world);
+    let node = Running::start(&world).await;
+    relay.asked_again().await;
+    let check = async |message, code: &str, next: &str, not: &str| {
+        let found = carry(&node, &world, message).await;
+        assert_eq!((found.outcome, found.code.as_str()), (CourierOutcome::NotYet, code));
+        assert!(found.next.contains(next) && !found.next.contains(not), "{}", found.next);
+        assert!(found.next.contains("telephone"), "{}", found.next);
+    };
+    let (again, over_a_relay) = ("import it again", "it may still come over a relay that had it before");
+    check(&contradicts, "POUCH-VER-74", again, over_a_relay).await;
+    let mut revoked = world.clone();
+    revoked.revoke("NL/technical", earlier(HOUR), NOW);
+    relay.serve(&revoked);
+    relay.asked_again().await;
+    check(&late, "POUCH-VER-30", over_a_relay, again).await;
+    assert!(node.inbox().await.is_empty(), "nothing of it is kept");
     node.stop().await;
 }
