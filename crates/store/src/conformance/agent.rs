@@ -107,7 +107,7 @@ pub(super) fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
         progress: None,
         receipt,
         log: Some(("relay".to_owned(), u64::from(n))),
-        by_courier: false,
+        courier_at: None,
         keys: Vec::new(),
         events: vec![told("received")],
     }

@@ -117,7 +117,7 @@ where
 {
     let store = engine.open().await;
     assert_eq!(store.newest_of(&point("MD/policy")).await.unwrap(), None);
-    let carried = Arrival { log: None, by_courier: true, ..arrival(2, None) };
+    let carried = Arrival { log: None, courier_at: Some(Timestamp(7)), ..arrival(2, None) };
     store.take_in(arrival(1, None)).await.unwrap();
     store.take_in(carried).await.unwrap();
     assert_eq!(store.newest_of(&point("MD/policy")).await.unwrap(), Some(vec![2; 20]));
@@ -132,6 +132,7 @@ where
     let store = engine.restart(store).await;
     let row = store.arrival(id(2)).await.unwrap().unwrap();
     assert_eq!((row.stored, row.damaged), (vec![9; 21], false));
-    assert_eq!((row.log, row.courier_at), (Some(("relay".to_owned(), 4)), Some(Timestamp(2))));
+    assert_eq!((row.log, row.courier_at), (Some(("relay".to_owned(), 4)), Some(Timestamp(7))));
+    assert_eq!(row.arrived_at, Timestamp(2), "the two times are each what they were given as");
     assert_eq!(store.arrival(id(1)).await.unwrap().unwrap().courier_at, None);
 }
