@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pouch_control::{Answer, Bytes, Call, CourierArrival, CourierOutcome};
+use pouch_control::{Answer, Bytes, Call, CourierArrival, CourierOutcome, CourierSelection, CourierWritten};
 use pouch_net::RequestError;
 use pouch_notice::{CourierFile, SealedOut};
-use pouch_wire::{Canonical as _, EnvelopeId, Timestamp};
+use pouch_wire::{Canonical as _, EnvelopeId, Precedence, Timestamp};
 
 use crate::node::{NOTHING, Running, network, sealed, signed, told};
 use crate::relay::{FakeRelay, delivery};
@@ -114,5 +114,34 @@ async fn what_came_too_late_is_not_to_be_imported_again_and_what_may_be_judged_l
     relay.asked_again().await;
     check(&late, "POUCH-VER-30", over_a_relay, again).await;
     assert!(node.inbox().await.is_empty(), "nothing of it is kept");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_message_was_handed_to_a_courier_is_told_once_with_all_for_whom() {
+    let relay = FakeRelay::start("relay-1");
+    let world = network(&[&relay]);
+    let node = Running::start(&world).await;
+    relay.asked_again().await;
+    let mut events = node.events().await;
+    let to = ["BA/technical", "NL/technical"];
+    let (first, second) =
+        (node.send_to(&to, Precedence::Flash).await, node.send_to(&to, Precedence::Flash).await);
+    let selection = CourierSelection { ids: Vec::new(), to: Vec::new(), whole_directory: false };
+    let file = match node.client.call(&Call::CourierExport(selection)).await.unwrap() {
+        Answer::Courier(file) => *file,
+        other => panic!("{other:?}"),
+    };
+    let each = file.messages.iter().flat_map(|m| m.recipients.iter().map(|to| (m.envelope, to.clone())));
+    let written = CourierWritten { digest: file.digest, messages: each.collect() };
+    node.client.call(&Call::CourierWritten(written)).await.unwrap();
+    for message in [first, second] {
+        let handed = told(&mut events, |event| event.words.contains("handed to a courier file")).await;
+        assert_eq!(handed.envelope, Some(message));
+        assert!(handed.words.ends_with("for BA/technical, NL/technical"), "{}", handed.words);
+    }
+    for row in node.outbox().await {
+        assert!(row.ladder.iter().all(|rung| rung.courier_at == Some(NOW)), "{:?}", row.ladder);
+    }
     node.stop().await;
 }

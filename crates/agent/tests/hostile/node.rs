@@ -213,7 +213,13 @@ impl Running {
 
     /// Writes to NL.
     pub(crate) async fn send(&self, precedence: Precedence) -> EnvelopeId {
-        match self.client.call(&Call::Send(Box::new(asked(precedence)))).await.unwrap() {
+        self.send_to(&["NL/technical"], precedence).await
+    }
+
+    /// Writes to these.
+    pub(crate) async fn send_to(&self, to: &[&str], precedence: Precedence) -> EnvelopeId {
+        let asked = Compose { to: to.iter().map(|to| point(to)).collect(), ..asked(precedence) };
+        match self.client.call(&Call::Send(Box::new(asked))).await.unwrap() {
             Answer::Sent(row) => row.envelope,
             other => panic!("{other:?}"),
         }
