@@ -290,28 +290,27 @@ impl Opened {
             _ => None,
         };
         judge_surroundings(&arrived, &outside, facts, judged, &mut verdict);
-        let (promise, came_at) = (outside.promise(), outside.anchor.at);
-        match (notice, released, outside, promise) {
-            (
-                Some((value, signed, attachments)),
-                Some((release, scope)),
-                Outside { sender, .. },
-                Some(promise),
-            ) if !verdict.is_refusal() => Ok(Verified {
-                value,
-                signed: Some(signed),
-                said: None,
-                arrived,
-                secret,
-                attachments,
-                release: Some(release),
-                scope: Some(scope),
-                authority: sender,
-                promise,
-                came_at,
-                verdict,
-                _proved: Proved(()),
-            }),
+        let Outside { sender, vouched, anchor } = outside;
+        match (notice, released, vouched.taken()) {
+            (Some((value, signed, attachments)), Some((release, scope)), Some(promise))
+                if !verdict.is_refusal() =>
+            {
+                Ok(Verified {
+                    value,
+                    signed: Some(signed),
+                    said: None,
+                    arrived,
+                    secret,
+                    attachments,
+                    release: Some(release),
+                    scope: Some(scope),
+                    authority: sender,
+                    promise,
+                    came_at: anchor.at,
+                    verdict,
+                    _proved: Proved(()),
+                })
+            }
             _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }
@@ -330,25 +329,23 @@ impl Opened {
             .as_ref()
             .and_then(|authority| receipt_of(content, authority, &arrived, facts, &mut verdict));
         judge_surroundings(&arrived, &outside, facts, Judged::First, &mut verdict);
-        let (promise, came_at) = (outside.promise(), outside.anchor.at);
-        match (said, outside, promise) {
-            (Some((value, said)), Outside { sender, .. }, Some(promise)) if !verdict.is_refusal() => {
-                Ok(Verified {
-                    value,
-                    signed: None,
-                    said: Some(said),
-                    arrived,
-                    secret,
-                    attachments: Vec::new(),
-                    release: None,
-                    scope: None,
-                    authority: sender,
-                    promise,
-                    came_at,
-                    verdict,
-                    _proved: Proved(()),
-                })
-            }
+        let Outside { sender, vouched, anchor } = outside;
+        match (said, vouched.taken()) {
+            (Some((value, said)), Some(promise)) if !verdict.is_refusal() => Ok(Verified {
+                value,
+                signed: None,
+                said: Some(said),
+                arrived,
+                secret,
+                attachments: Vec::new(),
+                release: None,
+                scope: None,
+                authority: sender,
+                promise,
+                came_at: anchor.at,
+                verdict,
+                _proved: Proved(()),
+            }),
             _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }
