@@ -33,7 +33,7 @@ use crate::receipts;
 
 pub(crate) use by_courier::carried;
 use kept::{notice_in, receipt_in};
-pub(crate) use reading::{Reading, check_proof, confirmed_by, inclusion, read, read_alone};
+pub(crate) use reading::{Reading, check_proof, confirmed_by, inclusion, is_proved, read, read_alone};
 use refused::{Answer, one_clause, refuse};
 
 /// How long a message waits for the directory that its sender used.
@@ -135,7 +135,9 @@ async fn take_in(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentErro
     let _turn = desk.incoming.lock().await;
     // What was refused is judged again: somebody may have spoiled the first copy on its way.
     if desk.store.standing(arrived.id()).await? == Some(Standing::Verified) {
-        by_courier::promised_since(&arrived, desk).await?;
+        if let Err(refused) = by_courier::promised_since(&arrived, desk).await? {
+            return Ok(by_courier::not_promised(&arrived, &refused));
+        }
         if desk.conduct.repeats() == Repeating::New {
             tell_as_new(&arrived, desk).await?;
         }

@@ -21,7 +21,7 @@ use pouch_control::EventKind;
 use pouch_directory::Directory;
 use pouch_net::{RequestError, Session};
 use pouch_notice::RED_AFTER_MS;
-use pouch_store::{AcceptedCheckpoint, AgentStore, Mirror as _, MirrorStep};
+use pouch_store::{AcceptedCheckpoint, AgentStore, Mirror as _, MirrorStep, NewEvent};
 use pouch_tlog::{LastAccepted, MemoryTree, Note};
 use pouch_wire::session::Consistency;
 use pouch_wire::{Digest, Timestamp};
@@ -69,7 +69,6 @@ struct Grown {
     accepted: pouch_tlog::AcceptedCheckpoint,
     tree: MemoryTree,
     directory: Directory,
-    happenings: Vec<Happening>,
 }
 
 /// Owns the mirror.
@@ -207,23 +206,34 @@ impl MirrorKeeper {
         if too_old && !directory.now_view().ends_with_a_change() {
             return self.too_old(relay, desk).await;
         }
-        let grown = Grown { from, entries, last, accepted, tree, directory, happenings };
-        let accepted = self.believe(grown, desk).await?;
+        let cosigned_at = accepted.cosigned_at();
+        let grown = Grown { from, entries, last, accepted, tree, directory };
+        self.believe(grown, &happenings, desk).await?;
         self.told.retain(|(teller, _)| teller != relay);
         if !too_old {
             self.watchdog.progressed(Instant::now());
         }
-        desk.compare_with_others(accepted.cosigned_at()).await
+        desk.compare_with_others(cosigned_at).await
     }
 
-    /// Stores what was accepted, and believes it from then on.
+    /// Adopts what was accepted, and tells it.
     async fn believe(
         &mut self,
         grown: Grown,
+        happenings: &[Happening],
         desk: &Desk,
-    ) -> Result<pouch_tlog::AcceptedCheckpoint, AgentError> {
-        let Grown { from, entries, last, accepted, tree, directory, happenings } = grown;
+    ) -> Result<(), AgentError> {
         let now = (desk.clock)();
+        let events = happenings.iter().map(|happening| happening.row(now)).collect();
+        let numbers = self.adopt(grown, events).await?;
+        desk.events.announce(&numbers);
+        Ok(())
+    }
+
+    /// The one step by which anything becomes believed: stored, with what is told of it, then believed. The numbers
+    /// of what is told.
+    async fn adopt(&mut self, grown: Grown, events: Vec<NewEvent>) -> Result<Vec<u64>, AgentError> {
+        let Grown { from, entries, last, accepted, tree, directory } = grown;
         let step = MirrorStep {
             from,
             entries,
@@ -232,7 +242,7 @@ impl MirrorKeeper {
                 size: accepted.size(),
                 root: accepted.root(),
             },
-            events: happenings.iter().map(|happening| happening.row(now)).collect(),
+            events,
         };
         let numbers = self.store.append_mirror(step).await?;
         // What is stored is believed from here on; nothing may fail in between.
@@ -240,8 +250,7 @@ impl MirrorKeeper {
         self.tree = tree;
         self.last = last;
         self.believed.send_replace(Arc::new(Believed::of(&self.directory, &accepted)));
-        desk.events.announce(&numbers);
-        Ok(accepted)
+        Ok(numbers)
     }
 
     async fn too_old(&mut self, relay: &str, desk: &Desk) -> Result<(), AgentError> {

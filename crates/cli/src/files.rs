@@ -20,17 +20,32 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
 }
 
 fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
+    fill_new(path, mode, |file| file.write_all(bytes))
+}
+
+/// Makes a new file and fills it. What could not be written whole is not left there: half a key, or half of what a
+/// courier should carry, looks like the whole of it.
+fn fill_new(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<(), Problem> {
+    let new = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = new.map_err(|error| not_written(path, &error))?;
     let attempt = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(bytes)?;
+        fill(&mut file)?;
         file.sync_all()?;
         sync_folder_of(path)
     };
-    attempt().map_err(|error| not_written(path, &error))
+    attempt().map_err(|error| {
+        // It is ours: it was not there before.
+        drop(fs::remove_file(path));
+        not_written(path, &error)
+    })
 }
 
 /// Why a new file was not written.
-pub(crate) fn not_written(path: &Path, error: &std::io::Error) -> Problem {
+fn not_written(path: &Path, error: &std::io::Error) -> Problem {
     let problem = Problem::file(path, error);
     if error.kind() == std::io::ErrorKind::AlreadyExists {
         problem
@@ -68,7 +83,7 @@ pub(crate) fn destroy(path: &Path) -> Result<(), Problem> {
 }
 
 /// Writes a folder's list of names to the disk.
-pub(crate) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
@@ -132,4 +147,26 @@ pub(crate) fn read_secret(path: &Path, max: usize) -> Result<Vec<u8>, Problem> {
         .next(format!("chmod 600 {}", path.display())));
     }
     read(path, max)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_whole_is_not_left_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let full = |file: &mut File| {
+            file.write_all(b"half")?;
+            Err(Error::from(std::io::ErrorKind::StorageFull))
+        };
+        fill_new(&path, 0o600, full).unwrap_err();
+        assert!(!path.exists());
+        write_secret(&path, b"whole").unwrap();
+        assert_eq!(write_secret(&path, b"other").unwrap_err().code, "POUCH-CLI-02");
+        assert_eq!(fs::read(&path).unwrap(), b"whole", "what was there before stays");
+    }
 }

@@ -78,7 +78,7 @@ pub enum CourierOutcome {
     HereAlready,
     /// It was refused for good; the sender is told where it is proved who that is.
     Refused,
-    /// It cannot be judged yet, and is not kept: import the file again later.
+    /// It does not hold now, may still, and is not kept: the file is what keeps it, or a relay that had it before.
     NotYet,
     /// Its parts do not belong together; nothing of it is kept.
     Malformed,

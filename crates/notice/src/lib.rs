@@ -74,4 +74,4 @@ pub use stanza::StanzaSecret;
 pub use template::{FieldsError, body_from_toml, body_to_toml, fields_from_text, template};
 pub use unheard::{SETTLED_AFTER, Unheard};
 pub use verdict::{ALL_HOLD, Clause, ClauseResult, Colour, State, Verdict};
-pub use verify::{Facts, Refused, Verified};
+pub use verify::{Facts, Refused, Verified, fails_by_its_time};

@@ -24,22 +24,37 @@ const CONFIRM: &str = "ask the office to confirm it";
 pub(crate) struct Outside {
     /// The key that signed it, if it is proved.
     pub(crate) sender: Option<Authority>,
-    /// The relay's promise, or why it is none.
-    pub(crate) receipt: Result<AcceptedReceipt, ReceiptRefused>,
-    /// Since when this node has it, when a courier brought it.
-    pub(crate) carried: Option<Timestamp>,
+    /// Who vouches for how it came.
+    pub(crate) vouched: Vouched,
     /// When it came.
     pub(crate) anchor: Anchor,
 }
 
-impl Outside {
-    /// Who vouches for how it came: a relay by its promise, or nobody, when a courier brought it. `None` when
-    /// it cannot be taken at all.
-    pub(crate) fn promise(&self) -> Option<Option<AcceptedReceipt>> {
-        match (&self.receipt, self.carried) {
-            (Ok(receipt), _) => Some(Some(receipt.clone())),
-            (Err(_), Some(_)) => Some(None),
-            (Err(_), None) => None,
+/// Who vouches for how a message came.
+pub(crate) enum Vouched {
+    /// A relay, by its promise; whether or not a courier had brought it before.
+    Promised(AcceptedReceipt),
+    /// Nobody: a courier brought it then.
+    Carried(Timestamp),
+    /// Nobody, and no courier brought it: it cannot be taken.
+    Unproved(ReceiptRefused),
+}
+
+impl Vouched {
+    fn of(receipt: Result<AcceptedReceipt, ReceiptRefused>, carried: Option<Timestamp>) -> Self {
+        match (receipt, carried) {
+            (Ok(promise), _) => Self::Promised(promise),
+            (Err(_), Some(since)) => Self::Carried(since),
+            (Err(refused), None) => Self::Unproved(refused),
+        }
+    }
+
+    /// The promise of what may be taken; of what a courier alone brought there is none.
+    pub(crate) fn taken(self) -> Option<Option<AcceptedReceipt>> {
+        match self {
+            Self::Promised(promise) => Some(Some(promise)),
+            Self::Carried(_) => Some(None),
+            Self::Unproved(_) => None,
         }
     }
 }
@@ -84,7 +99,7 @@ pub(crate) fn judge_outside(
         in_doubt.key_in_time(verdict);
         in_doubt.not_suspended(verdict);
     }
-    Outside { sender, receipt, carried, anchor }
+    Outside { sender, vouched: Vouched::of(receipt, carried), anchor }
 }
 
 /// By when witnesses had seen this very message in this relay's log.
@@ -277,10 +292,10 @@ pub(crate) fn judge_surroundings(
     judged: Judged,
     verdict: &mut Verdict,
 ) {
-    match (&outside.receipt, outside.carried) {
-        (Ok(receipt), _) => log(arrived, receipt, facts, verdict),
-        (Err(_), Some(since)) => by_courier(since, verdict),
-        (Err(error), None) => {
+    match &outside.vouched {
+        Vouched::Promised(promise) => log(arrived, promise, facts, verdict),
+        Vouched::Carried(since) => by_courier(*since, verdict),
+        Vouched::Unproved(error) => {
             let words = format!("No relay of the network vouches for having accepted it: {error}.");
             verdict.fails(Clause::Log, "POUCH-VER-60", words, ASK_AGAIN, 14);
         }

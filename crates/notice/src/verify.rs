@@ -88,14 +88,20 @@ const BY_A_RELAY_S_WORD: [&str; 8] = [
     "POUCH-VER-52",
 ];
 
+/// Whether a clause with this code fails by the time at which the message came. No newer directory and no later
+/// look helps then: only a relay that had it before may.
+#[must_use]
+pub fn fails_by_its_time(code: &str) -> bool {
+    BY_A_RELAY_S_WORD.contains(&code)
+}
+
 impl Refused {
     /// Whether the message is refused whatever comes: `false` when this node only cannot tell yet, because
     /// its directory is behind or its clock, or because all that speaks against the message is the receipt
     /// of the relay that delivered it. The same message may then come again, from another relay, and hold.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        let may_pass =
-            |code: &str| NOT_YET.contains(&code) || (!self.witnessed && BY_A_RELAY_S_WORD.contains(&code));
+        let may_pass = |code: &str| NOT_YET.contains(&code) || (!self.witnessed && fails_by_its_time(code));
         self.verdict.failing().any(|clause| !may_pass(&clause.code))
     }
 }
@@ -284,28 +290,27 @@ impl Opened {
             _ => None,
         };
         judge_surroundings(&arrived, &outside, facts, judged, &mut verdict);
-        let (promise, came_at) = (outside.promise(), outside.anchor.at);
-        match (notice, released, outside, promise) {
-            (
-                Some((value, signed, attachments)),
-                Some((release, scope)),
-                Outside { sender, .. },
-                Some(promise),
-            ) if !verdict.is_refusal() => Ok(Verified {
-                value,
-                signed: Some(signed),
-                said: None,
-                arrived,
-                secret,
-                attachments,
-                release: Some(release),
-                scope: Some(scope),
-                authority: sender,
-                promise,
-                came_at,
-                verdict,
-                _proved: Proved(()),
-            }),
+        let Outside { sender, vouched, anchor } = outside;
+        match (notice, released, vouched.taken()) {
+            (Some((value, signed, attachments)), Some((release, scope)), Some(promise))
+                if !verdict.is_refusal() =>
+            {
+                Ok(Verified {
+                    value,
+                    signed: Some(signed),
+                    said: None,
+                    arrived,
+                    secret,
+                    attachments,
+                    release: Some(release),
+                    scope: Some(scope),
+                    authority: sender,
+                    promise,
+                    came_at: anchor.at,
+                    verdict,
+                    _proved: Proved(()),
+                })
+            }
             _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }
@@ -324,25 +329,23 @@ impl Opened {
             .as_ref()
             .and_then(|authority| receipt_of(content, authority, &arrived, facts, &mut verdict));
         judge_surroundings(&arrived, &outside, facts, Judged::First, &mut verdict);
-        let (promise, came_at) = (outside.promise(), outside.anchor.at);
-        match (said, outside, promise) {
-            (Some((value, said)), Outside { sender, .. }, Some(promise)) if !verdict.is_refusal() => {
-                Ok(Verified {
-                    value,
-                    signed: None,
-                    said: Some(said),
-                    arrived,
-                    secret,
-                    attachments: Vec::new(),
-                    release: None,
-                    scope: None,
-                    authority: sender,
-                    promise,
-                    came_at,
-                    verdict,
-                    _proved: Proved(()),
-                })
-            }
+        let Outside { sender, vouched, anchor } = outside;
+        match (said, vouched.taken()) {
+            (Some((value, said)), Some(promise)) if !verdict.is_refusal() => Ok(Verified {
+                value,
+                signed: None,
+                said: Some(said),
+                arrived,
+                secret,
+                attachments: Vec::new(),
+                release: None,
+                scope: None,
+                authority: sender,
+                promise,
+                came_at: anchor.at,
+                verdict,
+                _proved: Proved(()),
+            }),
             _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }

@@ -311,7 +311,7 @@ impl World {
             progress: None,
             receipt: None,
             log: verified.receipt().map(|receipt| (receipt.relay.to_string(), receipt.index)),
-            by_courier: false,
+            courier_at: None,
             keys: Vec::new(),
             events: Vec::new(),
         }

@@ -127,12 +127,16 @@ pub(crate) async fn written(written: CourierWritten, desk: &Desk) -> Result<Answ
     let CourierWritten { digest, messages } = written;
     let handed = Handed { file: digest, at, messages: messages.clone() };
     desk.store.hand_over(handed).await?;
-    for (envelope, recipient) in messages {
-        let Some(row) = desk.store.outgoing(envelope).await? else { continue };
+    // Its recipients stand together: the message, which may be large, is looked up once for all of them.
+    for message in messages.chunk_by(|one, next| one.0 == next.0) {
+        let Some((envelope, _)) = message.first() else { continue };
+        let Some(row) = desk.store.outgoing(*envelope).await? else { continue };
         // Of receipts nobody asks how far they are.
         if row.notice.is_some() {
-            let words = format!("message {} was handed to a courier file for {recipient}", envelope.short());
-            let happening = Happening::new(EventKind::Progress, "", words).of(envelope);
+            let to: Vec<String> = message.iter().map(|(_, recipient)| recipient.to_string()).collect();
+            let words =
+                format!("message {} was handed to a courier file for {}", envelope.short(), to.join(", "));
+            let happening = Happening::new(EventKind::Progress, "", words).of(*envelope);
             desk.tell(happening.within(row.environment, desk)).await?;
         }
     }

@@ -10,7 +10,7 @@ use pouch_control::{
     Answer, CourierArrival, CourierDirectoryTaken, CourierImported, CourierOutcome, Refusal,
 };
 use pouch_envelope::{Arrived, Header, Malformed};
-use pouch_notice::{CourierFile, CourierRefused, Excerpt, SealedOut, Verdict, visible};
+use pouch_notice::{CourierFile, CourierRefused, Excerpt, SealedOut, Verdict, fails_by_its_time, visible};
 use pouch_store::Inbox as _;
 use pouch_wire::{Canonical as _, ContactPoint, EnvelopeId};
 use tokio::sync::oneshot;
@@ -179,19 +179,27 @@ fn without_words(envelope: EnvelopeId, sender: ContactPoint, before: bool) -> Co
     }
 }
 
+/// What may still hold. Of what fails by the time at which it came now, importing the file again is no help: it
+/// would come later still.
 fn not_yet(envelope: EnvelopeId, claimed: ContactPoint, verdict: &Verdict) -> CourierArrival {
-    let decisive = verdict.decisive();
+    let late = verdict.failing().find(|clause| fails_by_its_time(&clause.code));
+    let next = match late {
+        Some(clause) => format!("{}; it may still come over a relay that had it before", clause.next),
+        None => {
+            "keep the file, and import it again when this node knows more: pouch status; or use the telephone"
+                .to_owned()
+        }
+    };
+    let decides = late.or_else(|| verdict.decisive());
     CourierArrival {
         envelope,
         sender: Some(claimed),
         outcome: CourierOutcome::NotYet,
         row: None,
-        code: verdict.code().to_owned(),
-        words: decisive.map(|clause| clause.words.clone()).unwrap_or_default(),
-        next:
-            "keep the file, and import it again when this node knows more: pouch status; or use the telephone"
-                .to_owned(),
-        exit: decisive.map_or(14, |clause| clause.exit),
+        code: decides.map(|clause| clause.code.clone()).unwrap_or_default(),
+        words: decides.map(|clause| clause.words.clone()).unwrap_or_default(),
+        next,
+        exit: decides.map_or(14, |clause| clause.exit),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn notice_in(verified: Verified<Notice>, desk: &Arc<Desk>) -> R
     let number = notice.full_number();
     let answered = answers::answered(&verified, desk).await?;
     let row = arrival(&verified, &lines, &order, desk)?;
-    let mut happenings = vec![came(&number, notice, again, row.by_courier).of(row.envelope)];
+    let mut happenings = vec![came(&number, notice, again, row.courier_at.is_some()).of(row.envelope)];
     let environment = notice.environment;
     if let Some((ours, rung)) = &answered {
         let words = format!("message {} answered by {}", ours.short(), rung.recipient);
@@ -150,8 +150,9 @@ fn arrival<T>(
         progress: None,
         receipt: None,
         log: receipt.map(|receipt| (receipt.relay.to_string(), receipt.index)),
-        // What a relay delivers without a promise that counts is not verified.
-        by_courier: receipt.is_none(),
+        // What a relay delivers without a promise that counts is not verified. The time is the one that it was
+        // verified by: two readings of a clock are two moments.
+        courier_at: receipt.is_none().then(|| verified.came_at()),
         keys: Vec::new(),
         events: Vec::new(),
     })

@@ -95,9 +95,10 @@ impl MirrorKeeper {
                 "it was not witnessed for more than a day; no new key is taken from it",
             );
         }
-        let grown = Grown { from, entries, last, accepted, tree, directory, happenings };
-        let accepted = self.believe(grown, desk).await?;
-        desk.compare_with_others(accepted.cosigned_at()).await?;
+        let cosigned_at = accepted.cosigned_at();
+        let grown = Grown { from, entries, last, accepted, tree, directory };
+        self.believe(grown, &happenings, desk).await?;
+        desk.compare_with_others(cosigned_at).await?;
         Ok(Offered::Taken)
     }
 

@@ -1,9 +1,9 @@
 //! `courier`: a file for whoever carries it, and what somebody brought. Only here is the carrier's disk touched:
 //! the node itself neither writes nor reads what is named on a command line.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use pouch_control::{
@@ -56,7 +56,7 @@ async fn export(
         Answer::Courier(made) => *made,
         _ => return Err(ClientError::Unexpected.into()),
     };
-    write(output, &made.bytes.0)?;
+    files::write_secret(output, &made.bytes.0)?;
     // Only now: a stick that was full has nothing.
     let CourierFileView { digest, bytes, messages, left_out, directory } = made;
     let each = messages.iter().flat_map(|m| m.recipients.iter().map(|to| (m.envelope, to.clone())));
@@ -79,25 +79,6 @@ async fn export(
         "whoever gets it: pouch courier import FILE; nothing counts as delivered before the receipt is back",
     );
     Ok(Exit::Done.code())
-}
-
-/// Writes a new file for its owner alone. What could not be written whole is not left on the carrier.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| files::not_written(path, &error))?;
-    let mut attempt = || -> std::io::Result<()> {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        files::sync_folder_of(path)
-    };
-    attempt().map_err(|error| {
-        drop(fs::remove_file(path));
-        files::not_written(path, &error)
-    })
 }
 
 /// Reads a plain file, from wherever it is. What a carrier's file system calls a file may be a pipe that never
@@ -156,13 +137,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, link, target) =
             (dir.path().join("md.courier"), dir.path().join("link"), dir.path().join("target"));
-        write(&path, b"sealed").unwrap();
+        files::write_secret(&path, b"sealed").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(read(&path).unwrap(), b"sealed");
-        let again = write(&path, b"other").unwrap_err();
+        let again = files::write_secret(&path, b"other").unwrap_err();
         assert_eq!((again.code.as_str(), fs::read(&path).unwrap()), ("POUCH-CLI-02", b"sealed".to_vec()));
         symlink(&target, &link).unwrap();
-        assert_eq!(write(&link, b"other").unwrap_err().code, "POUCH-CLI-02");
+        assert_eq!(files::write_secret(&link, b"other").unwrap_err().code, "POUCH-CLI-02");
         assert!(!target.exists(), "nothing was written where the link points");
     }
 

@@ -291,7 +291,7 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
             arrival.concerns.as_ref().map(NoticeId::as_bytes),
             arrival.amends,
             exercise(arrival.environment),
-            arrival.by_courier.then(|| int(arrival.arrived_at.0)),
+            arrival.courier_at.map(|at| int(at.0)),
         ])?)
 }
 

@@ -59,6 +59,8 @@ impl Outbox for AgentStore {
                 if receipt.is_none() {
                     return Ok(());
                 }
+                let sql = "UPDATE rung SET at_relay = 1 WHERE envelope = ?1 AND at_relay = 0";
+                db.prepare_cached(sql)?.execute([envelope.as_bytes()])?;
                 let sql = "UPDATE rung SET rung = 1, at = ?2
                     WHERE envelope = ?1 AND recipient = ?3 AND rung = 0";
                 let mut climb = db.prepare_cached(sql)?;
@@ -203,14 +205,14 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, 
     events::put_all(db, &outgoing.events)
 }
 
-/// Without the messages themselves: there may be many, and each may be large. What a courier carried goes to a
-/// relay too, although its recipient has confirmed it: only so it is logged.
+/// Without the messages themselves: there may be many, and each may be large. What its recipient confirmed, and
+/// no relay ever had, goes to one too: only so it is logged. It came by courier, whether or not it is known here
+/// that one was given it.
 fn uncarried(db: &Connection, relay: &str, now: Timestamp) -> Result<Vec<UncarriedRow>, StoreError> {
     let sql = "SELECT o.envelope, o.precedence, w.recipient, o.exercise FROM (
             SELECT envelope, recipient FROM rung WHERE rung < 2
-            UNION SELECT h.envelope, h.recipient FROM handed_over h JOIN rung r USING (envelope, recipient)
-            WHERE r.rung BETWEEN 2 AND 4 AND NOT EXISTS (SELECT 1 FROM carried c
-                WHERE c.envelope = h.envelope AND c.receipt IS NOT NULL)
+            UNION ALL
+            SELECT envelope, recipient FROM rung WHERE at_relay = 0 AND rung BETWEEN 2 AND 4
         ) w JOIN outbox o USING (envelope) WHERE o.not_after > ?2
         AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1)
         ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, w.recipient";

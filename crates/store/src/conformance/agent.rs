@@ -107,7 +107,7 @@ pub(super) fn arrival(n: u8, receipt: Option<Outgoing>) -> Arrival {
         progress: None,
         receipt,
         log: Some(("relay".to_owned(), u64::from(n))),
-        by_courier: false,
+        courier_at: None,
         keys: Vec::new(),
         events: vec![told("received")],
     }
@@ -140,6 +140,10 @@ where
     super::sending::only_what_a_relay_has_and_may_still_come_is_announced(&fresh()).await;
     super::courier::what_is_undelivered_is_told_by_recipient_in_the_order_of_sending(&fresh()).await;
     super::courier::what_a_courier_has_is_not_delivered_and_still_goes_to_a_relay(&fresh()).await;
+    super::courier::what_was_confirmed_before_any_relay_had_it_goes_to_one_whether_or_not_a_courier_is_known(
+        &fresh(),
+    )
+    .await;
     super::courier::what_a_courier_brought_takes_a_relay_s_promise_once(&fresh()).await;
     what_was_told_of_gaps_is_told_once(&fresh()).await;
     super::arrivals::two_messages_in_one_place_are_kept_for_ever(&fresh()).await;

@@ -68,6 +68,48 @@ where
     assert_eq!(store.ladder(id(1)).await.unwrap()[0].rung, Rung::Verified);
 }
 
+/// Whoever wrote the file may have been stopped before it could say so. What was refused goes nowhere.
+pub async fn what_was_confirmed_before_any_relay_had_it_goes_to_one_whether_or_not_a_courier_is_known<
+    E: Engine,
+>(
+    engine: &E,
+) where
+    E::Store: Outbox + Ladder,
+{
+    let store = engine.open().await;
+    for n in 1..=3 {
+        let place =
+            store.reserve(vec![point("BA/policy"), point("MD/policy")], Environment::Live).await.unwrap();
+        store.enqueue(outgoing(n, place, Precedence::Flash)).await.unwrap();
+    }
+    let said = |n: u8, who: &str, rung| {
+        let (store, recipient) = (store.clone(), point(who));
+        async move {
+            let row = RungRow { recipient, rung, at: Some(Timestamp(9)), detail: None };
+            store.climb(id(n), row).await.unwrap();
+        }
+    };
+    said(1, "BA/policy", Rung::Acknowledged).await;
+    said(1, "MD/policy", Rung::Verified).await;
+    for who in ["BA/policy", "MD/policy"] {
+        said(2, who, Rung::Refused).await;
+        said(3, who, Rung::Verified).await;
+    }
+    // A relay that had it before its recipients did: it is logged.
+    store.carried(id(3), "b", vec![point("MD/policy")], Some(vec![1]), Timestamp(6)).await.unwrap();
+    let store = engine.restart(store).await;
+    let rows = store.uncarried("a", Timestamp(10)).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.envelope).collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(rows[0].waiting, [point("BA/policy"), point("MD/policy")]);
+    // One relay's refusal is no reason to end; one relay's receipt is.
+    store.carried(id(1), "b", vec![point("MD/policy")], None, Timestamp(11)).await.unwrap();
+    assert_eq!(store.uncarried("b", Timestamp(12)).await.unwrap(), []);
+    assert_eq!(store.uncarried("a", Timestamp(12)).await.unwrap().len(), 1);
+    store.carried(id(1), "c", vec![point("MD/policy")], Some(vec![1]), Timestamp(13)).await.unwrap();
+    assert_eq!(store.uncarried("a", Timestamp(14)).await.unwrap(), []);
+    assert_eq!(store.uncarried("a", Timestamp(10_000_000)).await.unwrap(), []);
+}
+
 /// The promise comes once, and only to what a courier brought.
 pub async fn what_a_courier_brought_takes_a_relay_s_promise_once<E: Engine>(engine: &E)
 where
@@ -75,7 +117,7 @@ where
 {
     let store = engine.open().await;
     assert_eq!(store.newest_of(&point("MD/policy")).await.unwrap(), None);
-    let carried = Arrival { log: None, by_courier: true, ..arrival(2, None) };
+    let carried = Arrival { log: None, courier_at: Some(Timestamp(7)), ..arrival(2, None) };
     store.take_in(arrival(1, None)).await.unwrap();
     store.take_in(carried).await.unwrap();
     assert_eq!(store.newest_of(&point("MD/policy")).await.unwrap(), Some(vec![2; 20]));
@@ -90,6 +132,7 @@ where
     let store = engine.restart(store).await;
     let row = store.arrival(id(2)).await.unwrap().unwrap();
     assert_eq!((row.stored, row.damaged), (vec![9; 21], false));
-    assert_eq!((row.log, row.courier_at), (Some(("relay".to_owned(), 4)), Some(Timestamp(2))));
+    assert_eq!((row.log, row.courier_at), (Some(("relay".to_owned(), 4)), Some(Timestamp(7))));
+    assert_eq!(row.arrived_at, Timestamp(2), "the two times are each what they were given as");
     assert_eq!(store.arrival(id(1)).await.unwrap().unwrap().courier_at, None);
 }

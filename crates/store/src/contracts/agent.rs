@@ -38,8 +38,8 @@ pub trait Outbox {
     fn enqueue(&self, outgoing: Outgoing) -> impl Answer<Vec<u64>>;
 
     /// Messages that a relay has not answered yet and for which somebody still waits, most urgent
-    /// first, with those who wait. What went by courier and was confirmed waits until one relay has it, so
-    /// that it is logged.
+    /// first, with those who wait. What was confirmed before any relay had it waits until one has it, so
+    /// that it is logged: a courier brought it.
     ///
     /// # Errors
     /// When storage failed.

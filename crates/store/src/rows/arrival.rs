@@ -42,8 +42,8 @@ pub struct Arrival {
     pub receipt: Option<Outgoing>,
     /// Its index in the relay's message log.
     pub log: Option<(String, u64)>,
-    /// A courier brought it, and no relay.
-    pub by_courier: bool,
+    /// When a courier brought it, if no relay did.
+    pub courier_at: Option<Timestamp>,
     /// The keys that signed and approved it; none for a receipt.
     pub keys: Vec<KeyId>,
     /// What is told of it.
