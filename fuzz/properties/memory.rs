@@ -3,7 +3,9 @@
 use peak_alloc::PeakAlloc;
 use pouch_directory::{Charter, CharterFile, SignedCharter, SignedStatement, Statement};
 use pouch_envelope::{AcceptedReceipt, Arrived, Header, MessageLeaf, SignatureRecord, SignedReceipt, Stanza};
-use pouch_notice::{Content, EvidenceFile, JointFile, Notice, RecipientReceipt, SealedOut, SignedNotice};
+use pouch_notice::{
+    Content, CourierFile, EvidenceFile, JointFile, Notice, RecipientReceipt, SealedOut, SignedNotice,
+};
 use pouch_wire::{Canonical, session as s};
 
 /// Decodes bytes as everything that strangers send, and that is handed on as they sent it. With [`PeakAlloc`] as the program's
@@ -27,6 +29,7 @@ pub fn codec_memory(data: &[u8]) {
     within::<JointFile>(data);
     within::<RecipientReceipt>(data);
     within::<SealedOut>(data);
+    within::<CourierFile>(data);
     within::<s::Submit>(data);
     within::<s::Deliver>(data);
     within::<s::Refused>(data);

@@ -13,6 +13,7 @@
 )]
 
 mod canonical;
+pub mod courier;
 pub mod directory;
 pub mod edits;
 pub mod envelope;
@@ -44,6 +45,7 @@ pub const ALL: &[(&str, Property)] = &[
     ("codec_memory", memory::codec_memory),
     ("content_open", sealing::content_open),
     ("control_line", words::control_line),
+    ("courier_file", courier::courier_file),
     ("directory_apply", script::directory_apply),
     ("envelope_decode", envelope::envelope_decode),
     ("frame_stream", frames::frame_stream),

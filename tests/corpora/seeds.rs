@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use pouch_control::{AttachmentFile, Bytes, Call, Compose, Selection};
+use pouch_control::{AttachmentFile, Bytes, Call, Compose, CourierSelection, Selection};
 use pouch_crypto::{SigningKey, sha256};
 use pouch_directory::CharterFile;
 use pouch_notice::{
-    Content, Draft, RecipientReceipt, Route, Said, SealTo, SealedOut, SequenceState, SignedNotice, seal,
-    spoken_check, template,
+    Content, CourierFile, Draft, Excerpt, RecipientReceipt, Route, Said, SealTo, SealedOut, SequenceState,
+    SignedNotice, seal, spoken_check, template,
 };
 use pouch_wire::session as s;
 use pouch_wire::{
@@ -33,6 +33,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Seeds> {
         ("charter_decode", charters()),
         ("codec_memory", claims()),
         ("control_line", calls()),
+        ("courier_file", couriers()),
         ("directory_apply", scripts(40, 600)),
         ("envelope_decode", envelopes()),
         ("frame_stream", streams()),
@@ -146,6 +147,7 @@ fn claims() -> Seeds {
     for kind in ["content", "sealed", "sequence", "evidence", "joint"] {
         seeds.insert(kind.into(), notices()[kind].clone());
     }
+    seeds.insert("courier".into(), couriers()["content"].clone());
     seeds
 }
 
@@ -216,6 +218,30 @@ fn notices() -> Seeds {
     seeds.insert("joint".into(), vec![1, 0, 0, 0]);
     seeds.insert("evidence".into(), [&[1, 0, 0, 0], [0; 32].as_slice(), &[1, 1], &[0; 32], &[0, 0]].concat());
     seeds
+}
+
+/// Files with and without a message and a directory, what they hold without its cover, and near misses.
+fn couriers() -> Seeds {
+    let content = Content::Notice { signed: signed(NoticeType::CommCheck), attachments: List::default() };
+    let network = World::new().directory.network();
+    let excerpt = || Excerpt::new(7, vec![b"entry".to_vec()], b"note".to_vec()).unwrap();
+    let file = |directory, messages| CourierFile::new(network, directory, messages).unwrap();
+    let full = file(Some(excerpt()), vec![sealed(&content)]);
+    let other = pouch_wire::NetworkId(sha256(b"another"));
+    let other = CourierFile::new(other, Some(excerpt()), Vec::new()).unwrap();
+    let whole = full.to_file().unwrap();
+    let mut flipped = whole.clone();
+    flipped[60] ^= 1;
+    Seeds::from([
+        ("content".to_owned(), bytes(&full)),
+        ("content-empty".to_owned(), bytes(&file(None, Vec::new()))),
+        ("file-empty".to_owned(), file(None, Vec::new()).to_file().unwrap()),
+        ("file-directory".to_owned(), file(Some(excerpt()), Vec::new()).to_file().unwrap()),
+        ("file-other-network".to_owned(), other.to_file().unwrap()),
+        ("file-cut".to_owned(), whole[..whole.len() / 2].to_vec()),
+        ("file-flipped".to_owned(), flipped),
+        ("file".to_owned(), whole),
+    ])
 }
 
 fn receipt() -> RecipientReceipt {
@@ -403,6 +429,12 @@ fn calls() -> Seeds {
         Call::Contradictions,
         Call::Publish { statement: Bytes(vec![1, 2, 3]) },
         Call::Watch { after: Some(7) },
+        Call::CourierExport(CourierSelection {
+            ids: vec![id()],
+            to: vec![world::point("MD/technical")],
+            whole_directory: true,
+        }),
+        Call::CourierImport { bytes: Bytes(b"pouch courier".to_vec()) },
     ];
     let lines = calls.iter().map(|call| serde_json::to_vec(call).unwrap());
     let answers = [

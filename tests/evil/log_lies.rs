@@ -355,6 +355,7 @@ async fn honest(town: &Town) -> Result<Instant, StageError> {
     for folder in ["nl", "md"] {
         town.rotates(folder).await?;
         town.meets("nl", "md").await?;
+        // The silence is what is tried: nobody may take it for withholding.
         tokio::time::sleep(HONEST_FOR.div_f64(2.0)).await;
     }
     town.meets("md", "nl").await?;

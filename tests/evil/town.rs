@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pouch_crypto::{MlDsaKey, NoteKey, Passphrase, SigningKey};
 use pouch_directory::CharterFile;
-use pouch_relay::{LogKeyPair, Relay, RelayConfig, RelayKeys};
+use pouch_relay::{Conduct, LogKeyPair, Relay, RelayConfig, RelayKeys};
 use pouch_testkit::stage::{Node, Outcome, PATIENCE, Party, Program, Service, Stage, StageError, is, word};
 use pouch_wire::{Canonical as _, Timestamp};
 use serde_json::Value;
@@ -70,7 +70,7 @@ impl Town {
         let stage = Stage::new(program, dir.path(), parties(), 0);
         stage.found().await?;
         let (liar, shutdown) = (Arc::new(Liar::default()), CancellationToken::new());
-        let relay = start_relay(&stage, liar.clone(), shutdown.clone()).await?;
+        let relay = start_relay(&stage, liar.clone(), now, shutdown.clone()).await?;
         let mut residents = BTreeMap::new();
         let mut nodes = Vec::new();
         for (folder, _) in OFFICES {
@@ -237,10 +237,18 @@ impl Keys {
     /// # Errors
     /// When they cannot be read.
     pub fn of(stage: &Stage, folder: &str) -> Result<Self, StageError> {
-        let bad = |error: &dyn core::fmt::Display| StageError(format!("keys of {folder}: {error}"));
-        let passphrase = std::fs::read_to_string(stage.passphrase(folder)).map_err(|error| bad(&error))?;
+        Self::within(&stage.dir().join(folder))
+    }
+
+    /// Those of the relay or node whose folder this is.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn within(folder: &Path) -> Result<Self, StageError> {
+        let bad = |error: &dyn core::fmt::Display| StageError(format!("{}: {error}", folder.display()));
+        let passphrase = std::fs::read_to_string(folder.join("passphrase")).map_err(|error| bad(&error))?;
         let passphrase = Passphrase::new(passphrase).map_err(|error| bad(&error))?;
-        Ok(Self { folder: stage.dir().join(folder).join("keys"), passphrase })
+        Ok(Self { folder: folder.join("keys"), passphrase })
     }
 
     fn pem(&self, name: &str) -> Result<String, StageError> {
@@ -248,7 +256,11 @@ impl Keys {
             .map_err(|error| StageError(format!("{name}: {error}")))
     }
 
-    fn signing(&self, name: &str) -> Result<SigningKey, StageError> {
+    /// A key that signs in domains.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn signing(&self, name: &str) -> Result<SigningKey, StageError> {
         pouch_crypto::read_signing_key(&self.pem(name)?, &self.passphrase, None)
             .map_err(|error| StageError(format!("{name}: {error}")))
     }
@@ -277,22 +289,21 @@ impl Keys {
     }
 }
 
-async fn start_relay(
-    stage: &Stage,
-    liar: Arc<Liar>,
-    shutdown: CancellationToken,
-) -> Result<JoinHandle<Result<(), pouch_relay::RelayError>>, StageError> {
+/// The relay of a folder, as the program would start it, with this conduct.
+///
+/// # Errors
+/// When its files cannot be read.
+pub fn relay_of(folder: &Path, conduct: Arc<dyn Conduct>) -> Result<Relay, StageError> {
     let bad = |error: &dyn core::fmt::Display| StageError(format!("relay: {error}"));
-    let text = std::fs::read_to_string(stage.path("relay/relay.toml")).map_err(|error| bad(&error))?;
+    let text = std::fs::read_to_string(folder.join("relay.toml")).map_err(|error| bad(&error))?;
     let mut config: RelayConfig = toml::from_str(&text).map_err(|error| bad(&error))?;
-    let folder = stage.dir().join("relay");
     for path in [&mut config.charter, &mut config.data, &mut config.keys, &mut config.publish] {
         *path = folder.join(&*path);
     }
     for made in [&config.data, &config.publish] {
         std::fs::create_dir_all(made).map_err(|error| bad(&error))?;
     }
-    let keys = Keys::of(stage, "relay")?;
+    let keys = Keys::within(folder)?;
     let keys = RelayKeys {
         transport: keys.signing("transport")?,
         receipts: keys.signing("receipts")?,
@@ -301,7 +312,21 @@ async fn start_relay(
     };
     let charter = std::fs::read(&config.charter).map_err(|error| bad(&error))?;
     let charter = CharterFile::from_bytes(&charter).map_err(|error| bad(&error))?;
-    let relay = Relay { config, keys, charter, clock: now, conduct: liar };
+    Ok(Relay { config, keys, charter, clock: now, conduct })
+}
+
+/// Starts the first relay of a stage in this process, with a conduct and a clock of the harness's choice.
+///
+/// # Errors
+/// When it does not start.
+pub async fn start_relay(
+    stage: &Stage,
+    conduct: Arc<dyn Conduct>,
+    clock: fn() -> Timestamp,
+    shutdown: CancellationToken,
+) -> Result<JoinHandle<Result<(), pouch_relay::RelayError>>, StageError> {
+    let bad = |error: &dyn core::fmt::Display| StageError(format!("relay: {error}"));
+    let relay = Relay { clock, ..relay_of(&stage.dir().join("relay"), conduct)? };
     let (ready, serves) = tokio::sync::oneshot::channel();
     let running = tokio::spawn(pouch_relay::run(relay, move || ready.send(()).unwrap_or_default(), shutdown));
     timeout(PATIENCE, serves).await.map_err(|error| bad(&error))?.map_err(|error| bad(&error))?;

@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use pouch_testkit::stage::StageError;
 use pouch_tests::outsider::{Outsider, demonstrate};
+use pouch_tests::proving::Options;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -23,20 +24,8 @@ const EVIDENCE_FLIPS_QUICK: usize = 200;
 const ENDS: usize = 64 * 1024;
 
 fn main() -> ExitCode {
-    let options: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| options.iter().any(|option| option == name);
-    match prove(has("--quick")) {
-        Ok(figures) => {
-            let held = figures.get("held") == Some(&Value::Bool(true));
-            let text = if has("--json") { format!("{figures:#}") } else { in_words(&figures) };
-            println!("{text}");
-            if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    let options = Options::given();
+    options.end(prove(options.has("--quick")), in_words)
 }
 
 fn prove(quick: bool) -> Result<Value, StageError> {

@@ -6,8 +6,8 @@
 //! nodes.
 //!
 //! Recipients are known by two signs. A node *tells* of a message as new, once; and it *lists* what it has,
-//! as often as somebody looks. A recipient of which only one kind was ever recorded is judged by that; when
-//! both were, both must hold.
+//! as often as somebody looks. A recipient of which only one kind was ever recorded is judged by that. When
+//! both were, everything must be told, and what was told before a look must be in the list.
 
 pub mod nodes;
 #[cfg(test)]
@@ -33,15 +33,21 @@ impl Delivery {
 }
 
 /// What was handed to a sender's node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Submitted {
     from: String,
     to: BTreeSet<String>,
     digest: String,
 }
 
-/// What a recipient's node lists: each entry's content.
-type Listing = BTreeMap<String, Vec<String>>;
+/// A look at what a recipient's node has.
+#[derive(Debug, Clone, Default)]
+struct Listing {
+    /// The content of each entry.
+    rows: BTreeMap<String, Vec<String>>,
+    /// What the node had told of before: it must be there. What it tells of later need not be.
+    told_before: BTreeSet<String>,
+}
 
 /// The history of one run.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +59,8 @@ pub struct Oracle {
     accepted_whole: BTreeSet<String>,
     confirmed: BTreeSet<Delivery>,
     undelivered: BTreeMap<Delivery, String>,
+    /// What a sender's node shows of what it sent is not what it took.
+    rewritten: BTreeSet<Delivery>,
     /// Every time that a node told of a message as new, with its content where that was seen.
     told: BTreeMap<Delivery, Vec<Option<String>>>,
     /// The nodes of which it is recorded what they tell.
@@ -69,14 +77,17 @@ impl Oracle {
     }
 
     /// A sender's node took a message for these recipients; `digest` stands for its content, by whatever
-    /// rule the harness also applies to what is presented.
+    /// rule the harness also applies to what is presented. Said again, it must be the same.
     pub fn submitted(&mut self, id: &str, from: &str, to: &[&str], digest: &str) {
         let to: BTreeSet<String> = to.iter().map(|point| (*point).to_owned()).collect();
         if self.accepted_whole.contains(id) {
             self.accepted.extend(to.iter().map(|point| Delivery::new(id, point)));
         }
-        self.submitted
-            .insert(id.to_owned(), Submitted { from: from.to_owned(), to, digest: digest.to_owned() });
+        let new = Submitted { from: from.to_owned(), to, digest: digest.to_owned() };
+        let first = self.submitted.entry(id.to_owned()).or_insert_with(|| new.clone());
+        if *first != new {
+            self.rewritten.insert(Delivery::new(id, from));
+        }
     }
 
     /// The sender was shown that a relay accepted it, for all its recipients.
@@ -143,9 +154,10 @@ impl Oracle {
 
     /// What a node has, all of it, as ids with contents: takes the place of an earlier look.
     pub fn listed<'a>(&mut self, node: &str, rows: impl IntoIterator<Item = (&'a str, String)>) {
-        let mut listing = Listing::new();
+        let told_here = self.told.keys().filter(|told| told.to == node).map(|told| told.id.clone());
+        let mut listing = Listing { told_before: told_here.collect(), ..Listing::default() };
         for (id, digest) in rows {
-            listing.entry(id.to_owned()).or_default().push(digest);
+            listing.rows.entry(id.to_owned()).or_default().push(digest);
         }
         self.listed.insert(node.to_owned(), listing);
     }
@@ -159,6 +171,14 @@ impl Oracle {
     pub fn untold(&self) -> impl Iterator<Item = Delivery> {
         let all = self.submitted.iter().flat_map(|(id, one)| one.to.iter().map(|to| Delivery::new(id, to)));
         all.filter(|one| !self.told.contains_key(one))
+    }
+
+    /// What this sender's node took and does not list among what it sent.
+    #[must_use]
+    pub fn gone_from(&self, from: &str, listed: &BTreeSet<&str>) -> Vec<String> {
+        let gone =
+            self.submitted.iter().filter(|(id, one)| one.from == from && !listed.contains(id.as_str()));
+        gone.map(|(id, _)| id.clone()).collect()
     }
 
     /// Who submitted a message.
@@ -177,7 +197,10 @@ impl Oracle {
     fn is_presented(&self, one: &Delivery) -> bool {
         let told = || self.told.contains_key(one);
         match self.listed.get(&one.to) {
-            Some(listing) => listing.contains_key(&one.id) && (told() || !self.heard.contains(&one.to)),
+            Some(look) if self.heard.contains(&one.to) => {
+                told() && (look.rows.contains_key(&one.id) || !look.told_before.contains(&one.id))
+            }
+            Some(look) => look.rows.contains_key(&one.id),
             None => told(),
         }
     }
@@ -185,7 +208,8 @@ impl Oracle {
     /// What holds of the promise, and what is broken.
     #[must_use]
     pub fn judge(&self) -> Judgement {
-        let mut found = Judgement { accepted: self.accepted.len(), ..Judgement::default() };
+        let altered = self.rewritten.iter().cloned().collect();
+        let mut found = Judgement { accepted: self.accepted.len(), altered, ..Judgement::default() };
         let promised: BTreeSet<&Delivery> = self.accepted.union(&self.confirmed).collect();
         for one in promised {
             if self.is_presented(one) {
@@ -214,7 +238,7 @@ impl Oracle {
             shown.contents.extend(contents.iter().flatten().cloned());
         }
         for (node, listing) in &self.listed {
-            for (id, contents) in listing {
+            for (id, contents) in &listing.rows {
                 let shown = all.entry(Delivery::new(id, node)).or_default();
                 shown.listed = contents.len();
                 shown.contents.extend(contents.iter().cloned());
@@ -261,7 +285,7 @@ pub struct Judgement {
     pub lost: Vec<Delivery>,
     /// Told as new, or listed, more than once.
     pub twice: Vec<Delivery>,
-    /// Presented with other content than was submitted.
+    /// Presented with other content than was submitted; or changed at the sender after it was taken there.
     pub altered: Vec<Delivery>,
     /// Presented, and never submitted for this recipient.
     pub invented: Vec<Delivery>,

@@ -112,6 +112,11 @@ fn what_was_told_and_is_gone_from_the_list_is_lost_and_so_is_what_nobody_was_tol
     assert_eq!(oracle.judge().lost, at("m", "MD"));
     oracle.listed("MD", [("m", "text".to_owned())]);
     assert!(oracle.judge().holds());
+    oracle.listed("MD", []);
+    oracle.submitted("later", "NL", &["MD"], "text");
+    oracle.accepted("later");
+    oracle.told("MD", "later");
+    assert_eq!(oracle.judge().lost, at("m", "MD"), "what came after the look is not missed in it");
     let mut silent = accepted();
     silent.told("BA", "m");
     silent.hears("MD");
@@ -150,6 +155,20 @@ fn what_is_accepted_before_it_is_known_whose_it_is_counts_when_that_is_known() {
     let found = oracle.judge();
     assert_eq!(found.lost, at("m", "MD"));
     assert_eq!(oracle.sender_of("m"), Some("NL"));
+}
+
+#[test]
+fn what_changes_at_the_sender_or_is_gone_there_is_found() {
+    let mut oracle = accepted();
+    oracle.told("MD", "m");
+    oracle.told("BA", "m");
+    oracle.submitted("m", "NL", &["MD", "BA"], "text");
+    assert!(oracle.judge().holds(), "said again, the same");
+    oracle.submitted("m", "NL", &["MD", "BA"], "another text");
+    assert_eq!(oracle.judge().altered, at("m", "NL"));
+    assert_eq!(oracle.gone_from("NL", &["m"].into()), [""; 0]);
+    assert_eq!(oracle.gone_from("NL", &[].into()), ["m"]);
+    assert_eq!(oracle.gone_from("MD", &[].into()), [""; 0]);
 }
 
 /// A row of an outbox with one recipient.

@@ -14,6 +14,8 @@
     reason = "tests: a story is told in one piece"
 )]
 
+mod contained;
+mod courier;
 mod drills;
 mod handbook;
 mod hostile;

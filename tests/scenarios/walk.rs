@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use pouch_testkit::stage::{PATIENCE, Program, Service, Watcher, is, word};
+use pouch_tests::files;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -75,12 +76,34 @@ impl Walker {
         let outcome = self.shell.run(&["-c", &script]).await.unwrap();
         let says = lines.rsplit("# exit code ").next().filter(|rest| *rest != lines);
         let exit = says.map_or(0, |code| code.trim().parse().expect("a number after `exit code`"));
-        assert_eq!(outcome.exit, exit, "{lines}\n{}\n{}", outcome.stdout, outcome.stderr);
+        assert_eq!(
+            outcome.exit,
+            exit,
+            "{lines}\n{}\n{}\n{}",
+            outcome.stdout,
+            outcome.stderr,
+            self.terminals()
+        );
         outcome.stdout + &outcome.stderr
+    }
+
+    /// What the services said, for whoever has to find out why a command failed.
+    fn terminals(&self) -> String {
+        let said =
+            (0..).map_while(|n| std::fs::read_to_string(self.home.path().join(format!("terminal-{n}"))).ok());
+        said.collect::<Vec<_>>().join("\n")
     }
 
     async fn command(&self, command: &str) -> String {
         self.shell(&format!(". ~/pouch-try/env\n{}", self.filled(command))).await
+    }
+
+    /// Waits until a log has its first checkpoint, which a quorum of witnesses has to cosign: a person takes longer
+    /// to come here.
+    async fn published(&self, log: &str) {
+        let checkpoint = self.folder().join("relay/log").join(log).join("checkpoint");
+        let there = files::until(&checkpoint, PATIENCE, |bytes| bytes.is_some()).await;
+        there.unwrap_or_else(|error| panic!("{error}\n{}", self.terminals()));
     }
 
     /// The two blocks before the first chapter, in one terminal. What `cargo build` would make is there.
@@ -229,6 +252,9 @@ async fn the_quick_start_works_as_it_is_printed() {
             continue;
         }
         for command in commands {
+            if command.starts_with("pouch audit log relay/log/messages") {
+                walker.published("messages").await;
+            }
             let printed = walker.command(command).await;
             for (beginning, promise) in PROMISED {
                 if command.starts_with(beginning) {

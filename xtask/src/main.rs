@@ -35,6 +35,7 @@ Every day
                              advisory database, for machines without a network
 Assurance
   prove HARNESS [--quick] [--json]   run an assurance harness against the real binary
+  prove crash [--quick] [--seed N]   kill the relay and the nodes, at moments drawn from a seed
   prove sim [--seeds N | --seed S] [--without DEFENCE]
                              simulate N whole networks (default 2000), or replay one and tell
                              what happens in it

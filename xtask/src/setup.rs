@@ -13,14 +13,15 @@ use crate::trouble::Trouble;
 type Needed = (&'static str, &'static [&'static str], &'static str);
 
 /// What the tests run besides cargo: a C compiler for SQLite and AWS-LC, a second implementation of
-/// key files, Python for the verifier that shares no code with ours, strace, which puts errors into
-/// system calls, and what makes virtual networks.
+/// key files, Python for the verifier that shares no code with ours, clocks that are wrong, and strace, which kills
+/// processes at a system call and records what reaches the disk, and what makes virtual networks.
 const FOR_TESTS: &[Needed] = &[
     ("cc", &["--version"], "gcc"),
     ("cmake", &["--version"], "cmake"),
     ("openssl", &["version"], "openssl"),
     ("python3", &["-c", "import venv, ensurepip"], "python3-venv"),
     ("git", &["--version"], "git"),
+    ("faketime", &["--version"], "faketime"),
     ("strace", &["--version"], "strace"),
     ("ip", &["-V"], "iproute2"),
 ];

@@ -3,8 +3,11 @@
 
 mod witness;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use pouch_contain::Demand;
+use pouch_net::Transport;
 use pouch_wire::{ContactPoint, limits};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -33,6 +36,15 @@ pub struct AgentConfig {
     /// How far apart its beacons are, in seconds: 10 to 60, usually 60.
     #[serde(default = "usual_beacons", deserialize_with = "beacons")]
     pub beacon_seconds: u16,
+    /// Whether it starts where the system cannot confine it.
+    #[serde(default)]
+    pub containment: Demand,
+    /// How it reaches relays: `auto` (QUIC, and TCP when QUIC does not come up), `quic` or `tcp`.
+    #[serde(default)]
+    pub transport: Transport,
+    /// The same for single relays, by their names.
+    #[serde(default)]
+    pub transport_to: BTreeMap<String, Transport>,
 }
 
 const fn usual_beacons() -> u16 {

@@ -12,6 +12,7 @@ use pouch_net::RequestError;
 use pouch_store::{AgentStore, Prekeys as _};
 use pouch_wire::{
     Canonical as _, ContactPoint, Digest, EnvelopeId, Environment, ExerciseId, KeyId, NetworkId, Timestamp,
+    limits,
 };
 use rand::Rng as _;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::caught_up::{Busy, CaughtUp};
 use crate::clocks::Clocks;
+use crate::conduct::Conduct;
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::handed::Handed;
@@ -26,7 +28,7 @@ use crate::hearsay::Heard;
 use crate::keys::KeyKeeper;
 use crate::link::Links;
 use crate::made::Made;
-use crate::mirror::Believed;
+use crate::mirror::{Believed, Offer};
 use crate::watching::Watching;
 
 /// Reads the clock.
@@ -37,6 +39,13 @@ pub type Clock = fn() -> Timestamp;
 pub(crate) struct Signing {
     pub(crate) current: Arc<SigningKey>,
     pub(crate) next: Option<Arc<SigningKey>>,
+}
+
+impl Signing {
+    /// The key in use, and whatever waits in the keys' folder.
+    pub(crate) fn of(keeper: &dyn KeyKeeper, current: &Arc<SigningKey>) -> Result<Self, AgentError> {
+        Ok(Self { current: current.clone(), next: keeper.next_signing()?.map(Arc::new) })
+    }
 }
 
 /// Messages that were told of as waiting. Bounded: a relay that brings many may be told of twice.
@@ -86,6 +95,8 @@ pub(crate) struct Desk {
     pub(crate) wake_outbox: mpsc::Sender<()>,
     /// Asks the mirror to look at a relay's log now.
     pub(crate) wake_mirror: mpsc::Sender<()>,
+    /// Offers the mirror a directory that came by hand.
+    pub(crate) offer_directory: mpsc::Sender<Offer>,
     /// What the relays' clocks say of ours.
     pub(crate) clocks: RwLock<Clocks>,
     /// Says that the keys can be looked after: a relay told the time.
@@ -100,6 +111,8 @@ pub(crate) struct Desk {
     pub(crate) heard: Mutex<Heard>,
     /// Statements that this node put into the directory.
     pub(crate) made: RwLock<Made>,
+    /// What it does with what relays hand it.
+    pub(crate) conduct: Arc<dyn Conduct>,
 }
 
 impl core::fmt::Debug for Desk {
@@ -212,10 +225,13 @@ impl Desk {
         clocks.offset_ms((self.clock)(), Instant::now())
     }
 
-    /// Whether the time is known: our clock agrees with the relays' within two minutes.
+    /// Whether the time is known: our clock agrees with the relays' within two minutes, and a quorum of
+    /// witnesses has not signed a later one already. Relays that are late as we are would agree with us.
     pub(crate) fn time_is_sure(&self) -> bool {
+        let now = (self.clock)();
+        let cosigned = self.believed.borrow().cosigned_at;
         let clocks = self.clocks.read().unwrap_or_else(PoisonError::into_inner);
-        clocks.agree((self.clock)(), Instant::now())
+        clocks.agree(now, Instant::now()) && !is_ahead(cosigned, now)
     }
 
     /// Whether this node has everything from its home relays.
@@ -248,6 +264,11 @@ impl Desk {
     }
 }
 
+/// Whether witnesses signed a time that is yet to come by our clock.
+fn is_ahead(cosigned: Option<Timestamp>, now: Timestamp) -> bool {
+    cosigned.is_some_and(|at| at.0 > now.0.saturating_add(limits::CLOCK_SKEW_MS_MAX))
+}
+
 /// Why asking a relay did not help.
 pub(crate) fn request_code(error: &RequestError) -> String {
     match error {
@@ -260,3 +281,17 @@ pub(crate) fn request_code(error: &RequestError) -> String {
 const WAITING_MAX: usize = 4096;
 /// Cosignatures older than this are fetched anew.
 const STALE_AFTER: Duration = Duration::from_secs(900);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn witnesses_that_signed_a_later_time_than_ours_say_that_our_clock_is_behind() {
+        let now = Timestamp(1_800_000_000_000);
+        assert!(!is_ahead(None, now));
+        assert!(!is_ahead(Some(now.after(Duration::from_secs(120))), now), "honest clocks differ by so much");
+        assert!(is_ahead(Some(now.after(Duration::from_secs(121))), now));
+        assert!(!is_ahead(Some(now.before(Duration::from_secs(86_400))), now), "that is old, not wrong");
+    }
+}

@@ -216,21 +216,18 @@ async fn own_part(row: OutgoingRow, proofs: Proofs, desk: &Arc<Desk>) -> Result<
     let arrived = sealed.as_delivered(&first.contact_point, &receipt).map_err(|e| damaged(e.to_string()))?;
     let secret = desk.vault.unwrap(&secret_of(row.envelope), &row.secret)?;
     let opened = reopen(arrived, StanzaSecret::from_bytes(&secret)?).map_err(|e| damaged(e.to_string()))?;
-    let mut proof = row.proof;
-    if proof.is_none() && proofs == Proofs::Asked {
-        let index = opened.accepted(&desk.directory()).map(|receipt| receipt.index);
-        proof = match index {
-            Some(index) => office::ask_proof(&relay, index, desk).await.ok(),
-            None => None,
-        };
-        match &proof {
-            Some(bytes) if inbox::inclusion(bytes, &opened, desk).is_some() => {
-                desk.store.put_own_proof(row.envelope, bytes.clone()).await?;
-            }
-            _ => proof = None,
+    let holds = |proof: &Vec<u8>| inbox::inclusion(proof, opened.arrived(), desk).is_some();
+    let mut proof = row.proof.filter(holds);
+    if proof.is_none()
+        && proofs == Proofs::Asked
+        && let Some(promise) = opened.accepted(&desk.directory())
+    {
+        proof = office::ask_proof(&relay, promise.index, desk).await.ok().filter(holds);
+        if let Some(bytes) = &proof {
+            desk.store.put_own_proof(row.envelope, bytes.clone()).await?;
         }
     }
-    let inclusion = proof.as_ref().and_then(|bytes| inbox::inclusion(bytes, &opened, desk));
+    let inclusion = proof.as_ref().and_then(|bytes| inbox::inclusion(bytes, opened.arrived(), desk));
     let believed = desk.believed.borrow().clone();
     let facts = Facts {
         directory: &believed.directory,

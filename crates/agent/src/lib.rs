@@ -9,7 +9,9 @@ mod caught_up;
 mod clocks;
 mod compose;
 mod concerned;
+mod conduct;
 mod config;
+mod courier;
 mod demoted;
 mod desk;
 mod error;
@@ -41,6 +43,7 @@ mod watching;
 mod wholeness;
 mod witness;
 
+pub use conduct::{Careful, Conduct, Repeating, Taking};
 pub use config::{AgentConfig, WitnessConfig, WitnessPart, WitnessedLog};
 pub use desk::Clock;
 pub use error::AgentError;

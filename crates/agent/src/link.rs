@@ -2,18 +2,21 @@
 //! node runs. What arrives on a session goes to whoever handles it; what others want to ask goes
 //! through [`Links`].
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_crypto::PublicKey;
-use pouch_net::{Backoff, CloseCode, Dialer, Session, Stream, StreamError};
+use pouch_net::{Backoff, Carrier, CloseCode, Dialer, Session, Stream, StreamError, Transport};
 use pouch_wire::session::{Attach, Attached, BeaconFor, Changed};
 use pouch_wire::{Frame, FrameKind, NetworkId, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+use crate::config::AgentConfig;
 
 /// A relay to keep a session with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +35,21 @@ pub(crate) struct Line {
     pub(crate) epoch: u64,
 }
 
+impl Line {
+    /// Its relay, whether there is a session, and what carries it.
+    pub(crate) fn shown(self) -> (String, bool, Option<String>) {
+        let carrier = self.session.map(|session| session.carrier().name().to_owned());
+        (self.relay.name, carrier.is_some(), carrier)
+    }
+}
+
 /// What happens on the links.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
     /// A session is there, and the relay delivers to us.
-    Up { relay: String, relay_now: Timestamp },
+    Up { relay: String, relay_now: Timestamp, carrier: Carrier, wanted: Transport },
+    /// The session went over from TCP to QUIC.
+    Back { relay: String },
     /// The session is gone.
     Down { relay: String, code: &'static str },
     /// The relay told its clock and its newest directory size.
@@ -79,12 +92,31 @@ impl Links {
     }
 }
 
+/// How relays are reached.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Transports {
+    pub(crate) all: Transport,
+    /// Those that are reached otherwise, by name.
+    pub(crate) single: BTreeMap<String, Transport>,
+}
+
+impl Transports {
+    pub(crate) fn of(config: &AgentConfig) -> Self {
+        Self { all: config.transport, single: config.transport_to.clone() }
+    }
+
+    fn to(&self, relay: &str) -> Transport {
+        self.single.get(relay).copied().unwrap_or(self.all)
+    }
+}
+
 /// What every link needs.
 #[derive(Debug, Clone)]
 pub(crate) struct LinkContext {
     pub(crate) dialer: Arc<Dialer>,
     pub(crate) network: NetworkId,
     pub(crate) witnesses: bool,
+    pub(crate) transports: Transports,
     pub(crate) events: mpsc::Sender<LinkEvent>,
     pub(crate) shutdown: CancellationToken,
 }
@@ -103,6 +135,13 @@ impl LinkKeeper {
     pub(crate) fn new(context: LinkContext) -> (Self, Links) {
         let (lines, rx) = watch::channel(Vec::new());
         (Self { context, lines: Arc::new(lines), kept: Vec::new() }, Links { lines: rx })
+    }
+
+    /// Begins with links to these relays.
+    pub(crate) fn following(context: LinkContext, relays: &[Relay]) -> (Self, Links) {
+        let (mut keeper, links) = Self::new(context);
+        keeper.follow(relays);
+        (keeper, links)
     }
 
     /// Makes the links those of these relays, in their order.
@@ -181,7 +220,8 @@ async fn keep(relay: Relay, context: LinkContext, lines: Arc<watch::Sender<Vec<L
     }
 }
 
-/// One session, from connecting to its end. `Err` when it never came up.
+/// One session, from connecting to its end; over TCP it goes over to QUIC as soon as that works. `Err` when it
+/// never came up.
 async fn attempt(
     relay: &Relay,
     context: &LinkContext,
@@ -189,43 +229,120 @@ async fn attempt(
     up: &mut Option<Session>,
 ) -> Result<&'static str, &'static str> {
     let address = resolve(&relay.address).await.ok_or(NO_SUCH_ADDRESS)?;
-    let session = context.dialer.connect(address, relay.key).await.map_err(|error| error.code())?;
-    let mut attached = session.open().await.map_err(|error| error.code())?.with_deadline(ATTACH_WITHIN);
-    let hello = Attach { network: context.network.0, witnesses: context.witnesses };
-    attached.send_message(&hello).await.map_err(|error| error.code())?;
-    let welcome: Attached = attached.recv_message().await.map_err(|error| error.code())?;
-    attached.set_deadline(None);
+    let wanted = context.transports.to(&relay.name);
+    let session =
+        context.dialer.connect_by(address, relay.key, wanted).await.map_err(|error| error.code())?;
+    let (mut held, welcome) = Held::attach(session, context).await?;
     set_epoch(lines, relay, welcome.epoch);
-    set(lines, relay, Some(session.clone()));
-    *up = Some(session.clone());
-    let up = LinkEvent::Up { relay: relay.name.clone(), relay_now: welcome.now };
-    context.events.send(up).await.ok();
+    set(lines, relay, Some(held.session.clone()));
+    *up = Some(held.session.clone());
+    let carrier = held.session.carrier();
+    let risen = LinkEvent::Up { relay: relay.name.clone(), relay_now: welcome.now, carrier, wanted };
+    context.events.send(risen).await.ok();
     heard(relay, context, welcome.now, welcome.directory_size).await;
-    Ok(serve(relay, context, lines, &session, attached).await)
+    loop {
+        let back = back_to_quic(relay, context, held.session.carrier(), wanted);
+        let (moved, welcome) = match serve(relay, context, lines, &mut held, back).await {
+            Ended::Over(code) => return Ok(code),
+            Ended::Back(moved) => *moved,
+        };
+        // What is asked from now on is asked there; what was asked here is answered here.
+        set_epoch(lines, relay, welcome.epoch);
+        set(lines, relay, Some(moved.session.clone()));
+        *up = Some(moved.session.clone());
+        let before = std::mem::replace(&mut held, moved);
+        tokio::spawn(retire(relay.clone(), context.clone(), lines.clone(), before));
+        context.events.send(LinkEvent::Back { relay: relay.name.clone() }).await.ok();
+        heard(relay, context, welcome.now, welcome.directory_size).await;
+    }
+}
+
+/// A session on which the relay delivers to us.
+struct Held {
+    session: Session,
+    attached: Stream,
+}
+
+impl Held {
+    async fn attach(session: Session, context: &LinkContext) -> Result<(Self, Attached), &'static str> {
+        let attached = session.open().await.map_err(|error| error.code())?;
+        let mut attached = attached.with_deadline(ATTACH_WITHIN);
+        let hello = Attach { network: context.network.0, witnesses: context.witnesses };
+        attached.send_message(&hello).await.map_err(|error| error.code())?;
+        let welcome: Attached = attached.recv_message().await.map_err(|error| error.code())?;
+        attached.set_deadline(None);
+        Ok((Self { session, attached }, welcome))
+    }
+}
+
+/// How serving a session ended.
+enum Ended {
+    Over(&'static str),
+    Back(Box<(Held, Attached)>),
 }
 
 async fn serve(
     relay: &Relay,
     context: &LinkContext,
     lines: &watch::Sender<Vec<Line>>,
-    session: &Session,
-    mut attached: Stream,
-) -> &'static str {
+    held: &mut Held,
+    back: impl Future<Output = (Held, Attached)>,
+) -> Ended {
+    tokio::pin!(back);
     loop {
         tokio::select! {
-            told = attached.recv() => if let Err(error) = told_by(relay, context, lines, told).await {
+            told = held.attached.recv() => if let Err(error) = told_by(relay, context, lines, told).await {
                 warn!(relay = relay.name, code = error.code(), "relay hung up");
-                return error.code();
+                return Ended::Over(error.code());
             },
-            stream = session.accept() => match stream {
+            stream = held.session.accept() => match stream {
                 Ok(stream) => {
                     let event = LinkEvent::Stream { relay: relay.name.clone(), stream: Box::new(stream) };
                     context.events.send(event).await.ok();
                 }
-                Err(error) => return error.code(),
+                Err(error) => return Ended::Over(error.code()),
             },
+            moved = back.as_mut() => return Ended::Back(Box::new(moved)),
         }
     }
+}
+
+/// A session over QUIC, attached, instead of one over TCP; where nothing is to be changed it never comes.
+async fn back_to_quic(
+    relay: &Relay,
+    context: &LinkContext,
+    carrier: Carrier,
+    wanted: Transport,
+) -> (Held, Attached) {
+    if carrier == Carrier::Quic || wanted != Transport::Auto {
+        return std::future::pending().await;
+    }
+    loop {
+        // The name may lead elsewhere by now.
+        let Some(address) = resolve(&relay.address).await else {
+            tokio::time::sleep(ATTACH_WITHIN).await;
+            continue;
+        };
+        let session = context.dialer.until_quic(address, relay.key).await;
+        match Held::attach(session, context).await {
+            Ok(moved) => return moved,
+            Err(code) => info!(relay = relay.name, code, "not attached over QUIC"),
+        }
+    }
+}
+
+/// Lets what is under way on a session come to its end, and closes it.
+async fn retire(relay: Relay, context: LinkContext, lines: watch::Sender<Vec<Line>>, mut held: Held) {
+    let session = held.session.clone();
+    // The stream on which it is attached is one.
+    let quiet = session.until_streams(1);
+    tokio::select! {
+        () = quiet => {}
+        () = tokio::time::sleep(RETIRING) => {}
+        () = context.shutdown.cancelled() => {}
+        _ = serve(&relay, &context, &lines, &mut held, std::future::pending()) => {}
+    }
+    session.close(CloseCode::Done, "moved to QUIC");
 }
 
 /// What a relay tells of itself: its log grew, its clock, another's beacon.
@@ -274,6 +391,8 @@ async fn resolve(address: &str) -> Option<SocketAddr> {
 }
 
 const ATTACH_WITHIN: Duration = Duration::from_secs(10);
+/// How long what is under way has when a session moves to another carrier.
+const RETIRING: Duration = Duration::from_secs(10);
 /// The name in a relay's address leads nowhere. Told where a session's code would be.
 const NO_SUCH_ADDRESS: &str = "POUCH-AGT-22";
 
@@ -293,6 +412,7 @@ mod tests {
             dialer: Arc::new(Dialer::new(identity, Limits::default()).unwrap()),
             network: NetworkId(pouch_wire::Digest::new([7; 32])),
             witnesses: false,
+            transports: Transports::default(),
             events,
             shutdown: CancellationToken::new(),
         };

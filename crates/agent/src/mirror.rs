@@ -6,6 +6,7 @@
 
 mod asking;
 mod follow;
+mod offered;
 mod promises;
 mod restore;
 mod taking;
@@ -20,7 +21,7 @@ use pouch_control::EventKind;
 use pouch_directory::Directory;
 use pouch_net::{RequestError, Session};
 use pouch_notice::RED_AFTER_MS;
-use pouch_store::{AcceptedCheckpoint, AgentStore, Mirror as _, MirrorStep};
+use pouch_store::{AcceptedCheckpoint, AgentStore, Mirror as _, MirrorStep, NewEvent};
 use pouch_tlog::{LastAccepted, MemoryTree, Note};
 use pouch_wire::session::Consistency;
 use pouch_wire::{Digest, Timestamp};
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use asking::{Answered, Asking};
+pub(crate) use offered::{Offer, Offered};
 use taking::FETCH_WITHIN;
 use watchdog::{Change, Stall, Watchdog};
 
@@ -59,6 +61,16 @@ impl Believed {
     }
 }
 
+/// What was accepted, folded, and is not yet stored.
+struct Grown {
+    from: u64,
+    entries: Vec<Vec<u8>>,
+    last: LastAccepted,
+    accepted: pouch_tlog::AcceptedCheckpoint,
+    tree: MemoryTree,
+    directory: Directory,
+}
+
 /// Owns the mirror.
 pub(crate) struct MirrorKeeper {
     store: AgentStore,
@@ -79,6 +91,7 @@ impl MirrorKeeper {
         mut self,
         desk: Arc<Desk>,
         mut wake: mpsc::Receiver<()>,
+        mut offers: mpsc::Receiver<Offer>,
         shutdown: tokio_util::sync::CancellationToken,
     ) -> Result<(), AgentError> {
         let mut every = tokio::time::interval(LOOK_EVERY);
@@ -94,6 +107,7 @@ impl MirrorKeeper {
                     asking.all(&desk, self.last.size());
                 }
                 _ = every.tick() => asking.all(&desk, self.last.size()),
+                Some(offer) = offers.recv() => self.judge_offer(offer, &desk).await?,
                 _ = check.tick() => {
                     self.check(&desk).await?;
                     if self.a_promise_is_due(&desk).await? {
@@ -192,29 +206,51 @@ impl MirrorKeeper {
         if too_old && !directory.now_view().ends_with_a_change() {
             return self.too_old(relay, desk).await;
         }
+        let cosigned_at = accepted.cosigned_at();
+        let grown = Grown { from, entries, last, accepted, tree, directory };
+        self.believe(grown, &happenings, desk).await?;
+        self.told.retain(|(teller, _)| teller != relay);
+        if !too_old {
+            self.watchdog.progressed(Instant::now());
+        }
+        desk.compare_with_others(cosigned_at).await
+    }
+
+    /// Adopts what was accepted, and tells it.
+    async fn believe(
+        &mut self,
+        grown: Grown,
+        happenings: &[Happening],
+        desk: &Desk,
+    ) -> Result<(), AgentError> {
         let now = (desk.clock)();
+        let events = happenings.iter().map(|happening| happening.row(now)).collect();
+        let numbers = self.adopt(grown, events).await?;
+        desk.events.announce(&numbers);
+        Ok(())
+    }
+
+    /// The one step by which anything becomes believed: stored, with what is told of it, then believed. The numbers
+    /// of what is told.
+    async fn adopt(&mut self, grown: Grown, events: Vec<NewEvent>) -> Result<Vec<u64>, AgentError> {
+        let Grown { from, entries, last, accepted, tree, directory } = grown;
         let step = MirrorStep {
             from,
-            entries: entries.clone(),
+            entries,
             checkpoint: AcceptedCheckpoint {
                 note: last.note().map(Note::to_bytes).unwrap_or_default(),
                 size: accepted.size(),
                 root: accepted.root(),
             },
-            events: happenings.iter().map(|happening| happening.row(now)).collect(),
+            events,
         };
         let numbers = self.store.append_mirror(step).await?;
         // What is stored is believed from here on; nothing may fail in between.
         self.directory = directory;
         self.tree = tree;
         self.last = last;
-        self.told.retain(|(teller, _)| teller != relay);
         self.believed.send_replace(Arc::new(Believed::of(&self.directory, &accepted)));
-        desk.events.announce(&numbers);
-        if !too_old {
-            self.watchdog.progressed(Instant::now());
-        }
-        desk.compare_with_others(accepted.cosigned_at()).await
+        Ok(numbers)
     }
 
     async fn too_old(&mut self, relay: &str, desk: &Desk) -> Result<(), AgentError> {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use pouch_control::{Answer, Bytes, Call, Compose, Connection, EventKind, Refusal, Server};
 use pouch_crypto::sha256;
+use pouch_envelope::Arrived;
 use pouch_net::RequestError;
 use pouch_notice::EvidenceFile;
-use pouch_store::{Inbox as _, Mirror as _};
+use pouch_store::{ArrivalEntry, Inbox as _, Mirror as _};
 use pouch_wire::session::{LogName, Proof, ReadProof};
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Timestamp};
 use tokio::task::JoinSet;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::compose;
+use crate::courier;
 use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
@@ -126,6 +128,9 @@ async fn answer(call: Call, desk: &Arc<Desk>) -> Result<Answer, Failed> {
         Call::JointDecline { id, text } => joint::decline(&id, &text, desk).await?,
         Call::JointExport { id } => joint::export(&id, desk).await?,
         Call::Evidence { id } => evidence(&id, desk).await?,
+        Call::CourierExport(selection) => courier::export(selection, desk).await?,
+        Call::CourierWritten(written) => courier::written(written, desk).await?,
+        Call::CourierImport { bytes } => courier::import(bytes.0, desk).await?,
         Call::Contradictions => Answer::Contradictions(views::contradictions(desk).await?),
         Call::Watch { .. } => return Err(refusal("POUCH-AGT-42", 2, "not a call", "", "").into()),
     })
@@ -215,18 +220,28 @@ async fn acknowledge(
     Ok(Answer::Acknowledged(Box::new(views::inbox_row(&row, desk).await)))
 }
 
-/// Joins what proves one notice to others; fetches the proof that it is logged when it is not here yet.
+/// Joins what proves one notice to others; fetches the proof that it is logged when there is none here that
+/// holds.
 async fn evidence(id: &str, desk: &Arc<Desk>) -> Result<Answer, Failed> {
-    let row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
-    let row = match row.proof {
-        Some(_) => row,
-        None => {
-            fetch_proof(row.envelope, row.log.as_ref(), desk).await?;
-            views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?
-        }
-    };
+    let mut row = views::arrival(id, desk).await?.ok_or_else(|| not_found(id))?;
+    let mut proved = inbox::is_proved(&row, desk);
+    if !proved {
+        fetch_proof(row.envelope, row.log.as_ref(), desk).await?;
+        row = views::arrival(&row.envelope.to_string(), desk).await?.ok_or_else(|| not_found(id))?;
+        proved = inbox::is_proved(&row, desk);
+    }
     let Reading::Verified(verified) = inbox::read(&row, desk).await else { return Err(not_shown(id).into()) };
-    let Some(proof) = row.proof else {
+    if row.log.is_none() {
+        return Err(refusal(
+            "POUCH-COU-12",
+            14,
+            "a courier brought that notice, and no relay has promised it a place in its log",
+            "evidence proves to others what witnesses saw; this proves to you alone",
+            "wait until it comes over a relay too, or ask the sender to send it when its network is back",
+        )
+        .into());
+    }
+    let Some(proof) = row.proof.filter(|_| proved) else {
         return Err(refusal(
             "POUCH-AGT-45",
             14,
@@ -256,10 +271,12 @@ pub(crate) async fn fetch_proofs(desk: &Arc<Desk>, told: &mut HashSet<EnvelopeId
             Err(error) if error.is_fatal() => return Err(error),
             Err(AgentError::Request(RequestError::Refused(refused))) => {
                 debug!(code = &*refused.code, "no proof yet");
-                let late = (desk.clock)().since(row.arrived_at);
-                if let Some((relay, index)) = row.log.as_ref().filter(|_| late > PROVED_WITHIN)
-                    && told.insert(row.envelope)
-                {
+                if told.contains(&row.envelope) {
+                    continue;
+                }
+                let late = promised_for(&row, desk).await?;
+                if let Some((relay, index)) = row.log.as_ref().filter(|_| late > PROVED_WITHIN) {
+                    told.insert(row.envelope);
                     let words = format!(
                         "{relay} promised message {} place {index} in its log {} s ago, and cannot prove it: the promise is broken",
                         row.envelope.short(),
@@ -273,6 +290,20 @@ pub(crate) async fn fetch_proofs(desk: &Arc<Desk>, told: &mut HashSet<EnvelopeId
         }
     }
     Ok(())
+}
+
+/// For how long a relay has promised an arrival its place: since it came; of what a courier had brought before,
+/// since the relay accepted it.
+async fn promised_for(row: &ArrivalEntry, desk: &Desk) -> Result<Duration, AgentError> {
+    let now = (desk.clock)();
+    let here = now.since(row.arrived_at);
+    if here <= PROVED_WITHIN {
+        return Ok(here);
+    }
+    let kept = desk.store.arrival(row.envelope).await?.filter(|row| row.courier_at.is_some());
+    let arrived = kept.and_then(|row| Arrived::from_bytes(&row.stored).ok());
+    let promise = arrived.and_then(|arrived| arrived.accepted(&desk.directory()).ok());
+    Ok(promise.map_or(here, |promise| here.min(now.since(promise.at))))
 }
 
 pub(crate) async fn fetch_proof(

@@ -224,7 +224,7 @@ async fn stands(
     if row.expunged_at.is_some() || row.damaged {
         return Ok(None);
     }
-    if *proofs > 0 && !is_proved(&row, desk) {
+    if row.log.is_some() && *proofs > 0 && !inbox::is_proved(&row, desk) {
         *proofs = proofs.saturating_sub(1);
         match office::fetch_proof(envelope, row.log.as_ref(), desk).await {
             Err(error) if error.is_fatal() => return Err(error),
@@ -237,11 +237,6 @@ async fn stands(
         }
     }
     Ok(Some(was(&inbox::read(&row, desk).await)))
-}
-
-/// Whether a proof is kept that still proves it: one that was made about when its network changed may not.
-fn is_proved(row: &ArrivalRow, desk: &Desk) -> bool {
-    row.proof.as_ref().is_some_and(|proof| inbox::check_proof(row, proof, desk).unwrap_or_default())
 }
 
 fn was(reading: &Reading) -> Was {

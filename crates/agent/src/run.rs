@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use pouch_control::{EventKind, Server};
 use pouch_crypto::VaultKey;
 use pouch_directory::{CharterFile, Directory};
-use pouch_net::{Dialer, HttpListener, Limits, TransportIdentity};
+use pouch_net::{Carrier, Dialer, HttpListener, Limits, Transport, TransportIdentity};
 use pouch_store::AgentStore;
 use pouch_wire::session::{Cosign, Deliver};
 use pouch_wire::{ContactPoint, FrameKind};
@@ -17,13 +17,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::caught_up::Delivering;
+use crate::conduct::Conduct;
 use crate::config::AgentConfig;
 use crate::desk::{Clock, Desk, Signing};
 use crate::error::AgentError;
 use crate::events::{Events, Happening};
 use crate::hearsay::Heard;
 use crate::keys::{KeyKeeper, NodeKeys, WitnessKeys};
-use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
+use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay, Transports};
 use crate::made::Made;
 use crate::mirror::{Believed, MirrorKeeper};
 use crate::named::{is_named, until_named};
@@ -46,6 +47,8 @@ pub struct Node {
     pub clock: Clock,
     /// The program's version.
     pub version: &'static str,
+    /// What it does with what relays hand it: [`crate::Careful`].
+    pub conduct: Arc<dyn Conduct>,
 }
 
 /// Runs a node until `shutdown`; calls `ready` when it answers its users.
@@ -58,32 +61,31 @@ pub async fn run(
     ready: impl FnOnce(),
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
-    let Node { config, keys, charter, clock, version } = node;
+    let Node { config, keys, charter, clock, version, conduct } = node;
     let store = AgentStore::open(&config.data.join("agent.sqlite"))?;
     let (mirror, believed) = MirrorKeeper::restore(store.clone(), &charter).await?;
     let directory = believed.borrow().directory.clone();
-    let made = Made::restore(&store).await?;
     let heard = Mutex::new(Heard::restore(&store, by_hand(&charter)).await?);
     let current = Arc::new(keeper.signing()?);
     let named = is_named(&config, &current, &believed.borrow())?;
-    let next = keeper.next_signing()?.map(Arc::new);
     let server = Server::bind(&config.socket).await?;
     let part = WitnessPart::wake(&config, keys.witness, &store, &believed).await?;
     let (events_tx, events_rx) = mpsc::channel(256);
+    let dialer = Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?);
     let context = LinkContext {
-        dialer: Arc::new(Dialer::new(TransportIdentity::from_key(&keys.transport)?, Limits::default())?),
+        dialer: dialer.clone(),
         network: directory.network(),
         witnesses: part.witness.is_some(),
+        transports: Transports::of(&config),
         events: events_tx,
         shutdown: shutdown.clone(),
     };
-    let dialer = context.dialer.clone();
-    let (mut keeper_of_links, links) = LinkKeeper::new(context);
-    keeper_of_links.follow(&relays_of(&config.contact_point, &directory));
+    let (kept_links, links) = LinkKeeper::following(context, &relays_of(&config.contact_point, &directory));
     let (wake_outbox, outbox_rx) = mpsc::channel(1);
-    let (wake_mirror, mirror_rx) = mpsc::channel(1);
+    let ((wake_mirror, mirror_rx), (offer_directory, offers)) = (mpsc::channel(1), mpsc::channel(1));
     let desk = Arc::new(Desk {
         watching: Watching::restore(&store).await?,
+        made: RwLock::new(Made::restore(&store).await?),
         me: config.contact_point.clone(),
         network: directory.network(),
         network_name: directory.charter().name.to_string(),
@@ -93,7 +95,7 @@ pub async fn run(
         believed: believed.clone(),
         links,
         events: Events::new(store.clone()).await?,
-        signing: RwLock::new(Signing { current: current.clone(), next }),
+        signing: RwLock::new(Signing::of(&*keeper, &current)?),
         keeper,
         exercise_keys: RwLock::default(),
         store,
@@ -103,19 +105,20 @@ pub async fn run(
         handed: Mutex::default(),
         wake_outbox,
         wake_mirror,
+        offer_directory,
         clocks: RwLock::default(),
         wake_tend: Notify::new(),
         caught_up: RwLock::default(),
         beacon_every: core::time::Duration::from_secs(u64::from(config.beacon_seconds)),
         heard,
-        made: RwLock::new(made),
+        conduct,
     });
     exercises::load(&desk)?;
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     let witness = part.begin(&desk, &mut parts, &shutdown).await?;
-    parts.spawn(mirror.serve(desk.clone(), mirror_rx, shutdown.clone()));
+    parts.spawn(mirror.serve(desk.clone(), mirror_rx, offers, shutdown.clone()));
     parts.spawn(outbox::serve(desk.clone(), outbox_rx, shutdown.clone()));
-    parts.spawn(follow_relays(keeper_of_links, desk.clone(), believed.clone(), shutdown.clone()));
+    parts.spawn(follow_relays(kept_links, desk.clone(), believed.clone(), shutdown.clone()));
     parts.spawn(hear(desk.clone(), witness, events_rx, shutdown.clone()));
     look_around(&mut parts, &desk, &believed, &shutdown);
     if !named && let Some(ended) = until_named(&config, &current, believed, &shutdown).await {
@@ -329,11 +332,15 @@ async fn hear(
             }
         };
         match event {
-            LinkEvent::Up { relay, relay_now } => {
+            LinkEvent::Up { relay, relay_now, carrier, wanted } => {
                 desk.heard_clock(&relay, relay_now);
                 desk.note(|state| state.up(&relay, Instant::now()));
                 desk.wake_tend.notify_one();
-                desk.tell(Happening::new(EventKind::Link, "", format!("connected to {relay}"))).await?;
+                desk.tell(connected(&relay, carrier, wanted)).await?;
+            }
+            LinkEvent::Back { relay } => {
+                let words = format!("QUIC gets through to {relay} again, and carries");
+                desk.tell(Happening::new(EventKind::Link, "", words)).await?;
             }
             LinkEvent::Down { relay, code } => {
                 desk.lost_clock(&relay);
@@ -358,6 +365,18 @@ async fn hear(
             }
         }
     }
+}
+
+/// A relay is there; on a line that is worse than it should be, that is said.
+fn connected(relay: &str, carrier: Carrier, wanted: Transport) -> Happening {
+    let (code, words) = match (carrier, wanted) {
+        (Carrier::Quic, _) => ("", format!("connected to {relay}")),
+        (Carrier::Tcp, Transport::Auto) => {
+            ("POUCH-NET-78", format!("connected to {relay} over TCP: QUIC did not come up"))
+        }
+        (Carrier::Tcp, _) => ("", format!("connected to {relay} over TCP, as configured")),
+    };
+    Happening::new(EventKind::Link, code, words)
 }
 
 async fn answer(

@@ -18,7 +18,7 @@ use pouch_notice::{
     Content, Draft, Moment, Notice, Signed, Verdict, Verified, preview, printed, printed_own, span,
     spoken_check, visible,
 };
-use pouch_store::{ArrivalRow, Inbox as _, Ladder as _, Lookup as _, Outbox as _, OutgoingRow};
+use pouch_store::{ArrivalRow, Courier as _, Inbox as _, Ladder as _, Lookup as _, Outbox as _, OutgoingRow};
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Member, Timestamp, encode_hex};
 use tracing::error;
 
@@ -28,6 +28,7 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::exercises::name_of;
 use crate::inbox::{self, Reading};
+use crate::link::Line;
 use crate::refusals::{Failed, ambiguous, not_found};
 
 pub(crate) use directory::{directory, entries, raw_entries};
@@ -84,6 +85,7 @@ pub(crate) async fn inbox_row(row: &ArrivalRow, desk: &Desk) -> InboxRow {
             exercise: None,
             signed_at: row.created,
             received_at: row.arrived_at,
+            courier_at: row.courier_at,
             acknowledged_at: None,
             verdict: verdict_view(&verdict, refused_sentence(row, &verdict)),
         },
@@ -117,6 +119,7 @@ fn verified_row(row: &ArrivalRow, verified: &Verified<Notice>, desk: &Desk) -> I
         exercise,
         signed_at: notice.created,
         received_at: row.arrived_at,
+        courier_at: row.courier_at,
         acknowledged_at: row.acknowledged_at,
         verdict: verdict_view(verified.verdict(), sentence(verified, desk)),
     }
@@ -326,6 +329,7 @@ async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Ve
     let directory = desk.directory();
     let rows = desk.store.ladder(envelope).await?;
     let carriages = desk.store.carriages(envelope).await?;
+    let handed = desk.store.handed_over(envelope).await?;
     let view = directory.now_view();
     let demoted = |row: &pouch_store::RungRow| {
         let home = view.home_relays(&row.recipient);
@@ -352,6 +356,7 @@ async fn ladder(envelope: EnvelopeId, notice: &Notice, desk: &Desk) -> Result<Ve
                 telephone: entry.map(|e| visible(&e.telephone, true)),
                 waits_for: out_of_reach(&row),
                 demoted: demoted(&row),
+                courier_at: handed.iter().find(|h| h.recipient == row.recipient).map(|h| h.at),
                 recipient: row.recipient,
             }
         })
@@ -392,6 +397,9 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
     let clock = match desk.clock_offset_ms() {
         None => "not confirmed by a relay".to_owned(),
         Some(_) if desk.time_is_sure() => "agrees with the relays".to_owned(),
+        Some(offset) if offset.unsigned_abs() <= pouch_wire::limits::CLOCK_SKEW_MS_MAX => {
+            "is behind what the witnesses signed".to_owned()
+        }
         Some(offset) => format!("differs from the relays' by {} s", offset / 1000),
     };
     let mut alarms = desk.events.alarms(5).await?;
@@ -408,7 +416,7 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         sealing_until: sealing.filter(|until| *until > now),
         contact_point: desk.me.clone(),
         network: desk.network_name.clone(),
-        relays: desk.links.all().into_iter().map(|line| (line.relay.name, line.session.is_some())).collect(),
+        relays: desk.links.all().into_iter().map(Line::shown).collect(),
         directory_size: believed.size,
         cosigned_at: believed.cosigned_at,
         freshness: disputes::freshness(desk),
@@ -419,6 +427,7 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, Failed> {
         alarms,
         no_relay_since: desk.watching.alone_since(),
         peers: desk.watching.peers().into_iter().map(others::peer).collect(),
+        containment: pouch_contain::held().map(ToString::to_string).unwrap_or_default(),
         version: desk.version.to_owned(),
     })
 }

@@ -1,6 +1,7 @@
 //! The command line. What each command does stands in the module of its name under `commands/`.
 
 mod ceremonies;
+mod courier;
 mod exercises;
 mod founding;
 mod joint;
@@ -16,6 +17,7 @@ pub(crate) use ceremonies::{
     AuthoriseOffice, Endorse, Join, Place, Proposal, Propose, ProposeChange, Recover, RootRotation,
     ThresholdArgs, Veto,
 };
+pub(crate) use courier::Courier;
 pub(crate) use exercises::{Exercise, Root, SignExercise};
 pub(crate) use founding::{Cost, DirectoryCommand, Init, InitNode, Keys, Network};
 pub(crate) use joint::{Joint, JointDraft};
@@ -134,6 +136,9 @@ pub(crate) enum Command {
     Reconfirm(Reconfirm),
     /// What was sent, and who has it
     Outbox(List),
+    /// Carry messages by hand where there is no network: a file out, a file in
+    #[command(subcommand)]
+    Courier(Courier),
     /// Events as they happen
     Watch(Watch),
     /// How the node is

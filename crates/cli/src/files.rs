@@ -20,22 +20,40 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
 }
 
 fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
+    fill_new(path, mode, |file| file.write_all(bytes))
+}
+
+/// Makes a new file and fills it. What could not be written whole is not left there: half a key, or half of what a
+/// courier should carry, looks like the whole of it.
+fn fill_new(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<(), Problem> {
+    let new = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = new.map_err(|error| not_written(path, &error))?;
     let attempt = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(bytes)?;
+        fill(&mut file)?;
         file.sync_all()?;
         sync_folder_of(path)
     };
     attempt().map_err(|error| {
-        let problem = Problem::file(path, &error);
-        if error.kind() == std::io::ErrorKind::AlreadyExists {
-            problem
-                .why("an existing file is never overwritten")
-                .next("choose another name, or move the old file away")
-        } else {
-            problem
-        }
+        // It is ours: it was not there before.
+        drop(fs::remove_file(path));
+        not_written(path, &error)
     })
+}
+
+/// Why a new file was not written.
+fn not_written(path: &Path, error: &std::io::Error) -> Problem {
+    let problem = Problem::file(path, error);
+    if error.kind() == std::io::ErrorKind::AlreadyExists {
+        problem
+            .why("an existing file is never overwritten")
+            .next("choose another name, or move the old file away")
+    } else {
+        problem
+    }
 }
 
 /// Replaces a file in one step: its old or its new content is there, whatever happens.
@@ -64,27 +82,31 @@ pub(crate) fn destroy(path: &Path) -> Result<(), Problem> {
     attempt().map_err(|error| Problem::file(path, &error))
 }
 
+/// Writes a folder's list of names to the disk.
 fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
-/// Makes a folder that only its owner can enter.
+/// Waits until a folder's names are on the disk: which files are in it, and under which names.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Problem> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Problem::file(folder, &error))
+}
+
+/// Makes a folder that only its owner can enter, and those around it that are missing. They are on the disk
+/// when this returns: what is stored in a folder is as safe as the folder's own name.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
-    let attempt = |path: &Path| -> std::io::Result<()> {
-        fs::DirBuilder::new().mode(0o700).create(path)?;
-        sync_folder_of(path)
-    };
-    // Each one's place is on the disk before anything is put into it.
     let missing: Vec<&Path> =
-        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
-    for folder in missing.into_iter().rev() {
-        match attempt(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(Problem::file(path, &error));
-            }
-            _ => {}
-        }
+        path.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists()).collect();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .and_then(|()| missing.iter().try_for_each(|made| sync_folder_of(made)))
+        .map_err(|error| Problem::file(path, &error))?;
+    if missing.is_empty() {
+        // Whoever made it may have been stopped before it was safe. It is not ours to read what is around it.
+        sync_folder_of(path).ok();
     }
     Ok(())
 }
@@ -125,4 +147,26 @@ pub(crate) fn read_secret(path: &Path, max: usize) -> Result<Vec<u8>, Problem> {
         .next(format!("chmod 600 {}", path.display())));
     }
     read(path, max)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_whole_is_not_left_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let full = |file: &mut File| {
+            file.write_all(b"half")?;
+            Err(Error::from(std::io::ErrorKind::StorageFull))
+        };
+        fill_new(&path, 0o600, full).unwrap_err();
+        assert!(!path.exists());
+        write_secret(&path, b"whole").unwrap();
+        assert_eq!(write_secret(&path, b"other").unwrap_err().code, "POUCH-CLI-02");
+        assert_eq!(fs::read(&path).unwrap(), b"whole", "what was there before stays");
+    }
 }

@@ -165,7 +165,10 @@ impl KeyRing {
             .ok_or_else(|| Problem::usage("too many old keys"))?;
         let (from, to) = (self.path(next), self.path(current));
         std::fs::hard_link(&to, &old).map_err(|error| Problem::file(&old, &error))?;
-        std::fs::rename(&from, &to).map_err(|error| Problem::file(&to, &error))
+        // The old key's second name is safe before the first one goes.
+        files::sync_folder(&self.folder)?;
+        std::fs::rename(&from, &to).map_err(|error| Problem::file(&to, &error))?;
+        files::sync_folder(&self.folder)
     }
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod clock;
 mod commands;
 mod config;
+mod contained;
 mod demo;
 mod exit;
 mod files;
@@ -18,11 +19,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{AgentCommand, Audit, Cli, Command, Evidence, Global, Keys, RelayCommand, WitnessCommand};
+use args::{Audit, Cli, Command, Evidence, Global, Keys, RelayCommand, WitnessCommand};
 use commands::compose::ReplyKind;
 use commands::{
-    audit, ceremonies, compose, directory, exercise, explain, init, joint, keys, member, messages, network,
-    reconfirm, relay_status, services, watch,
+    audit, ceremonies, compose, courier, directory, exercise, explain, init, joint, keys, member, messages,
+    network, reconfirm, relay_status, services, watch,
 };
 use exit::Exit;
 use output::Output;
@@ -32,6 +33,13 @@ use problem::Problem;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = Output::new(&cli.global);
+    let service = match services::prepare(&cli.command, &cli.global) {
+        Ok(service) => service,
+        Err(problem) => {
+            out.problem(&problem);
+            return ExitCode::from(problem.exit);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -39,7 +47,12 @@ fn main() -> ExitCode {
             return ExitCode::from(Exit::Internal.code());
         }
     };
-    let ended = runtime.block_on(run(cli.command, &cli.global, &out));
+    let ended = runtime.block_on(async {
+        match service {
+            Some(service) => services::run(service, &out).await.map(|()| Exit::Done.code()),
+            None => run(cli.command, &cli.global, &out).await,
+        }
+    });
     runtime.shutdown_background();
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -64,6 +77,7 @@ async fn run(command: Command, global: &Global, out: &Output) -> Result<u8, Prob
         Command::Send(send) => return compose::send(*send, &client, out).await,
         Command::Draft(draft) => compose::draft(*draft, &client, out).await,
         Command::Approve(approve) => compose::approve(approve, &client, &source, out).await,
+        Command::Courier(command) => return courier::courier(command, &client, out).await,
         Command::Joint(command) => return joint::joint(command, &node, out).await,
         Command::Release(id) => return compose::release(id, &client, out).await,
         Command::Reply(reply) => return compose::reply(ReplyKind::Reply, *reply, &client, out).await,
@@ -112,9 +126,6 @@ async fn local(command: Command, global: &Global, out: &Output) -> Result<Option
         Command::Witness(WitnessCommand::Init { name, dir, cost }) => {
             init::init_witness(&name, &dir, cost.throw_away, &source()?, out).await?;
         }
-        Command::Relay(RelayCommand::Run) => services::relay(global, out).await?,
-        Command::Witness(WitnessCommand::Run) => services::witness(global, out).await?,
-        Command::Agent(AgentCommand::Run) => services::agent(global, out).await?,
         Command::Audit(Audit::Log { dir, policy }) => audit::log(&dir, &policy, out).await?,
         Command::Audit(Audit::Evidence { files, charter }) => audit::evidence(&files, &charter, out)?,
         Command::Audit(Audit::Joint { file, charter }) => {

@@ -2,6 +2,7 @@
 //! is made one visible line here once more: a terminal obeys what it is sent. This module adds words and
 //! order, and never decides anything.
 
+mod courier;
 mod directory;
 mod disputes;
 mod exercises;
@@ -16,6 +17,7 @@ use pouch_wire::{EnvelopeId, Timestamp};
 
 use crate::clock::{age, utc};
 
+pub(crate) use courier::{courier_imported, courier_written};
 pub(crate) use directory::directory;
 pub(crate) use disputes::disputes;
 pub(crate) use exercises::exercises;
@@ -97,6 +99,9 @@ fn inbox_row(row: &InboxRow, id: &str, now: Timestamp) -> String {
         let tlp = row.tlp.map(|t| t.label()).unwrap_or_default();
         lines.push(format!("    {kind}: {}  [{tlp}]", safe(subject)));
     }
+    if let Some(at) = row.courier_at {
+        lines.push(format!("    carried by courier, here since {}", utc(at)));
+    }
     if row.verdict.colour != "green" {
         lines.push(format!("    {} ({})", safe(&row.verdict.sentence), safe(&row.verdict.code)));
         lines.push(format!("    what to do: {}", safe(&row.verdict.next)));
@@ -163,6 +168,13 @@ fn ladder_row(row: &LadderRow) -> String {
     }
     for demoted in &row.demoted {
         line.push_str(&format!("\n      {} [POUCH-AGT-70]", safe(demoted)));
+    }
+    if let Some(at) = row.courier_at {
+        let state = match row.rung {
+            Rung::Queued | Rung::Accepted => "handed to a courier file, and not confirmed,",
+            _ => "was handed to a courier file",
+        };
+        line.push_str(&format!("\n      {state} {}", utc(at)));
     }
     if row.overdue {
         let telephone = safe(row.telephone.as_deref().unwrap_or("number in the directory"));
@@ -270,12 +282,13 @@ pub(crate) fn event(event: &Event, received: Option<&InboxRow>) -> String {
 pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     let mut lines =
         vec![format!("{} in {}, pouch {}", view.contact_point, safe(&view.network), view.version)];
-    for (relay, up) in &view.relays {
-        lines.push(format!(
-            "  relay      {}: {}",
-            safe(relay),
-            if *up { "connected" } else { "NOT CONNECTED" }
-        ));
+    for (relay, up, carrier) in &view.relays {
+        let how = match carrier.as_deref() {
+            Some("tcp") => "connected (tcp)",
+            _ if *up => "connected (quic)",
+            _ => "NOT CONNECTED",
+        };
+        lines.push(format!("  relay      {}: {how}", safe(relay)));
     }
     let cosigned = match view.cosigned_at {
         Some(at) => format!("witnessed {}", age(at, now)),
@@ -291,6 +304,9 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
         lines.push(format!("             {colour}: {words} ({}) Next: {}", fresh.code, safe(&fresh.next)));
     }
     lines.push(format!("  clock      {}", safe(&view.clock)));
+    if !view.containment.is_empty() {
+        lines.push(format!("  contained  {}", safe(&view.containment)));
+    }
     let since = match view.signing_since {
         Some(since) => format!("in use since {}", age(since, now)),
         None => "NOT NAMED BY THE DIRECTORY, or revoked".into(),
@@ -308,7 +324,7 @@ pub(crate) fn status(view: &StatusView, now: Timestamp) -> String {
     }
     lines.push(format!("  outbox     {} not yet at a relay", view.queued));
     if let Some(since) = view.no_relay_since {
-        let (since, back) = (utc(since), view.relays.iter().any(|(_, up)| *up));
+        let (since, back) = (utc(since), view.relays.iter().any(|(_, up, _)| *up));
         lines.push(if back {
             format!(
                 "  RELAY BACK just now; none was reachable since {since}, and nobody has been heard of yet"

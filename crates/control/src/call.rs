@@ -4,8 +4,9 @@ use pouch_wire::{ContactPoint, Digest, KeyId, NetworkId, NoticeType, Precedence,
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bytes, DirectoryView, DisputesView, DoubtedView, DraftView, EntryView, EquivocationView, GovernanceView,
-    InboxRow, JointView, KeyView, NoticeView, OutboxRow, RejudgedView, StatusView,
+    Bytes, CourierFileView, CourierImported, CourierSelection, CourierWritten, DirectoryView, DisputesView,
+    DoubtedView, DraftView, EntryView, EquivocationView, GovernanceView, InboxRow, JointView, KeyView,
+    NoticeView, OutboxRow, RejudgedView, StatusView,
 };
 
 /// A file to go with a notice.
@@ -171,6 +172,15 @@ pub enum Call {
         /// The notice.
         id: String,
     },
+    /// The file that a courier carries where there is no network.
+    CourierExport(CourierSelection),
+    /// Such a file is written: remember what was handed over.
+    CourierWritten(CourierWritten),
+    /// Take what a courier brought.
+    CourierImport {
+        /// The file's bytes.
+        bytes: Bytes,
+    },
     /// How a joint statement stands.
     Joint {
         /// The notice that proposed it, or one that signs it.
@@ -250,6 +260,12 @@ pub enum Answer {
         /// The bytes.
         bytes: Bytes,
     },
+    /// To [`Call::CourierExport`].
+    Courier(Box<CourierFileView>),
+    /// To [`Call::CourierWritten`]: when.
+    CourierWritten(Timestamp),
+    /// To [`Call::CourierImport`].
+    CourierImported(Box<CourierImported>),
     /// To [`Call::Acknowledge`].
     Acknowledged(Box<InboxRow>),
     /// To [`Call::Directory`].

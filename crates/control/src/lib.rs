@@ -8,6 +8,7 @@
 mod bytes;
 mod call;
 mod client;
+mod courier;
 mod disputes;
 mod exercises;
 mod joint;
@@ -20,6 +21,10 @@ mod view;
 pub use bytes::Bytes;
 pub use call::{Answer, AttachmentFile, Call, Compose, Refusal, Selection};
 pub use client::{Client, ClientError, Events};
+pub use courier::{
+    CourierArrival, CourierDirectory, CourierDirectoryTaken, CourierFileView, CourierImported,
+    CourierMessage, CourierOutcome, CourierSelection, CourierWritten,
+};
 pub use disputes::{BrokenPromiseView, ContradictionView, DisputesView, Finding, ForkView};
 pub use exercises::{ExerciseView, JoinedView};
 pub use joint::{JointSignatureView, JointView, NotCountedView};

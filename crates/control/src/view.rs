@@ -80,6 +80,9 @@ pub struct InboxRow {
     pub signed_at: Timestamp,
     /// When this node received it.
     pub received_at: Timestamp,
+    /// When a courier brought it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub courier_at: Option<Timestamp>,
     /// When an officer acknowledged it.
     pub acknowledged_at: Option<Timestamp>,
     /// What is to be believed.
@@ -148,6 +151,9 @@ pub struct LadderRow {
     /// The relays that carry it in a lower class than it is marked with, and why, in their signed words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub demoted: Vec<String>,
+    /// When it was last written into a courier file for this recipient. That says nothing of its coming.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub courier_at: Option<Timestamp>,
 }
 
 /// One sent notice in a list.
@@ -353,8 +359,8 @@ pub struct StatusView {
     pub contact_point: ContactPoint,
     /// The network's name.
     pub network: String,
-    /// Relays with a session now, and all home relays.
-    pub relays: Vec<(String, bool)>,
+    /// All relays, whether there is a session now, and what carries it: `quic` or `tcp`.
+    pub relays: Vec<(String, bool, Option<String>)>,
     /// Size of the accepted directory.
     pub directory_size: u64,
     /// When its quorum cosigned it.
@@ -383,6 +389,9 @@ pub struct StatusView {
     /// How it stands with everybody else now.
     #[serde(default)]
     pub peers: Vec<PeerView>,
+    /// What the system keeps the node from doing, in words; empty when that was never asked for.
+    #[serde(default)]
+    pub containment: String,
     /// The program's version.
     pub version: String,
 }

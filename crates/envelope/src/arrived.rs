@@ -124,6 +124,16 @@ impl Arrived {
         &self.stored.receipt
     }
 
+    /// The same message with another relay's receipt, not yet checked: of a message that came without one.
+    ///
+    /// # Errors
+    /// When the receipt is larger than one may be.
+    pub fn with_receipt(mut self, receipt: &[u8]) -> Result<Self, Malformed> {
+        let too_long = |_| pouch_wire::DecodeError::Malformed { name: "signed receipt" };
+        self.stored.receipt = Blob::new(receipt).map_err(too_long)?;
+        Ok(self)
+    }
+
     /// The relay's receipt, once it is proved to be for this message and by a relay that the network
     /// has, or had when the message was made.
     ///

@@ -1,4 +1,4 @@
-//! The client's end: one UDP socket, and sessions to relays whose keys are known beforehand.
+//! The client's end: one UDP socket, TCP where it must be, and sessions to relays whose keys are known beforehand.
 //!
 //! A dialer never talks to a key that it was not told, and a session that it returns was accepted
 //! by the relay.
@@ -12,12 +12,16 @@ use pouch_crypto::PublicKey;
 use pouch_wire::KeyId;
 use quinn::{ClientConfig, ConnectionError, Endpoint, EndpointConfig, NoneTokenStore, TokioRuntime};
 
+use crate::carrier::{Link, Transport};
 use crate::identity::{BadIdentity, TransportIdentity};
 use crate::incoming::{alert, peer_key};
 use crate::limits::Limits;
 use crate::listener::{self, StillOpen};
+use crate::lossy::{Known, Lines, Socket};
+use crate::race::race;
 use crate::session::{ACCESS_DENIED, CONNECTION_REFUSED, Session, SessionError};
 use crate::socket::{self, BindError, SocketBuffers};
+use crate::tcp::{self, Registry};
 use crate::{tls, transport};
 
 /// Why there is no session with a relay.
@@ -94,15 +98,17 @@ impl ConnectError {
     }
 }
 
-/// QUIC wants a name; ours is never sent.
-const NO_NAME: &str = "pouch.invalid";
+/// TLS wants a name; ours is never sent.
+pub(crate) const NO_NAME: &str = "pouch.invalid";
 
-/// Makes sessions to relays, all from one socket.
+/// Makes sessions to relays, those over QUIC all from one socket.
 pub struct Dialer {
     endpoint: Endpoint,
     identity: TransportIdentity,
     buffers: SocketBuffers,
     limits: Limits,
+    lines: Arc<Lines>,
+    tcp: Registry,
 }
 
 impl Dialer {
@@ -133,9 +139,12 @@ impl Dialer {
         identity: TransportIdentity,
         limits: Limits,
     ) -> Result<Self, BindError> {
-        let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))
-            .map_err(|error| BindError::Address { addr, kind: error.kind() })?;
-        Ok(Self { endpoint, identity, buffers, limits })
+        let failed = |error: std::io::Error| BindError::Address { addr, kind: error.kind() };
+        let lines = Arc::new(Lines::default());
+        let socket = Socket::new(socket, Arc::clone(&lines)).map_err(failed)?;
+        let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
+        let endpoint = Endpoint::new_with_abstract_socket(config, None, socket, runtime).map_err(failed)?;
+        Ok(Self { endpoint, identity, buffers, limits, lines, tcp: Registry::new() })
     }
 
     /// Our own transport key.
@@ -150,24 +159,49 @@ impl Dialer {
         self.buffers
     }
 
+    pub(crate) const fn quic_again(&self) -> Duration {
+        self.limits.quic_again
+    }
+
     /// A session with the relay that holds `relay` and listens at `addr`. When this returns, both
-    /// ends have accepted each other's keys.
+    /// ends have accepted each other's keys. QUIC is tried first, TCP beside it when QUIC has not come up
+    /// within 300 ms; what comes up first is the session.
     ///
     /// # Errors
     /// When nobody answers in time, another key does, or the relay does not know ours.
     pub async fn connect(&self, addr: SocketAddr, relay: PublicKey) -> Result<Session, ConnectError> {
+        self.connect_by(addr, relay, Transport::Auto).await
+    }
+
+    /// The same by the carriers that are wanted.
+    ///
+    /// # Errors
+    /// As for [`Dialer::connect`].
+    pub async fn connect_by(
+        &self,
+        addr: SocketAddr,
+        relay: PublicKey,
+        transport: Transport,
+    ) -> Result<Session, ConnectError> {
         let config = self.config(relay)?;
+        let quic = self.handshake(config, addr, relay);
+        let tcp = tcp::dial(addr, relay, &self.identity, &self.limits, &self.tcp);
         let within = self.limits.connect;
-        tokio::time::timeout(within, self.handshake(config, addr, relay))
-            .await
-            .map_err(|_| ConnectError::TooSlow { addr, within })?
+        let connecting = async {
+            match transport {
+                Transport::Auto => race(quic, tcp).await,
+                Transport::Quic => quic.await,
+                Transport::Tcp => tcp.await,
+            }
+        };
+        tokio::time::timeout(within, connecting).await.map_err(|_| ConnectError::TooSlow { addr, within })?
     }
 
     fn config(&self, relay: PublicKey) -> Result<ClientConfig, BadIdentity> {
         let crypto = tls::quic_client(&self.identity, relay)?;
         let mut config = ClientConfig::new(Arc::new(crypto));
         config
-            .transport_config(Arc::new(transport::client(&self.limits)))
+            .transport_config(Arc::new(transport::client(&self.limits, &self.lines)))
             .token_store(Arc::new(NoneTokenStore));
         Ok(config)
     }
@@ -190,8 +224,9 @@ impl Dialer {
         // WHY: our side of the handshake ends before the relay has seen our key. The relay lets us
         // open a stream only once it has accepted it; so the first stream is the sign.
         let first = connection.open_bi().await.map_err(lost)?;
-        let session = Session::new(connection, peer, self.limits.clone());
-        session.keep_first(first);
+        let known = Known::new(Arc::clone(&self.lines), &connection);
+        let session = Session::new(Link::Quic(connection, known), peer, self.limits.clone(), None);
+        session.keep_first(first.into());
         Ok(session)
     }
 
@@ -200,7 +235,7 @@ impl Dialer {
     /// # Errors
     /// When that takes longer than `within`; the sessions are over all the same.
     pub async fn shutdown(&self, within: Duration) -> Result<(), StillOpen> {
-        listener::close(&self.endpoint, within).await
+        listener::close(&self.endpoint, &self.tcp, within).await
     }
 }
 

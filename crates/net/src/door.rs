@@ -8,12 +8,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use pouch_crypto::PublicKey;
 use pouch_wire::KeyId;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::bucket::Bucket;
 use crate::limits::Limits;
@@ -36,10 +36,13 @@ struct Watch {
     prefixes: Prefixes,
     keys: HashMap<KeyId, Bucket>,
     tally: Tally,
+    requests: Tally,
 }
 
 /// Keys whose buckets are kept before full ones are forgotten. Only keys of the directory get one.
 const KEYS: usize = 1024;
+/// Why a connection is turned away for which there is no room.
+pub(crate) const NO_ROOM: &str = "without room for one more";
 
 impl Door {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
@@ -48,6 +51,7 @@ impl Door {
             prefixes: Prefixes::new(limits),
             keys: HashMap::new(),
             tally: Tally::default(),
+            requests: Tally::default(),
         };
         let (half_open, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
         Arc::new(Self { limits: limits.clone(), half_open, stopping, watch: Mutex::new(watch) })
@@ -63,30 +67,57 @@ impl Door {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Judges a connection that came at `now`.
+    /// Judges a connection over QUIC that came at `now`.
     pub(crate) fn judge(&self, now: Instant, from: IpAddr, address_proved: bool) -> Verdict {
-        if self.stopping.load(Ordering::Relaxed) {
+        if self.is_shut() {
             return Verdict::Refuse;
         }
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let verdict = watch.pressure.judge(now, self.half_open(), address_proved);
-        // Of an address that is not proved nothing is counted: whoever writes the honest node's address
-        // on a packet would use up its share.
-        let share = verdict != Verdict::Admit || !address_proved || watch.prefixes.take(from, now);
-        let (verdict, what) = match verdict {
-            _ if !share => (Verdict::Refuse, "from prefixes that had their share"),
-            Verdict::Refuse => (Verdict::Refuse, "without room for one more handshake"),
-            Verdict::Retry => (Verdict::Retry, "asked to prove their address"),
-            Verdict::Admit => return Verdict::Admit,
-        };
-        watch.count(what, now);
-        verdict
+        match self.pressure(now, address_proved) {
+            // Of an address that is not proved nothing is counted: whoever writes the honest node's address
+            // on a packet would use up its share.
+            Verdict::Admit if address_proved && !self.proved(now, from) => Verdict::Refuse,
+            Verdict::Retry => {
+                self.turned_away(now, "asked to prove their address");
+                Verdict::Retry
+            }
+            Verdict::Refuse => {
+                self.turned_away(now, NO_ROOM);
+                Verdict::Refuse
+            }
+            Verdict::Admit => Verdict::Admit,
+        }
+    }
+
+    fn pressure(&self, now: Instant, address_proved: bool) -> Verdict {
+        let half_open = self.half_open();
+        self.watch().pressure.judge(now, half_open, address_proved)
+    }
+
+    /// Whether a connection from an address that is proved may begin its handshake. Every one over TCP comes
+    /// with that proof, so that nothing else is asked of it here.
+    pub(crate) fn proved(&self, now: Instant, from: IpAddr) -> bool {
+        if self.is_shut() {
+            return false;
+        }
+        let share = self.watch().prefixes.take(from, now);
+        if !share {
+            self.turned_away(now, "from prefixes that had their share");
+        }
+        share
+    }
+
+    fn is_shut(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a key that is proved and known may have one more session.
     pub(crate) fn admits(&self, now: Instant, key: &PublicKey, from: IpAddr) -> bool {
         let rate = self.limits.per_key;
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watch = self.watch();
         watch.prefixes.known(from, now);
         if watch.keys.len() >= KEYS {
             watch.keys.retain(|_, bucket| !bucket.is_full(rate, now));
@@ -94,17 +125,29 @@ impl Door {
         watch.keys.entry(key.id()).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
     }
 
-    /// A handshake did not become a session.
-    pub(crate) fn failed(&self, now: Instant, code: &'static str) {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner).count(code, now);
+    /// A connection did not become a session: by a code, or in words.
+    pub(crate) fn turned_away(&self, now: Instant, what: &'static str) {
+        let told = self.watch().tally.count(what, now);
+        if let Some(since) = told {
+            warn!(code = "POUCH-NET-63", since, "connections turned away");
+        }
+    }
+
+    /// A request on a session was refused.
+    pub(crate) fn refused(&self, now: Instant, code: &str) {
+        let told = self.watch().requests.count(code, now);
+        if let Some(since) = told {
+            info!(code = "POUCH-NET-64", since, "requests refused");
+        }
     }
 }
 
-impl Watch {
-    fn count(&mut self, what: &'static str, now: Instant) {
-        if let Some(since) = self.tally.count(what, now) {
-            warn!(code = "POUCH-NET-63", since, "connections turned away");
-        }
+#[cfg(test)]
+impl Door {
+    /// What was turned away and refused and is not told yet.
+    pub(crate) fn untold(&self) -> Vec<String> {
+        let watch = self.watch();
+        watch.tally.untold().chain(watch.requests.untold()).collect()
     }
 }
 
@@ -178,9 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_over_one_carrier_is_no_pressure_on_the_other() {
+        let (limits, now) =
+            (Limits { half_open_max: 1, initials_retry: 1, ..Limits::default() }, Instant::now());
+        let door = Door::new(&limits);
+        for _ in 0..100 {
+            assert!(door.proved(now, ip("192.0.2.1")));
+        }
+        assert_eq!(door.judge(now, ip("192.0.2.2"), false), Verdict::Admit, "nobody asks it for proof");
+        let _one = HalfOpen::begin(&door);
+        assert_eq!(door.judge(now, ip("192.0.2.2"), true), Verdict::Refuse, "QUIC is full");
+        assert!(door.proved(now, ip("192.0.2.2")));
+    }
+
+    #[test]
     fn a_door_that_is_shut_lets_nobody_in() {
         let door = door(Limits::default());
         door.shut();
+        assert!(!door.proved(Instant::now(), ip("192.0.2.1")));
         assert_eq!(door.judge(Instant::now(), ip("192.0.2.1"), true), Verdict::Refuse);
     }
 }

@@ -4,6 +4,7 @@
 //! The peer may open no stream until its key is known; the first credit it gets says so.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use core::time::Duration;
@@ -11,11 +12,14 @@ use pouch_crypto::PublicKey;
 use quinn::{Connection, ConnectionError};
 use rustls::pki_types::CertificateDer;
 
+use crate::carrier::Link;
 use crate::code::CloseCode;
 use crate::door::HalfOpen;
 use crate::identity::key_of_spki;
 use crate::limits::Limits;
+use crate::lossy::{Known, Lines};
 use crate::session::{ACCESS_DENIED, Session, SessionError};
+use crate::tcp::TcpIncoming;
 use crate::transport;
 
 /// Why a connection did not become a session. The peer is at fault, or the path to it.
@@ -102,32 +106,60 @@ pub(crate) fn alert(code: u64) -> Option<u8> {
 
 /// A connection on its way to be a session. Dropped, it is refused.
 #[derive(Debug)]
-pub struct Incoming {
+pub struct Incoming(Came);
+
+#[derive(Debug)]
+enum Came {
+    Quic(Box<QuicIncoming>),
+    Tcp(Box<TcpIncoming>),
+}
+
+#[derive(Debug)]
+struct QuicIncoming {
     connection: quinn::Incoming,
     limits: Limits,
     half_open: HalfOpen,
+    lines: Arc<Lines>,
 }
 
 impl Incoming {
-    pub(crate) fn new(connection: quinn::Incoming, limits: Limits, half_open: HalfOpen) -> Self {
-        Self { connection, limits, half_open }
+    pub(crate) fn new(
+        connection: quinn::Incoming,
+        limits: Limits,
+        half_open: HalfOpen,
+        lines: Arc<Lines>,
+    ) -> Self {
+        Self(Came::Quic(Box::new(QuicIncoming { connection, limits, half_open, lines })))
+    }
+
+    pub(crate) fn tcp(incoming: TcpIncoming) -> Self {
+        Self(Came::Tcp(Box::new(incoming)))
     }
 
     /// Where its packets come from; anyone may write that, unless the address is proved.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.connection.remote_address()
+        match &self.0 {
+            Came::Quic(quic) => quic.connection.remote_address(),
+            Came::Tcp(tcp) => tcp.peer_addr(),
+        }
     }
 
     /// Whether the peer has shown that it receives at that address.
     #[must_use]
     pub fn is_address_proved(&self) -> bool {
-        self.connection.remote_address_validated()
+        match &self.0 {
+            Came::Quic(quic) => quic.connection.remote_address_validated(),
+            Came::Tcp(_) => true,
+        }
     }
 
     /// Turns the peer away before any work is done for it.
     pub fn refuse(self) {
-        self.connection.refuse();
+        match self.0 {
+            Came::Quic(quic) => quic.connection.refuse(),
+            Came::Tcp(tcp) => tcp.refuse(),
+        }
     }
 
     /// Proves both keys. Run it on a task of its own: it takes a round trip, and up to
@@ -137,16 +169,25 @@ impl Incoming {
     /// When it takes too long, the directory does not know the key or it comes too often, or the protocols
     /// differ. The door counts and tells it; nothing is kept of the peer.
     pub async fn handshake(self) -> Result<Session, HandshakeError> {
+        match self.0 {
+            Came::Quic(quic) => quic.handshake().await,
+            Came::Tcp(tcp) => tcp.handshake().await,
+        }
+    }
+}
+
+impl QuicIncoming {
+    async fn handshake(self) -> Result<Session, HandshakeError> {
         let door = self.half_open.door();
         let session = self.proved().await;
         if let Err(error) = &session {
-            door.failed(Instant::now(), error.code());
+            door.turned_away(Instant::now(), error.code());
         }
         session
     }
 
     async fn proved(self) -> Result<Session, HandshakeError> {
-        let Self { connection, limits, half_open } = self;
+        let Self { connection, limits, half_open, lines } = self;
         let within = limits.handshake;
         let connecting = connection.accept()?;
         let connection = tokio::time::timeout(within, connecting)
@@ -163,7 +204,8 @@ impl Incoming {
             return Err(HandshakeError::TooOften);
         }
         transport::widen(&connection, &limits);
-        Ok(Session::new(connection, peer, limits))
+        let known = Known::new(lines, &connection);
+        Ok(Session::new(Link::Quic(connection, known), peer, limits, Some(door)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Authenticated sessions that carry frames over QUIC.
+//! Authenticated sessions that carry frames, over QUIC or over TLS on TCP.
 //!
 //! Two ends that know each other's Ed25519 keys meet in a TLS 1.3 handshake with raw public keys
 //! (RFC 7250): no certificates, nothing that expires by surprise. A key that the directory does not
@@ -7,8 +7,11 @@
 //! application state and never sees a notice.
 
 mod authorise;
+mod back;
 mod bucket;
+mod carrier;
 mod code;
+mod congestion;
 mod dialer;
 mod door;
 mod http;
@@ -17,8 +20,10 @@ mod inbound;
 mod incoming;
 mod limits;
 mod listener;
+mod lossy;
 mod prefixes;
 mod pressure;
+mod race;
 mod reconnect;
 mod request;
 mod session;
@@ -26,11 +31,13 @@ mod socket;
 mod stream;
 mod stream_error;
 mod tally;
+mod tcp;
 mod tls;
 mod transport;
 
 pub use authorise::Authorise;
 pub use bucket::Rate;
+pub use carrier::{Carrier, Transport};
 pub use code::{CloseCode, ResetCode};
 pub use dialer::{ConnectError, Dialer};
 pub use http::{BadUrl, HttpAnswer, HttpClient, HttpError, HttpLimits, HttpListener};
@@ -44,3 +51,4 @@ pub use session::{Session, SessionError};
 pub use socket::{BindError, SocketBuffers};
 pub use stream::Stream;
 pub use stream_error::StreamError;
+pub use tcp::TcpDoor;

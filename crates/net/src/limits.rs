@@ -42,8 +42,15 @@ pub struct Limits {
     /// Sessions of one known key that may begin. A node that reconnects in a loop waits; see also how many
     /// it may have at a time, which is the relay's business.
     pub per_key: Rate,
-    /// What one stream may have on its way to us. Six large messages at this size stay below the other end's
-    /// send window, so that a flash always finds room in it; at a larger one the first of them would fill it.
+    /// TCP connections whose handshake has begun and is not over.
+    pub tcp_half_open: usize,
+    /// The same from one IPv4 address or one IPv6 /56.
+    pub tcp_half_open_from_one: usize,
+    /// All TCP connections, with a session or without.
+    pub tcp_connections: usize,
+    /// What one stream may have on its way to us, over QUIC; the windows of TCP are fixed, since both ends
+    /// begin with the same. Six large messages at this size stay below the other end's send window, so that a
+    /// flash always finds room in it; at a larger one the first of them would fill it.
     pub stream_window: u32,
     /// What all streams of a session together may have on their way to us: every stream its window, so that
     /// messages that nobody has read yet keep no flash from coming. QUIC libraries set no limit.
@@ -62,6 +69,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How often a client shows that it is there; the server never asks.
     pub keep_alive: Duration,
+    /// How long a session over TCP waits before QUIC is tried again, give or take a quarter.
+    pub quic_again: Duration,
 }
 
 impl Default for Limits {
@@ -81,6 +90,9 @@ impl Default for Limits {
             all_strangers: Rate { per_second: 512, burst: 1024 },
             prefixes: 4096,
             per_key: Rate { per_second: 1, burst: 20 },
+            tcp_half_open: 256,
+            tcp_half_open_from_one: 32,
+            tcp_connections: 1024,
             stream_window: 128 * 1024,
             receive_window: 2 * 1024 * 1024,
             send_window: 1024 * 1024,
@@ -89,6 +101,7 @@ impl Default for Limits {
             udp_buffer: 4 * 1024 * 1024,
             idle: Duration::from_secs(45),
             keep_alive: Duration::from_secs(15),
+            quic_again: Duration::from_secs(60),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The server's end: one UDP socket, and the connections that come to it.
+//! The server's end: one UDP socket, a TCP socket beside it, and the connections that come to them.
 //!
 //! The door decides who must first prove an address and who is turned away; who may have a session is
 //! decided in the handshake.
@@ -19,8 +19,10 @@ use crate::door::{Door, HalfOpen};
 use crate::identity::TransportIdentity;
 use crate::incoming::Incoming;
 use crate::limits::Limits;
+use crate::lossy::{Lines, Socket};
 use crate::pressure::Verdict;
 use crate::socket::{self, BindError, SocketBuffers};
+use crate::tcp::{Registry, TcpDoor, TcpIncoming};
 use crate::{tls, transport};
 
 /// Two secrets of a server that outlive its restarts: with them it resets the sessions of its former
@@ -88,7 +90,11 @@ pub struct Listener {
     addr: SocketAddr,
     buffers: SocketBuffers,
     limits: Limits,
+    lines: Arc<Lines>,
     door: Arc<Door>,
+    /// The TCP socket, when it listens there too.
+    tcp_door: Option<TcpDoor>,
+    tcp: Registry,
 }
 
 impl Listener {
@@ -104,15 +110,30 @@ impl Listener {
         limits: Limits,
     ) -> Result<Self, BindError> {
         let crypto = tls::quic_server(identity, authorise)?;
-        let config = transport::server(crypto, secrets, &limits);
+        let lines = Arc::new(Lines::default());
+        let config = transport::server(crypto, secrets, &limits, &lines);
         let failed = |error: std::io::Error| BindError::Address { addr, kind: error.kind() };
         let (socket, buffers) = socket::bind(addr, limits.udp_buffer)?;
         let endpoint_config = transport::server_endpoint(secrets);
-        let endpoint =
-            Endpoint::new(endpoint_config, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
+        let socket = Socket::new(socket, Arc::clone(&lines)).map_err(failed)?;
+        let runtime = Arc::new(TokioRuntime);
+        let endpoint = Endpoint::new_with_abstract_socket(endpoint_config, Some(config), socket, runtime)
+            .map_err(failed)?;
         let addr = endpoint.local_addr().map_err(failed)?;
-        let door = Door::new(&limits);
-        Ok(Self { endpoint, addr, buffers, limits, door })
+        let (door, tcp_door, tcp) = (Door::new(&limits), None, Registry::new());
+        Ok(Self { endpoint, addr, buffers, limits, lines, door, tcp_door, tcp })
+    }
+
+    /// Takes connections from there too.
+    #[must_use]
+    pub fn and_tcp(self, tcp_door: TcpDoor) -> Self {
+        Self { tcp: tcp_door.registry().clone(), tcp_door: Some(tcp_door), ..self }
+    }
+
+    /// Whether it listens on TCP too.
+    #[must_use]
+    pub const fn has_tcp(&self) -> bool {
+        self.tcp_door.is_some()
     }
 
     /// The address bound, with its port.
@@ -130,30 +151,45 @@ impl Listener {
     /// Handshakes that have begun and are not over.
     #[must_use]
     pub fn half_open(&self) -> usize {
-        self.door.half_open()
+        self.door.half_open().saturating_add(self.tcp_door.as_ref().map_or(0, TcpDoor::half_open))
     }
 
     /// Connections of which anything is kept: sessions, handshakes, and what is over and not yet forgotten.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.endpoint.open_connections()
+        self.endpoint.open_connections().saturating_add(self.tcp.count())
     }
 
     /// The next connection; `None` when the listener is shut down. Call it again at once and run the
     /// handshake on a task of its own.
     pub async fn accept(&self) -> Option<Incoming> {
         loop {
-            let connection = self.endpoint.accept().await?;
+            let connection = tokio::select! {
+                connection = self.endpoint.accept() => connection?,
+                incoming = self.accept_tcp() => return Some(Incoming::tcp(incoming)),
+            };
             let (from, proved) = (connection.remote_address().ip(), connection.remote_address_validated());
             match self.door.judge(Instant::now(), from, proved) {
                 Verdict::Admit => {
                     let half_open = HalfOpen::begin(&self.door);
-                    return Some(Incoming::new(connection, self.limits.clone(), half_open));
+                    return Some(Incoming::new(
+                        connection,
+                        self.limits.clone(),
+                        half_open,
+                        Arc::clone(&self.lines),
+                    ));
                 }
                 // An address that is not proved may always be asked for proof.
                 Verdict::Retry => connection.retry().unwrap_or_else(|error| error.into_incoming().refuse()),
                 Verdict::Refuse => connection.refuse(),
             }
+        }
+    }
+
+    async fn accept_tcp(&self) -> TcpIncoming {
+        match &self.tcp_door {
+            Some(tcp) => tcp.accept(&self.limits, &self.door).await,
+            None => core::future::pending().await,
         }
     }
 
@@ -169,16 +205,19 @@ impl Listener {
     /// When that takes longer than `within`; the sessions are over all the same.
     pub async fn shutdown(&self, within: Duration) -> Result<(), StillOpen> {
         self.stop_accepting();
-        close(&self.endpoint, within).await
+        close(&self.endpoint, &self.tcp, within).await
     }
 }
 
 /// Closes an endpoint and waits for its connections to be over.
-pub(crate) async fn close(endpoint: &Endpoint, within: Duration) -> Result<(), StillOpen> {
+pub(crate) async fn close(endpoint: &Endpoint, tcp: &Registry, within: Duration) -> Result<(), StillOpen> {
     endpoint.close(CloseCode::ShuttingDown.varint(), b"shutting down");
-    tokio::time::timeout(within, endpoint.wait_idle())
-        .await
-        .map_err(|_| StillOpen { sessions: endpoint.open_connections(), within })
+    let (idle, closed) = tokio::join!(tokio::time::timeout(within, endpoint.wait_idle()), tcp.close(within));
+    if idle.is_ok() && closed.is_ok() {
+        return Ok(());
+    }
+    let sessions = endpoint.open_connections().saturating_add(tcp.count());
+    Err(StillOpen { sessions, within })
 }
 
 impl fmt::Debug for Listener {

@@ -3,7 +3,7 @@
 //! Whoever has proved an address may begin some, counted by prefix: an attacker has many addresses, and
 //! they lie side by side. Prefixes from which a known key came have a bucket of their own; all the others
 //! share one more, so that a botnet in many prefixes does not shut the members out. Memory is bounded: a
-//! prefix that finds no room is judged by the shared bucket alone.
+//! prefix that finds no room is judged by the shared bucket alone, and those of members take half of it at most.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,13 +14,13 @@ use crate::limits::Limits;
 
 /// A network, as a provider gives it to one customer: IPv4 /24, IPv6 /56.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Prefix {
+pub(crate) enum Prefix {
     V4([u8; 3]),
     V6([u8; 7]),
 }
 
 impl Prefix {
-    fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(four) => {
                 let [a, b, c, _] = four.octets();
@@ -37,8 +37,8 @@ impl Prefix {
 #[derive(Debug)]
 struct Entry {
     bucket: Bucket,
-    /// Whether a key that the directory knows came from there.
-    known: bool,
+    /// When a key that the directory knows came from there last.
+    known: Option<Instant>,
 }
 
 /// The buckets.
@@ -63,10 +63,10 @@ impl Prefixes {
         let prefix = Prefix::of(address);
         let rate = self.limits.per_prefix;
         if !self.entries.contains_key(&prefix) && self.has_room(now) {
-            self.entries.insert(prefix, Entry { bucket: Bucket::full(rate, now), known: false });
+            self.entries.insert(prefix, Entry { bucket: Bucket::full(rate, now), known: None });
         }
         let entry = self.entries.get_mut(&prefix);
-        let known = entry.as_ref().is_some_and(|entry| entry.known);
+        let known = entry.as_ref().is_some_and(|entry| entry.known.is_some());
         if entry.is_some_and(|entry| !entry.bucket.take(rate, now)) {
             return false;
         }
@@ -81,7 +81,23 @@ impl Prefixes {
             return;
         }
         let full = Bucket::full(self.limits.per_prefix, now);
-        self.entries.entry(prefix).or_insert(Entry { bucket: full, known: true }).known = true;
+        let entry = self.entries.entry(prefix).or_insert(Entry { bucket: full, known: None });
+        if entry.known.replace(now).is_none() {
+            self.leave_half_to_strangers();
+        }
+    }
+
+    /// A node that travels leaves prefixes behind, which nobody says are over: what nobody came from for
+    /// longest is a stranger again.
+    fn leave_half_to_strangers(&mut self) {
+        let known = self.entries.values().filter(|entry| entry.known.is_some()).count();
+        if known <= (self.limits.prefixes / 2).max(1) {
+            return;
+        }
+        let members = self.entries.values_mut().filter(|entry| entry.known.is_some());
+        if let Some(oldest) = members.min_by_key(|entry| entry.known) {
+            oldest.known = None;
+        }
     }
 
     fn has_room(&mut self, now: Instant) -> bool {
@@ -89,7 +105,7 @@ impl Prefixes {
         if self.entries.len() >= self.limits.prefixes && due {
             self.swept = Some(now);
             let rate = self.limits.per_prefix;
-            self.entries.retain(|_, entry| entry.known || !entry.bucket.is_full(rate, now));
+            self.entries.retain(|_, entry| entry.known.is_some() || !entry.bucket.is_full(rate, now));
         }
         self.entries.len() < self.limits.prefixes
     }
@@ -151,6 +167,22 @@ mod tests {
         let later = now + Duration::from_secs(60);
         assert_eq!(takes(&mut prefixes, "10.9.9.9", later), 2, "the idle made room");
         assert_eq!(prefixes.entries.len(), 2);
-        assert!(prefixes.entries.get(&Prefix::of(ip("192.0.2.1"))).is_some_and(|entry| entry.known));
+        assert!(prefixes.entries.get(&Prefix::of(ip("192.0.2.1"))).unwrap().known.is_some());
+    }
+
+    #[test]
+    fn of_what_members_left_behind_the_oldest_gives_way_and_strangers_have_half_of_the_room() {
+        let (small, now) = (prefixes(4, 8), Instant::now());
+        let mut prefixes = Prefixes::new(&Limits { prefixes: 4, ..small.limits });
+        let second = |n| now + Duration::from_secs(n);
+        for (n, came) in ["192.0.2.1", "198.51.100.1", "192.0.2.1", "203.0.113.1"].iter().enumerate() {
+            prefixes.known(ip(came), second(u64::try_from(n).unwrap()));
+        }
+        let then = second(3);
+        assert_eq!(takes(&mut prefixes, "10.0.1.1", then), 4, "a bucket of its own");
+        assert_eq!(takes(&mut prefixes, "10.0.2.1", then), 4, "and one in the place of what gave way");
+        assert_eq!(takes(&mut prefixes, "192.0.2.1", then), 4, "it came again");
+        assert_eq!(takes(&mut prefixes, "203.0.113.1", then), 4, "it is the newest");
+        assert_eq!(takes(&mut prefixes, "198.51.100.1", then), 0, "it came once, and is a stranger again");
     }
 }

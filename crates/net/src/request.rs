@@ -134,11 +134,13 @@ impl Stream {
         self.finish()
     }
 
-    /// Refuses and ends the stream; what is left of the request is not read.
+    /// Refuses and ends the stream; what is left of the request is not read. A listener counts it, see
+    /// [`Session::refused`].
     ///
     /// # Errors
     /// When the peer does not take the refusal.
     pub async fn refuse(mut self, refused: &Refused) -> Result<(), StreamError> {
+        self.session().refused(&refused.code);
         self.send_message(refused).await?;
         self.finish()?;
         self.stop(ResetCode::Refused);

@@ -1,19 +1,22 @@
 //! A session: two ends that proved their keys, and the streams between them.
 //!
 //! A `Session` exists only after both ends accepted each other. What runs on it is the caller's:
-//! nothing is kept here but the connection. No QUIC type shows, so that another carrier can take its
-//! place. Closing drops what is still on its way: the end that receives last closes.
+//! nothing is kept here but the connection. Whether QUIC carries it or TLS on TCP shows only where it is asked.
+//! Closing drops what is still on its way: the end that receives last closes.
 
 use core::fmt;
 use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use pouch_crypto::PublicKey;
-use quinn::{Connection, ConnectionError, RecvStream, SendStream, TransportErrorCode};
+use quinn::{ConnectionError, TransportErrorCode};
 
+use crate::carrier::{Carrier, Halves, Link};
 use crate::code::{CloseCode, ResetCode};
+use crate::door::Door;
 use crate::limits::Limits;
 use crate::stream::Stream;
 
@@ -40,6 +43,15 @@ pub enum SessionError {
     /// The peer does not know our key.
     #[error("the peer does not know our key")]
     NotKnown,
+    /// The TCP connection was cut off without a word: the peer or what lies between ended it.
+    #[error("the connection was cut off")]
+    CutOff,
+    /// The peer broke the rules by which streams share a TCP connection.
+    #[error("the peer broke the session: {what}")]
+    BrokenByPeer {
+        /// What it did.
+        what: &'static str,
+    },
     /// One end broke QUIC or TLS, or could not agree on them.
     #[error("QUIC or TLS failed with code {code:#x}")]
     Transport {
@@ -59,6 +71,8 @@ impl SessionError {
             Self::PeerRestarted => "POUCH-NET-33",
             Self::NotKnown => "POUCH-NET-34",
             Self::Transport { .. } => "POUCH-NET-35",
+            Self::CutOff => "POUCH-NET-76",
+            Self::BrokenByPeer { .. } => "POUCH-NET-77",
         }
     }
 }
@@ -93,7 +107,7 @@ impl From<ConnectionError> for SessionError {
 const REASON_CHARS: usize = 120;
 
 /// What a peer wrote, made safe for logs.
-fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> String {
     let shown = |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '?' };
     bytes.iter().take(REASON_CHARS).map(shown).collect()
 }
@@ -104,22 +118,33 @@ pub struct Session(Arc<Inner>);
 
 struct Inner {
     id: u64,
-    connection: Connection,
+    link: Link,
     peer: PublicKey,
     limits: Limits,
+    /// Where it came in, at the server's end.
+    door: Option<Arc<Door>>,
     /// Opened while connecting, as the sign that the peer accepted us, and not used yet.
-    first: Mutex<Option<(SendStream, RecvStream)>>,
+    first: Mutex<Option<Halves>>,
 }
 
 impl Session {
-    pub(crate) fn new(connection: Connection, peer: PublicKey, limits: Limits) -> Self {
+    pub(crate) fn new(link: Link, peer: PublicKey, limits: Limits, door: Option<Arc<Door>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(Inner { id, connection, peer, limits, first: Mutex::new(None) }))
+        Self(Arc::new(Inner { id, link, peer, limits, door, first: Mutex::new(None) }))
+    }
+
+    /// A request of the peer was refused with this code; [`Stream::refuse`] says so by itself, what gets no
+    /// answer is for the caller to say. A listener tells of all its sessions' together, with counts and seldom:
+    /// a peer that is refused must not fill the log. A dialer tells nothing.
+    pub fn refused(&self, code: &str) {
+        if let Some(door) = &self.0.door {
+            door.refused(Instant::now(), code);
+        }
     }
 
     /// Keeps an opened stream for the first [`Session::open`].
-    pub(crate) fn keep_first(&self, pair: (SendStream, RecvStream)) {
+    pub(crate) fn keep_first(&self, pair: Halves) {
         *self.0.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(pair);
     }
 
@@ -138,13 +163,19 @@ impl Session {
     /// Where the peer's packets come from.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.0.connection.remote_address()
+        self.0.link.peer_addr()
+    }
+
+    /// What carries the session.
+    #[must_use]
+    pub fn carrier(&self) -> Carrier {
+        self.0.link.carrier()
     }
 
     /// The measured round trip.
     #[must_use]
     pub fn round_trip(&self) -> Duration {
-        self.0.connection.rtt()
+        self.0.link.round_trip()
     }
 
     /// Opens a stream. Waits, without a deadline, while the peer allows no more of them; the peer
@@ -154,11 +185,11 @@ impl Session {
     /// When the session is over.
     pub async fn open(&self) -> Result<Stream, SessionError> {
         let kept = self.0.first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (send, recv) = match kept {
+        let halves = match kept {
             Some(pair) => pair,
-            None => self.0.connection.open_bi().await?,
+            None => self.0.link.open().await?,
         };
-        Ok(Stream::opened(self.clone(), send, recv))
+        Ok(Stream::opened(self.clone(), halves))
     }
 
     /// The next stream that the peer opened; its first frame must come within [`Limits::head`].
@@ -166,25 +197,33 @@ impl Session {
     /// # Errors
     /// When the session is over.
     pub async fn accept(&self) -> Result<Stream, SessionError> {
-        let (send, recv) = self.0.connection.accept_bi().await?;
-        Ok(Stream::accepted(self.clone(), send, recv))
+        let halves = self.0.link.accept().await?;
+        Ok(Stream::accepted(self.clone(), halves))
+    }
+
+    /// Waits until at most so many streams are under way, or the session is over. Over QUIC nobody counts them,
+    /// and nothing is waited for.
+    pub async fn until_streams(&self, at_most: usize) {
+        if let Link::Tcp(link) = &self.0.link {
+            link.until_streams(at_most).await;
+        }
     }
 
     /// Waits until the session is over, and says why.
     pub async fn closed(&self) -> SessionError {
-        self.0.connection.closed().await.into()
+        self.0.link.closed().await
     }
 
     /// Why the session is over, if it is.
     #[must_use]
     pub fn why_closed(&self) -> Option<SessionError> {
-        self.0.connection.close_reason().map(Into::into)
+        self.0.link.why_closed()
     }
 
     /// Ends the session at once; bytes that the peer has not read are lost. The reason is for logs:
     /// it holds no content.
     pub fn close(&self, code: CloseCode, reason: &str) {
-        self.0.connection.close(code.varint(), reason.as_bytes());
+        self.0.link.close(code, reason);
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -195,11 +234,11 @@ impl Session {
 impl Drop for Inner {
     fn drop(&mut self) {
         let kept = self.first.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((mut send, _recv)) = kept {
-            // The peer never heard of this stream; a stream that is over already needs no reset.
-            send.reset(ResetCode::Abandoned.varint()).ok();
+        if let Some(mut first) = kept {
+            // The peer never heard of this stream.
+            first.send.reset(ResetCode::Abandoned);
         }
-        self.connection.close(CloseCode::Done.varint(), b"");
+        self.link.close(CloseCode::Done, "");
     }
 }
 
@@ -210,8 +249,48 @@ impl fmt::Debug for Session {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
+    use pouch_wire::session::Published;
+
     use super::*;
+    use crate::authorise::Authorise;
+    use crate::dialer::Dialer;
+    use crate::identity::TransportIdentity;
+    use crate::listener::{Listener, ServerSecrets};
+    use crate::request::{RequestError, refusal};
+
+    struct Everyone;
+
+    impl Authorise for Everyone {
+        fn is_known(&self, _: &PublicKey) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_refused_is_counted_once() {
+        let (local, limits) = (SocketAddr::from(([127, 0, 0, 1], 0)), Limits::default());
+        let [relay, node] = [1, 2].map(|seed| TransportIdentity::from_seed(&[seed; 32]).unwrap());
+        let (secrets, key) = (ServerSecrets::new([5; 32], [6; 32]), relay.public());
+        let listener = Listener::bind(local, &relay, Arc::new(Everyone), &secrets, limits.clone()).unwrap();
+        let dialer = Dialer::bind(local, node, limits).unwrap();
+        let accepting = async { listener.accept().await.unwrap().handshake().await.unwrap() };
+        let (theirs, ours) = tokio::join!(accepting, dialer.connect(listener.local_addr(), key));
+        let (ours, door) = (ours.unwrap(), theirs.0.door.clone().unwrap());
+        // Nothing is told for a while, so that everything can be counted here.
+        door.refused(Instant::now() + Duration::from_secs(3600), "told before");
+        let refused = refusal("POUCH-ADM-03", &"not within the mandate", None);
+        let serving = async {
+            let mut stream = theirs.accept().await.unwrap();
+            stream.recv_message::<Published>().await.unwrap();
+            stream.refuse(&refused).await.unwrap();
+        };
+        let asking = ours.request::<_, Published>(&Published { index: 1 }, Duration::from_secs(15));
+        let ((), answer) = tokio::join!(serving, asking);
+        assert_eq!(answer, Err(RequestError::Refused(refused.clone())));
+        assert_eq!(door.untold(), ["1 POUCH-ADM-03"]);
+    }
 
     #[test]
     fn a_peers_words_are_safe_for_logs() {
@@ -228,6 +307,8 @@ mod tests {
             SessionError::PeerRestarted,
             SessionError::NotKnown,
             SessionError::Transport { code: 1 },
+            SessionError::CutOff,
+            SessionError::BrokenByPeer { what: "a rule" },
         ];
         let codes: std::collections::BTreeSet<_> = errors.iter().map(SessionError::code).collect();
         assert_eq!(codes.len(), errors.len());

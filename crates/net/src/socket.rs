@@ -21,6 +21,14 @@ pub enum BindError {
         /// What the operating system said.
         kind: io::ErrorKind,
     },
+    /// The TCP address cannot be bound.
+    #[error("cannot listen on TCP {addr}: {kind}")]
+    Tcp {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// What the operating system said.
+        kind: io::ErrorKind,
+    },
     /// The transport key cannot be used.
     #[error(transparent)]
     Identity(#[from] BadIdentity),
@@ -32,6 +40,7 @@ impl BindError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Address { .. } => "POUCH-NET-02",
+            Self::Tcp { .. } => "POUCH-NET-79",
             Self::Identity(error) => error.code(),
         }
     }

@@ -10,12 +10,12 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use pouch_wire::{Frame, FrameError, FrameKind, Message, Precedence, limits};
-use quinn::{ReadError, RecvStream, SendStream, WriteError};
 use tokio::time::{Instant, timeout_at};
 
+use crate::carrier::{Halves, RecvHalf, SendHalf};
 use crate::code::ResetCode;
 use crate::inbound::Inbound;
-use crate::session::{Session, SessionError};
+use crate::session::Session;
 use crate::stream_error::StreamError;
 
 /// Our direction.
@@ -50,8 +50,8 @@ impl Due {
 /// A stream of frames between the two ends of a session.
 pub struct Stream {
     session: Session,
-    send: SendStream,
-    recv: RecvStream,
+    send: SendHalf,
+    recv: RecvHalf,
     inbound: Inbound,
     sending: Sending,
     /// The peer's direction is over.
@@ -63,17 +63,18 @@ pub struct Stream {
 
 impl Stream {
     /// A stream that we opened: the peer may think before it answers.
-    pub(crate) fn opened(session: Session, send: SendStream, recv: RecvStream) -> Self {
-        Self::new(session, send, recv, None)
+    pub(crate) fn opened(session: Session, halves: Halves) -> Self {
+        Self::new(session, halves, None)
     }
 
     /// A stream that the peer opened: it has something to say, so the first frame has a deadline.
-    pub(crate) fn accepted(session: Session, send: SendStream, recv: RecvStream) -> Self {
+    pub(crate) fn accepted(session: Session, halves: Halves) -> Self {
         let due = Due::within(session.limits().head);
-        Self::new(session, send, recv, Some(due))
+        Self::new(session, halves, Some(due))
     }
 
-    fn new(session: Session, send: SendStream, recv: RecvStream, frame_due: Option<Due>) -> Self {
+    fn new(session: Session, halves: Halves, frame_due: Option<Due>) -> Self {
+        let Halves { send, recv } = halves;
         Self {
             session,
             send,
@@ -111,8 +112,7 @@ impl Stream {
 
     /// Lets what we send on this stream go before that of less urgent streams of the session.
     pub fn set_priority(&self, precedence: Precedence) {
-        // A stream that is over has nothing left to be sent first.
-        self.send.set_priority(priority(precedence)).ok();
+        self.send.set_priority(priority(precedence));
     }
 
     /// Sends a frame.
@@ -156,14 +156,14 @@ impl Stream {
             Sending::Finished | Sending::Reset => return Err(StreamError::Closed),
         }
         self.sending = Sending::WithinFrame;
-        match timeout_at(due.at, self.send.write_chunk(Bytes::from(bytes))).await {
+        match timeout_at(due.at, self.send.write(Bytes::from(bytes))).await {
             Ok(Ok(())) => {
                 self.sending = Sending::Open;
                 Ok(())
             }
             Ok(Err(error)) => {
                 self.sending = Sending::Reset;
-                Err(write_error(error))
+                Err(error)
             }
             Err(_) => {
                 self.reset(ResetCode::TooSlow);
@@ -202,20 +202,17 @@ impl Stream {
     }
 
     async fn read(&mut self, due: Option<Due>) -> Result<Option<Bytes>, StreamError> {
-        let reading = self.recv.read_chunk(self.inbound.missing(), true);
+        let reading = self.recv.read(self.inbound.missing());
         let read = match due {
             None => reading.await,
             Some(due) => timeout_at(due.at, reading)
                 .await
                 .map_err(|_| StreamError::TooSlow { what: "receiving", within: due.within })?,
         };
-        match read {
-            Ok(chunk) => Ok(chunk.map(|chunk| chunk.bytes)),
-            Err(error) => {
-                self.ended = !matches!(error, ReadError::ConnectionLost(_));
-                Err(read_error(error))
-            }
+        if let Err(error) = &read {
+            self.ended = !matches!(error, StreamError::Session(_));
         }
+        read
     }
 
     /// Takes bytes in, and starts the clock of a frame with its first byte.
@@ -290,25 +287,23 @@ impl Stream {
             return Err(StreamError::Closed);
         }
         self.sending = Sending::Finished;
-        self.send.finish().map_err(|_| StreamError::Closed)
+        self.send.finish()
     }
 
     /// Cuts our direction off; what the peer has not read is lost.
     pub fn reset(&mut self, code: ResetCode) {
         self.sending = Sending::Reset;
-        // A stream that is over already needs no reset.
-        self.send.reset(code.varint()).ok();
+        self.send.reset(code);
     }
 
     /// Tells the peer to send no more.
     pub fn stop(&mut self, code: ResetCode) {
         self.ended = true;
-        // A stream that is over already needs no stop.
-        self.recv.stop(code.varint()).ok();
+        self.recv.stop(code);
     }
 }
 
-/// QUIC sends higher numbers first; a stream that was given no precedence has zero, like routine.
+/// Higher numbers are sent first; a stream that was given no precedence has zero, like routine.
 const fn priority(precedence: Precedence) -> i32 {
     match precedence {
         Precedence::Flash => 3,
@@ -333,24 +328,6 @@ fn piece(frame: &Frame, announced: u64, missing: u64) -> Result<&[u8], StreamErr
         return Err(StreamError::PartialPiece { len, expected });
     }
     Ok(frame.body())
-}
-
-fn read_error(error: ReadError) -> StreamError {
-    match error {
-        ReadError::Reset(code) => StreamError::Reset { code: ResetCode::from_number(code.into_inner()) },
-        ReadError::ConnectionLost(error) => SessionError::from(error).into(),
-        ReadError::ClosedStream | ReadError::IllegalOrderedRead | ReadError::ZeroRttRejected => {
-            StreamError::Closed
-        }
-    }
-}
-
-fn write_error(error: WriteError) -> StreamError {
-    match error {
-        WriteError::Stopped(code) => StreamError::Stopped { code: ResetCode::from_number(code.into_inner()) },
-        WriteError::ConnectionLost(error) => SessionError::from(error).into(),
-        WriteError::ClosedStream | WriteError::ZeroRttRejected => StreamError::Closed,
-    }
 }
 
 impl Drop for Stream {
@@ -408,9 +385,9 @@ mod tests {
         let connecting = dialer.connect(listener.local_addr(), relay.public());
         let (_theirs, ours) = tokio::join!(accepting, connecting);
         let mut stream = ours.unwrap().open().await.unwrap();
-        assert_eq!(stream.send.priority().unwrap(), 0);
+        assert_eq!(stream.send.priority(), Some(0));
         stream.set_priority(Precedence::Flash);
-        assert_eq!(stream.send.priority().unwrap(), 3);
+        assert_eq!(stream.send.priority(), Some(3));
         // Of a stream that is over there is nothing to hurry.
         stream.reset(ResetCode::Abandoned);
         stream.set_priority(Precedence::Routine);

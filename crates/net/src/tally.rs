@@ -4,10 +4,10 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Counts by name until they may be told.
+/// Counts by name until they may be told. Names are ours and few.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    counts: BTreeMap<&'static str, u64>,
+    counts: BTreeMap<String, u64>,
     told: Option<Instant>,
 }
 
@@ -17,9 +17,11 @@ const EVERY: Duration = Duration::from_secs(1);
 impl Tally {
     /// Counts one; what came since it was last told, when it may be told again. What comes after is told
     /// with the next one, however much later.
-    pub(crate) fn count(&mut self, what: &'static str, now: Instant) -> Option<String> {
-        let count = self.counts.entry(what).or_default();
-        *count = count.saturating_add(1);
+    pub(crate) fn count(&mut self, what: &str, now: Instant) -> Option<String> {
+        match self.counts.get_mut(what) {
+            Some(count) => *count = count.saturating_add(1),
+            None => drop(self.counts.insert(what.to_owned(), 1)),
+        }
         let due = self.told.is_none_or(|told| now.saturating_duration_since(told) >= EVERY);
         if !due {
             return None;
@@ -32,6 +34,14 @@ impl Tally {
             write!(words, "{comma}{count} {what}").ok();
         }
         Some(words)
+    }
+}
+
+#[cfg(test)]
+impl Tally {
+    /// What was counted and is not told yet.
+    pub(crate) fn untold(&self) -> impl Iterator<Item = String> {
+        self.counts.iter().map(|(what, count)| format!("{count} {what}"))
     }
 }
 

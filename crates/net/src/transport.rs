@@ -10,8 +10,10 @@ use aws_lc_rs::{hkdf, hmac};
 use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, ValidationTokenConfig, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
 
+use crate::congestion::FlooredConfig;
 use crate::limits::Limits;
 use crate::listener::ServerSecrets;
+use crate::lossy::Lines;
 
 /// Both windows until the peer's key is known. It may open no stream yet, so that it needs none.
 const STRANGERS_WINDOW: u32 = 16 * 1024;
@@ -30,9 +32,10 @@ pub(crate) fn server(
     crypto: quinn::crypto::rustls::QuicServerConfig,
     secrets: &ServerSecrets,
     limits: &Limits,
+    lines: &Arc<Lines>,
 ) -> ServerConfig {
     let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"pouch quic token").extract(secrets.token());
-    let mut transport = common(limits);
+    let mut transport = common(limits, lines);
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .receive_window(VarInt::from_u32(STRANGERS_WINDOW))
@@ -72,15 +75,15 @@ pub(crate) fn server_endpoint(secrets: &ServerSecrets) -> EndpointConfig {
 }
 
 /// The client's settings.
-pub(crate) fn client(limits: &Limits) -> TransportConfig {
-    let mut transport = common(limits);
+pub(crate) fn client(limits: &Limits, lines: &Arc<Lines>) -> TransportConfig {
+    let mut transport = common(limits, lines);
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(limits.streams))
         .keep_alive_interval(Some(limits.keep_alive));
     transport
 }
 
-fn common(limits: &Limits) -> TransportConfig {
+fn common(limits: &Limits, lines: &Arc<Lines>) -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(0))
@@ -90,6 +93,7 @@ fn common(limits: &Limits) -> TransportConfig {
         .crypto_buffer_size(limits.crypto_buffer)
         .initial_rtt(INITIAL_RTT)
         .max_idle_timeout(IdleTimeout::try_from(limits.idle).ok())
+        .congestion_controller_factory(Arc::new(FlooredConfig::new(Arc::clone(lines))))
         .datagram_receive_buffer_size(None)
         .datagram_send_buffer_size(0)
         // The spin bit shows the path's round trip to whoever watches.

@@ -297,11 +297,10 @@ impl Proven {
     /// What is proved, in words, with the printed form.
     #[must_use]
     pub fn words(&self) -> String {
-        let receipt = self.verified.receipt();
-        let mut lines = vec![
-            self.opinion(),
-            format!("Accepted by {} as entry {} of its log.", visible(&receipt.relay, true), receipt.index),
-        ];
+        let mut lines = vec![self.opinion()];
+        lines.extend(self.verified.receipt().map(|receipt| {
+            format!("Accepted by {} as entry {} of its log.", visible(&receipt.relay, true), receipt.index)
+        }));
         for clause in &self.verified.verdict().clauses {
             lines.push(format!(
                 "  {} {}",
@@ -322,7 +321,7 @@ impl Proven {
                 lines.push("  BUT its key was replaced since; that it came before is its own word.".into());
             }
         }
-        lines.push(printed(&self.verified, self.exercise.as_deref(), receipt.at));
+        lines.push(printed(&self.verified, self.exercise.as_deref(), self.verified.came_at()));
         lines.join("\n")
     }
 

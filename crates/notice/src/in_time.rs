@@ -2,15 +2,24 @@
 //!
 //! When a message came is the relay's word, which its log then holds it to: a checkpoint that witnesses
 //! cosigned shows that the message was there by then. An end that lies before the witnessed time and
-//! after the relay's word rests on the relay alone, and is never called sure.
+//! after the relay's word rests on the relay alone, and is never called sure. What a courier brought has no
+//! such word: it came when this node got it, by this node's own record, which nobody witnessed.
 
 use pouch_wire::{Timestamp, limits};
+
+/// By whose word a message came then: a relay's.
+pub(crate) const RELAY: &str = "the relay's word";
+/// By this node's own, of what a courier brought.
+pub(crate) const OURS: &str = "this node's own record";
 
 /// When a message came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Anchor {
-    /// When the relay says that it accepted it; now, when no relay says so.
+    /// When the relay says that it accepted it; when this node got it, if a courier brought it earlier than
+    /// that; now, when there is neither.
     pub(crate) at: Timestamp,
+    /// Whose word that is.
+    pub(crate) word: &'static str,
     /// By when witnesses had seen it in the relay's log.
     pub(crate) witnessed: Option<Timestamp>,
 }
@@ -30,6 +39,22 @@ pub enum InTime {
 }
 
 impl Anchor {
+    /// Of a message that a relay says it accepted, that a courier brought, or both: the earlier of the two.
+    pub(crate) fn of(
+        accepted: Option<Timestamp>,
+        carried: Option<Timestamp>,
+        witnessed: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        let (at, word) = match (accepted, carried) {
+            (Some(at), Some(carried)) if carried < at => (carried, OURS),
+            (Some(at), _) => (at, RELAY),
+            (None, Some(carried)) => (carried, OURS),
+            (None, None) => (now, RELAY),
+        };
+        Self { at, word, witnessed }
+    }
+
     /// Compares with an end; two honest clocks may differ by [`limits::CLOCK_SKEW_MS_MAX`].
     pub(crate) fn against(&self, end: Timestamp) -> InTime {
         let skew = limits::CLOCK_SKEW_MS_MAX;
@@ -59,7 +84,7 @@ impl Anchor {
 /// How a message that a relay says it accepted stands to an end, for whoever has no proof of it.
 #[must_use]
 pub fn by_word(accepted: Timestamp, end: Timestamp) -> InTime {
-    Anchor { at: accepted, witnessed: None }.against(end)
+    Anchor { at: accepted, word: RELAY, witnessed: None }.against(end)
 }
 
 #[cfg(test)]
@@ -69,7 +94,7 @@ mod tests {
     const END: Timestamp = Timestamp(10_000_000);
 
     fn came(at: u64, witnessed: Option<u64>) -> InTime {
-        Anchor { at: Timestamp(at), witnessed: witnessed.map(Timestamp) }.against(END)
+        Anchor { at: Timestamp(at), word: RELAY, witnessed: witnessed.map(Timestamp) }.against(END)
     }
 
     #[test]
@@ -88,6 +113,20 @@ mod tests {
         assert_eq!(came(9_880_000, Some(9_900_000)), InTime::About);
         assert_eq!(came(10_120_000, Some(10_120_000)), InTime::About);
         assert_eq!(came(9_879_999, Some(9_900_000)), InTime::Before);
+    }
+
+    #[test]
+    fn what_a_courier_brought_came_when_this_node_got_it_or_a_relay_before() {
+        let t = Timestamp;
+        let of = |accepted: Option<u64>, carried: Option<u64>| {
+            let anchor = Anchor::of(accepted.map(t), carried.map(t), None, t(9));
+            (anchor.at.0, anchor.word)
+        };
+        assert_eq!(of(None, Some(5)), (5, OURS));
+        assert_eq!(of(Some(7), Some(5)), (5, OURS), "a relay that had it later takes nothing away");
+        assert_eq!(of(Some(3), Some(5)), (3, RELAY));
+        assert_eq!(of(Some(3), None), (3, RELAY));
+        assert_eq!(of(None, None), (9, RELAY));
     }
 
     #[test]

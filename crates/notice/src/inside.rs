@@ -157,7 +157,8 @@ impl Inside<'_> {
         let over = self.anchor.heard_at_most_until(facts.now) >= surely.until;
         if error.is_none() && (over || within_mandate(self.notice, &surely).is_err()) {
             let words = format!(
-                "The mandate of {sender} does not allow this any more; that it came while it did rests on the relay's word alone."
+                "The mandate of {sender} does not allow this any more; that it came while it did rests on {} alone.",
+                self.anchor.word
             );
             return verdict.unsure(Clause::Mandate, "POUCH-VER-45", words, CONFIRM_ELSEWHERE, 11);
         }
@@ -202,7 +203,10 @@ impl Inside<'_> {
             return likely;
         }
         if sure.is_met(break_glass) && !judged(counts, &rules.surely).is_met(break_glass) {
-            let words = "Its state's release rule has changed; that this came before rests on the relay's word alone.";
+            let words = format!(
+                "Its state's release rule has changed; that this came before rests on {} alone.",
+                self.anchor.word
+            );
             verdict.unsure(Clause::Release, "POUCH-VER-46", words, CONFIRM_ELSEWHERE, 11);
             return sure;
         }
@@ -254,7 +258,7 @@ impl Inside<'_> {
             let words = "It is dated in the future.";
             verdict.fails(Clause::Time, "POUCH-VER-50", words, "check this node's clock", 31);
         } else if self.anchor.against(self.notice.not_after) == InTime::After {
-            let words = "It had expired before a relay accepted it.";
+            let words = "It had expired before a relay accepted it, or a courier brought it.";
             verdict.fails(Clause::Time, "POUCH-VER-52", words, "ask the office whether it still holds", 13);
         } else if facts.now >= self.notice.not_after {
             let words = "It has expired: it is kept for the record and not to be acted on.";

@@ -126,7 +126,7 @@ impl JointState {
             .collect();
         signing.push(statement);
         // By the log's time, so that everybody who has the same notices finds the same first one.
-        signing.sort_by_key(|signature| (signature.receipt().at, signature.notice_id()));
+        signing.sort_by_key(|signature| (logged_at(signature), signature.notice_id()));
         for signature in signing {
             match state.judge(signature, statement, others) {
                 Ok(()) => state.signed.push(taken(signature)),
@@ -165,7 +165,7 @@ impl JointState {
         if standing(notice, id, others.iter().copied()).cancelled_by.is_some() {
             return Err(Uncounted::Withdrawn);
         }
-        if signature.receipt().at >= statement.value().not_after {
+        if logged_at(signature) >= statement.value().not_after {
             return Err(Uncounted::Late);
         }
         if let Some(clause) = signature
@@ -249,12 +249,18 @@ const MUST_HOLD: [Clause; 9] = [
     Clause::Log,
 ];
 
+/// When a relay accepted it, which everybody reads in its promise. That a courier had brought it earlier only one
+/// node knows, and nothing may rest on that which several must find alike.
+fn logged_at(signature: &Verified<Notice>) -> Timestamp {
+    signature.receipt().map_or(signature.came_at(), |promise| promise.at)
+}
+
 fn taken(signature: &Verified<Notice>) -> JointSignature {
     let notice = signature.value();
     JointSignature {
         by: notice.sender.clone(),
         notice: signature.notice_id(),
         number: notice.full_number(),
-        at: signature.receipt().at,
+        at: logged_at(signature),
     }
 }

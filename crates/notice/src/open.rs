@@ -2,7 +2,7 @@
 
 use pouch_crypto::{ContentKey, Context, PrekeySecret};
 use pouch_envelope::{Arrived, Header};
-use pouch_wire::{Canonical as _, KeyId};
+use pouch_wire::{Canonical as _, KeyId, Timestamp};
 
 use crate::content::Content;
 use crate::stanza::{StanzaSecret, content_context, info};
@@ -41,6 +41,8 @@ pub struct Opened {
     pub(crate) arrived: Arrived,
     pub(crate) secret: StanzaSecret,
     pub(crate) content: Content,
+    /// Since when this node has it, when a courier brought it.
+    pub(crate) carried: Option<Timestamp>,
 }
 
 /// Opens a message with the prekey that its stanza names.
@@ -67,7 +69,7 @@ pub fn open(arrived: Arrived, prekey: &PrekeySecret) -> Result<Opened, OpenError
 /// When it does not open.
 pub fn reopen(arrived: Arrived, secret: StanzaSecret) -> Result<Opened, OpenError> {
     let content = decrypt(arrived.header(), arrived.payload(), &secret)?;
-    Ok(Opened { arrived, secret, content })
+    Ok(Opened { arrived, secret, content, carried: None })
 }
 
 pub(crate) fn decrypt(header: &Header, payload: &[u8], secret: &StanzaSecret) -> Result<Content, OpenError> {
@@ -84,6 +86,13 @@ pub(crate) fn decrypt(header: &Header, payload: &[u8], secret: &StanzaSecret) ->
 }
 
 impl Opened {
+    /// Says that a courier brought it, and since when this node has it. Only who took it out of a courier's
+    /// file may say so: what a relay delivers without its promise is not carried by courier.
+    pub const fn by_courier(mut self, since: Timestamp) -> Self {
+        self.carried = Some(since);
+        self
+    }
+
     /// The envelope that it came in.
     pub const fn arrived(&self) -> &Arrived {
         &self.arrived

@@ -24,15 +24,45 @@ const CONFIRM: &str = "ask the office to confirm it";
 pub(crate) struct Outside {
     /// The key that signed it, if it is proved.
     pub(crate) sender: Option<Authority>,
-    /// The relay's promise, or why it is none.
-    pub(crate) receipt: Result<AcceptedReceipt, ReceiptRefused>,
+    /// Who vouches for how it came.
+    pub(crate) vouched: Vouched,
     /// When it came.
     pub(crate) anchor: Anchor,
+}
+
+/// Who vouches for how a message came.
+pub(crate) enum Vouched {
+    /// A relay, by its promise; whether or not a courier had brought it before.
+    Promised(AcceptedReceipt),
+    /// Nobody: a courier brought it then.
+    Carried(Timestamp),
+    /// Nobody, and no courier brought it: it cannot be taken.
+    Unproved(ReceiptRefused),
+}
+
+impl Vouched {
+    fn of(receipt: Result<AcceptedReceipt, ReceiptRefused>, carried: Option<Timestamp>) -> Self {
+        match (receipt, carried) {
+            (Ok(promise), _) => Self::Promised(promise),
+            (Err(_), Some(since)) => Self::Carried(since),
+            (Err(refused), None) => Self::Unproved(refused),
+        }
+    }
+
+    /// The promise of what may be taken; of what a courier alone brought there is none.
+    pub(crate) fn taken(self) -> Option<Option<AcceptedReceipt>> {
+        match self {
+            Self::Promised(promise) => Some(Some(promise)),
+            Self::Carried(_) => Some(None),
+            Self::Unproved(_) => None,
+        }
+    }
 }
 
 /// Judges environment, address and sender.
 pub(crate) fn judge_outside(
     arrived: &Arrived,
+    carried: Option<Timestamp>,
     facts: &Facts<'_>,
     confirmed: Option<&Confirmation>,
     verdict: &mut Verdict,
@@ -40,10 +70,9 @@ pub(crate) fn judge_outside(
     let header = arrived.header();
     let receipt = arrived.accepted(facts.directory);
     let receipt = receipt.and_then(|receipt| receipt.timely(header.created, facts.now));
-    let anchor = Anchor {
-        at: receipt.as_ref().map_or(facts.now, |receipt| receipt.at),
-        witnessed: receipt.as_ref().ok().and_then(|receipt| witnessed(arrived, receipt, facts)),
-    };
+    let promised = receipt.as_ref().ok();
+    let seen = promised.and_then(|receipt| witnessed(arrived, receipt, facts));
+    let anchor = Anchor::of(promised.map(|receipt| receipt.at), carried, seen, facts.now);
     environment(header.environment, facts, &anchor, verdict);
     verdict.holds(Clause::Addressed, format!("Addressed to {}.", arrived.recipient()));
     let signature = arrived.signature();
@@ -70,7 +99,7 @@ pub(crate) fn judge_outside(
         in_doubt.key_in_time(verdict);
         in_doubt.not_suspended(verdict);
     }
-    Outside { sender, receipt, anchor }
+    Outside { sender, vouched: Vouched::of(receipt, carried), anchor }
 }
 
 /// By when witnesses had seen this very message in this relay's log.
@@ -123,7 +152,8 @@ fn environment(environment: Environment, facts: &Facts<'_>, anchor: &Anchor, ver
         }
         InTime::ByWord => {
             let words = format!(
-                "{drill} The exercise is over; that this came before rests on the relay's word alone."
+                "{drill} The exercise is over; that this came before rests on {} alone.",
+                anchor.word
             );
             verdict.unsure(Clause::Environment, "POUCH-VER-04", words, CONFIRM, 15);
         }
@@ -179,7 +209,10 @@ impl InDoubt<'_> {
                 verdict.holds(Clause::Binding, again("The key was replaced since", confirmed));
             }
             (InTime::About | InTime::ByWord, None) => {
-                let words = "The key was replaced; that this came within a day of it rests on the relay's word alone.";
+                let words = format!(
+                    "The key was replaced; that this came within a day of it rests on {} alone.",
+                    self.anchor.word
+                );
                 verdict.unsure(Clause::Binding, "POUCH-VER-35", words, CONFIRM, 12);
             }
         }
@@ -214,8 +247,10 @@ impl InDoubt<'_> {
                 verdict.unsure(Clause::KeyInTime, "POUCH-VER-31", words, CONFIRM, 12);
             }
             (Some(InTime::ByWord), None) => {
-                let words =
-                    "The key was revoked later; that this came before rests on the relay's word alone.";
+                let words = format!(
+                    "The key was revoked later; that this came before rests on {} alone.",
+                    self.anchor.word
+                );
                 verdict.unsure(Clause::KeyInTime, "POUCH-VER-32", words, CONFIRM, 12);
             }
         }
@@ -257,9 +292,10 @@ pub(crate) fn judge_surroundings(
     judged: Judged,
     verdict: &mut Verdict,
 ) {
-    match &outside.receipt {
-        Ok(receipt) => log(arrived, receipt, facts, verdict),
-        Err(error) => {
+    match &outside.vouched {
+        Vouched::Promised(promise) => log(arrived, promise, facts, verdict),
+        Vouched::Carried(since) => by_courier(*since, verdict),
+        Vouched::Unproved(error) => {
             let words = format!("No relay of the network vouches for having accepted it: {error}.");
             verdict.fails(Clause::Log, "POUCH-VER-60", words, ASK_AGAIN, 14);
         }
@@ -271,6 +307,18 @@ pub(crate) fn judge_surroundings(
         let words = "This node's clock is not confirmed by a relay.";
         verdict.unsure(Clause::Clock, "POUCH-VER-73", words, "check the clock; pouch status", 31);
     }
+}
+
+/// No relay promised or logged it: nobody but its sender says when it was sent.
+fn by_courier(since: Timestamp, verdict: &mut Verdict) {
+    let words = format!(
+        "Carried by courier, here since {}: no relay promised or logged it, so when it was sent is its sender's \
+         word alone.",
+        Moment(since)
+    );
+    let next =
+        "where the time matters, ask the office by telephone when it sent this, and compare the spoken check";
+    verdict.unsure(Clause::Log, "POUCH-VER-63", words, next, 14);
 }
 
 fn log(arrived: &Arrived, receipt: &AcceptedReceipt, facts: &Facts<'_>, verdict: &mut Verdict) {

@@ -51,7 +51,8 @@ pub struct Verified<T> {
     release: Option<Release>,
     scope: Option<Scope>,
     authority: Option<Authority>,
-    receipt: AcceptedReceipt,
+    promise: Option<AcceptedReceipt>,
+    came_at: Timestamp,
     verdict: Verdict,
     _proved: Proved,
 }
@@ -87,14 +88,20 @@ const BY_A_RELAY_S_WORD: [&str; 8] = [
     "POUCH-VER-52",
 ];
 
+/// Whether a clause with this code fails by the time at which the message came. No newer directory and no later
+/// look helps then: only a relay that had it before may.
+#[must_use]
+pub fn fails_by_its_time(code: &str) -> bool {
+    BY_A_RELAY_S_WORD.contains(&code)
+}
+
 impl Refused {
     /// Whether the message is refused whatever comes: `false` when this node only cannot tell yet, because
     /// its directory is behind or its clock, or because all that speaks against the message is the receipt
     /// of the relay that delivered it. The same message may then come again, from another relay, and hold.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        let may_pass =
-            |code: &str| NOT_YET.contains(&code) || (!self.witnessed && BY_A_RELAY_S_WORD.contains(&code));
+        let may_pass = |code: &str| NOT_YET.contains(&code) || (!self.witnessed && fails_by_its_time(code));
         self.verdict.failing().any(|clause| !may_pass(&clause.code))
     }
 }
@@ -117,10 +124,16 @@ impl<T> Verified<T> {
         &self.secret
     }
 
-    /// The relay's promise.
+    /// The relay's promise; `None` when a courier brought it and no relay has promised anything.
     #[must_use]
-    pub const fn receipt(&self) -> &AcceptedReceipt {
-        &self.receipt
+    pub const fn receipt(&self) -> Option<&AcceptedReceipt> {
+        self.promise.as_ref()
+    }
+
+    /// When it came: when its relay says that it accepted it, or when a courier had brought it.
+    #[must_use]
+    pub const fn came_at(&self) -> Timestamp {
+        self.came_at
     }
 
     /// The verdict.
@@ -263,9 +276,9 @@ impl Opened {
         judged: Judged,
     ) -> Result<Verified<Notice>, Refused> {
         let mut verdict = Verdict::default();
-        let Self { arrived, secret, content } = self;
+        let Self { arrived, secret, content, carried } = self;
         let confirmed = confirmation_of(&content, confirmations);
-        let outside = judge_outside(&arrived, facts, confirmed, &mut verdict);
+        let outside = judge_outside(&arrived, carried, facts, confirmed, &mut verdict);
         let witnessed = outside.anchor.witnessed.is_some();
         let notice = notice_of(content, &mut verdict);
         let released = match (&notice, &outside.sender) {
@@ -277,25 +290,27 @@ impl Opened {
             _ => None,
         };
         judge_surroundings(&arrived, &outside, facts, judged, &mut verdict);
-        match (notice, released, outside) {
-            (
-                Some((value, signed, attachments)),
-                Some((release, scope)),
-                Outside { sender, receipt: Ok(receipt), .. },
-            ) if !verdict.is_refusal() => Ok(Verified {
-                value,
-                signed: Some(signed),
-                said: None,
-                arrived,
-                secret,
-                attachments,
-                release: Some(release),
-                scope: Some(scope),
-                authority: sender,
-                receipt,
-                verdict,
-                _proved: Proved(()),
-            }),
+        let Outside { sender, vouched, anchor } = outside;
+        match (notice, released, vouched.taken()) {
+            (Some((value, signed, attachments)), Some((release, scope)), Some(promise))
+                if !verdict.is_refusal() =>
+            {
+                Ok(Verified {
+                    value,
+                    signed: Some(signed),
+                    said: None,
+                    arrived,
+                    secret,
+                    attachments,
+                    release: Some(release),
+                    scope: Some(scope),
+                    authority: sender,
+                    promise,
+                    came_at: anchor.at,
+                    verdict,
+                    _proved: Proved(()),
+                })
+            }
             _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }
@@ -306,31 +321,31 @@ impl Opened {
     /// When a clause fails.
     pub fn verify_receipt(self, facts: &Facts<'_>) -> Result<Verified<RecipientReceipt>, Refused> {
         let mut verdict = Verdict::default();
-        let Self { arrived, secret, content } = self;
-        let outside = judge_outside(&arrived, facts, None, &mut verdict);
+        let Self { arrived, secret, content, carried } = self;
+        let outside = judge_outside(&arrived, carried, facts, None, &mut verdict);
         let witnessed = outside.anchor.witnessed.is_some();
         let said = outside
             .sender
             .as_ref()
             .and_then(|authority| receipt_of(content, authority, &arrived, facts, &mut verdict));
         judge_surroundings(&arrived, &outside, facts, Judged::First, &mut verdict);
-        match (said, outside) {
-            (Some((value, said)), Outside { sender, receipt: Ok(receipt), .. }) if !verdict.is_refusal() => {
-                Ok(Verified {
-                    value,
-                    signed: None,
-                    said: Some(said),
-                    arrived,
-                    secret,
-                    attachments: Vec::new(),
-                    release: None,
-                    scope: None,
-                    authority: sender,
-                    receipt,
-                    verdict,
-                    _proved: Proved(()),
-                })
-            }
+        let Outside { sender, vouched, anchor } = outside;
+        match (said, vouched.taken()) {
+            (Some((value, said)), Some(promise)) if !verdict.is_refusal() => Ok(Verified {
+                value,
+                signed: None,
+                said: Some(said),
+                arrived,
+                secret,
+                attachments: Vec::new(),
+                release: None,
+                scope: None,
+                authority: sender,
+                promise,
+                came_at: anchor.at,
+                verdict,
+                _proved: Proved(()),
+            }),
             _ => Err(Refused { verdict, arrived: Box::new(arrived), witnessed }),
         }
     }

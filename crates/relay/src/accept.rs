@@ -4,7 +4,6 @@
 //! What costs least is asked first: whoever is over its rate hears so before a signature is checked.
 
 use core::time::Duration;
-use std::sync::atomic::Ordering;
 
 use pouch_envelope::{AdmittedHead, Demotion, MessageLeaf, Refusal, SealedHead};
 use pouch_net::{Stream, StreamError, refusal};
@@ -12,9 +11,10 @@ use pouch_store::{Burden, Mailboxes as _, MessageLog as _, NewMessage, RelayStor
 use pouch_wire::session::{Accepted, Refused, Submit};
 use pouch_wire::{Blob, Canonical as _, ContactPoint, EnvelopeId, Precedence, Timestamp, limits};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::conduct::Accepting;
+use crate::hours::Hour;
 use crate::quota::{Over, Ticket};
 use crate::rates::{Taken, TooFast};
 use crate::run::Desk;
@@ -29,30 +29,24 @@ pub(crate) async fn submit(
 ) -> Result<(), StreamError> {
     let head = match admit(submit, peer, desk) {
         Ok(head) => head,
-        Err(refused) => return refuse(stream, refused, desk).await,
+        Err(refused) => return refuse(stream, refused).await,
     };
     let homed = homed_here(&head, desk);
     if homed.is_empty() {
-        return refuse(
-            stream,
-            refusal("POUCH-ADM-30", &"no recipient collects messages at this relay", None),
-            desk,
-        )
-        .await;
+        let words = "no recipient collects messages at this relay";
+        return refuse(stream, refusal("POUCH-ADM-30", &words, None)).await;
     }
     // Held until the message is stored: what is on its way counts.
     let mut place = match place(&head, desk).await {
         Ok(place) => place,
-        Err(refused) => return refuse(stream, refused, desk).await,
+        Err(refused) => return refuse(stream, refused).await,
     };
     place.begins();
     stream.set_priority(place.class);
     let payload = stream.recv_payload(head.header().payload_len, as_u64(limits::PAYLOAD_BYTES)).await?;
-    if desk.conduct.accepts(peer, head.header()) == Accepting::Promise {
-        return match promise(head, payload, desk).await {
-            Ok(accepted) => stream.answer(&accepted).await,
-            Err(refused) => refuse(stream, refused, desk).await,
-        };
+    let accepting = desk.conduct.accepts(peer, head.header());
+    if accepting != Accepting::Keep {
+        return answer_unkept(stream, accepting, head, payload, homed, place, desk).await;
     }
     let turn = desk.gate.enter(&turn_of(&head, desk), place.class, head.header().payload_len).await;
     match commit(head, payload, homed.clone(), &place, desk).await {
@@ -63,27 +57,24 @@ pub(crate) async fn submit(
             desk.message_log.grown();
             stream.answer(&accepted).await
         }
-        Err(refused) => refuse(stream, refused, desk).await,
+        Err(refused) => refuse(stream, refused).await,
     }
 }
 
-async fn refuse(stream: Stream, refused: Refused, desk: &Desk) -> Result<(), StreamError> {
-    if OVER_QUOTA.contains(&&*refused.code) {
-        // Told as a number now and then: whoever floods must not fill the log.
-        desk.over_quota.fetch_add(1, Ordering::Relaxed);
-    } else {
-        info!(code = &*refused.code, "submission refused");
-    }
+async fn refuse(stream: Stream, refused: Refused) -> Result<(), StreamError> {
+    debug!(code = &*refused.code, "submission refused");
     stream.refuse(&refused).await
 }
-
-/// The codes of what a sender brings beyond its quotas.
-const OVER_QUOTA: [&str; 4] = ["POUCH-ADM-32", "POUCH-ADM-60", "POUCH-ADM-61", "POUCH-ADM-62"];
 
 fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refused> {
     let Peer::ContactPoint(owner) = peer else {
         return Err(refusal("POUCH-ADM-31", &"only contact points submit messages", None));
     };
+    if desk.board.knows_no_time() {
+        // Nothing that is signed can be dated; by the time that the sender asks again, witnesses said it.
+        let words = "this relay has just begun, and does not know the time yet";
+        return Err(refusal("POUCH-RLY-76", &words, Some(Duration::from_secs(1))));
+    }
     let head = SealedHead::from_submit(submit).map_err(|error| refusal(error.code(), &error, None))?;
     if desk.conduct.defences().quotas
         && let Some(too_fast) = desk.rates.is_over(owner, head.header().precedence, Instant::now())
@@ -91,18 +82,18 @@ fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refus
         return Err(slower(owner, too_fast));
     }
     let directory = desk.directory.borrow().clone();
-    head.admit(owner, &directory, (desk.clock)())
-        .map_err(|error| refusal(error.code(), &error, retry_after(&error)))
+    head.admit(owner, &directory, desk.board.now())
+        .map_err(|error| refusal(error.code(), &error, retry_after(&error, desk.board.hour())))
 }
 
 /// A sender that is ahead of us may try again when we have caught up. What only our clock says is never
 /// the last word: a relay whose clock is wrong must not make a sender give up.
-fn retry_after(error: &Refusal) -> Option<Duration> {
+fn retry_after(error: &Refusal, hour: Hour) -> Option<Duration> {
     let skew_s = limits::CLOCK_SKEW_MS_MAX / 1000;
     match error {
         Refusal::DirectoryAhead { .. } => Some(Duration::from_secs(1)),
         Refusal::FromTheFuture { .. } | Refusal::ExerciseNotBegun { .. } => Some(BY_THE_CLOCK),
-        Refusal::Expired { late_s } if *late_s <= skew_s => Some(BY_THE_CLOCK),
+        Refusal::Expired { late_s } if *late_s <= skew_s || hour != Hour::Confirmed => Some(BY_THE_CLOCK),
         _ => None,
     }
 }
@@ -219,7 +210,7 @@ async fn commit(
 ) -> Result<Accepted, Refused> {
     let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
     let envelope = message.id();
-    let accepted_at = (desk.clock)();
+    let accepted_at = desk.board.now();
     let leaf = MessageLeaf { envelope, accepted_at }
         .to_bytes()
         .map_err(|error| refusal("POUCH-STO-90", &error, None))?;
@@ -263,11 +254,34 @@ fn receipt(
     Ok(Accepted { receipt })
 }
 
-/// The receipt of a relay that breaks its word: the message is not kept, and the log will not have it.
-async fn promise(head: AdmittedHead, payload: Vec<u8>, desk: &Desk) -> Result<Accepted, Refused> {
-    let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
+/// Answers as a relay does that does not keep its word, or not yet.
+async fn answer_unkept(
+    stream: Stream,
+    accepting: Accepting,
+    head: AdmittedHead,
+    payload: Vec<u8>,
+    homed: Vec<ContactPoint>,
+    place: Place,
+    desk: &Desk,
+) -> Result<(), StreamError> {
+    match promise(&head, desk).await {
+        Ok(accepted) => stream.answer(&accepted).await?,
+        Err(refused) => return refuse(stream, refused).await,
+    }
+    let Accepting::AnswerFirst(late) = accepting else { return Ok(()) };
+    tokio::time::sleep(late).await;
+    if commit(head, payload, homed.clone(), &place, desk).await.is_ok() {
+        place.kept();
+        desk.switchboard.arrived(homed).await;
+        desk.message_log.grown();
+    }
+    Ok(())
+}
+
+/// Its receipt.
+async fn promise(head: &AdmittedHead, desk: &Desk) -> Result<Accepted, Refused> {
     let index = desk.store.leaf_count().await.map_err(|error| stored(&error))?;
-    receipt(message.id(), index, (desk.clock)(), None, desk)
+    receipt(head.id(), index, desk.board.now(), None, desk)
 }
 
 fn stored(error: &StoreError) -> Refused {
@@ -290,10 +304,15 @@ mod tests {
             Refusal::ExerciseNotBegun { ahead_s: 1 },
             Refusal::Expired { late_s: 120 },
         ] {
-            assert_eq!(retry_after(&not_yet), Some(BY_THE_CLOCK), "{not_yet}");
+            assert_eq!(retry_after(&not_yet, Hour::Confirmed), Some(BY_THE_CLOCK), "{not_yet}");
         }
         for final_word in [Refusal::Expired { late_s: 121 }, Refusal::BadSignature, Refusal::OtherNetwork] {
-            assert_eq!(retry_after(&final_word), None, "{final_word}");
+            assert_eq!(retry_after(&final_word, Hour::Confirmed), None, "{final_word}");
+        }
+        // A relay that is years ahead would make every sender give up.
+        for hour in [Hour::Unheard, Hour::Disputed(Timestamp(0))] {
+            assert_eq!(retry_after(&Refusal::Expired { late_s: 300_000_000 }, hour), Some(BY_THE_CLOCK));
+            assert_eq!(retry_after(&Refusal::BadSignature, hour), None);
         }
     }
 }

@@ -70,7 +70,7 @@ fn admit(beacon: Beacon, peer: &Peer, desk: &Desk) -> Result<Timestamp, Refused>
         return Err(refusal("POUCH-BCN-14", &"only contact points send beacons", None));
     };
     let directory = desk.directory.borrow().clone();
-    let now = (desk.clock)();
+    let now = desk.board.now();
     let admitted = AdmittedBeacon::admit(beacon, owner, &directory, now).map_err(|error| {
         let ahead = matches!(error, pouch_envelope::BeaconRefused::DirectoryAhead { .. });
         refusal(error.code(), &error, ahead.then_some(AGAIN))

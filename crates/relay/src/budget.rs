@@ -11,7 +11,7 @@ use pouch_directory::Act;
 use pouch_net::refusal;
 use pouch_wire::Timestamp;
 use pouch_wire::session::Refused;
-use tracing::info;
+use tracing::debug;
 
 use crate::session::Peer;
 
@@ -42,7 +42,7 @@ impl Budget {
             Peer::Relay(name) | Peer::FormerRelay(name) => (format!("relay {name}"), PASSED_ON),
         };
         self.take(&party, most, act, now).map_err(|wait| {
-            info!(code = "POUCH-RLY-25", "statement refused");
+            debug!(code = "POUCH-RLY-25", "statement refused");
             let words = format!("{party} entered as many statements as it may in an hour");
             refusal("POUCH-RLY-25", &words, Some(wait))
         })

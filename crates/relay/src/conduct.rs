@@ -49,6 +49,11 @@ pub trait Conduct: fmt::Debug + Send + Sync + 'static {
         Accepting::Keep
     }
 
+    /// Whether it drops what expired by its own clock alone, whatever the witnesses say of it.
+    fn drops_by_its_own_clock(&self) -> bool {
+        false
+    }
+
     /// Before a statement that would have an effect enters the directory's log. `next` is the index that it
     /// would have.
     fn enters(&self, from: &Peer, statement: &[u8], next: u64) -> Entering {
@@ -147,6 +152,8 @@ pub enum Accepting {
     Keep,
     /// The receipt says so, and it is neither stored nor logged.
     Promise,
+    /// The receipt says so, and so much later it is stored and logged.
+    AnswerFirst(Duration),
 }
 
 /// What becomes of a statement that would have an effect.

@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use pouch_contain::Demand;
+use pouch_net::Transport;
 use serde::{Deserialize, Serialize};
 
 /// What a relay is told.
@@ -16,6 +18,12 @@ pub struct RelayConfig {
     pub charter: PathBuf,
     /// The UDP address to listen on.
     pub listen: SocketAddr,
+    /// Where it listens on TCP too: the same address and number when absent, which may fail; with `true` it must
+    /// not.
+    pub listen_tcp: Option<ListenTcp>,
+    /// How it reaches other relays: `auto` (QUIC, and TCP when QUIC does not come up), `quic` or `tcp`.
+    #[serde(default)]
+    pub transport: Transport,
     /// The folder of its database.
     pub data: PathBuf,
     /// The folder of its key files.
@@ -36,6 +44,9 @@ pub struct RelayConfig {
     /// For how many seconds a witness is missed before it counts as away, and that is told.
     #[serde(default = "witness_alarm_seconds")]
     pub witness_alarm_seconds: u32,
+    /// Whether it starts where the system cannot confine it.
+    #[serde(default)]
+    pub containment: Demand,
     /// Where witnesses are asked over HTTP that open no session.
     #[serde(default)]
     pub witness: Vec<WitnessAddress>,
@@ -81,6 +92,28 @@ impl Default for Senders {
             immediate_burst: 120,
             priority_per_minute: 300,
             priority_burst: 600,
+        }
+    }
+}
+
+/// Whether, and where, a relay listens on TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ListenTcp {
+    /// At the same address and number as on UDP, or not at all.
+    Switch(bool),
+    /// At an address of its own.
+    At(SocketAddr),
+}
+
+impl RelayConfig {
+    /// Where it listens on TCP, for a UDP socket at `udp`.
+    #[must_use]
+    pub const fn tcp_beside(&self, udp: SocketAddr) -> Option<SocketAddr> {
+        match self.listen_tcp {
+            Some(ListenTcp::Switch(false)) => None,
+            Some(ListenTcp::At(addr)) => Some(addr),
+            Some(ListenTcp::Switch(true)) | None => Some(udp),
         }
     }
 }

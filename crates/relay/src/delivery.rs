@@ -118,12 +118,7 @@ async fn until(at: Option<Instant>) {
 /// What is under way to one recipient, and what waits to be tried again.
 #[derive(Debug, Default)]
 struct Turns {
-    /// What is under way, and in which line: a sender's next message of one precedence follows when the
-    /// one before was taken. Side by side they would overtake each other, and the recipient would miss
-    /// what is only on its way.
-    busy: HashMap<EnvelopeId, (Precedence, ContactPoint)>,
-    /// How large each of them is.
-    sizes: HashMap<EnvelopeId, u64>,
+    busy: HashMap<EnvelopeId, UnderWay>,
     later: HashMap<EnvelopeId, Later>,
     /// Whose turn it is, in each class.
     rounds: BTreeMap<Precedence, Rounds>,
@@ -138,6 +133,15 @@ const fn places(class: Precedence) -> usize {
         Precedence::Immediate => 1,
         Precedence::Priority | Precedence::Routine => 2,
     }
+}
+
+/// A message under way. A sender's next message of one precedence follows when the one before was taken: side
+/// by side they would overtake each other, and the recipient would miss what is only on its way.
+#[derive(Debug)]
+struct UnderWay {
+    precedence: Precedence,
+    sender: ContactPoint,
+    bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -170,10 +174,11 @@ impl Turns {
         let mut classes: BTreeMap<Precedence, HashMap<ContactPoint, Pending>> = BTreeMap::new();
         for message in waiting {
             let is_due = self.later.get(&message.envelope).is_none_or(|later| later.due <= now);
-            let line = (message.precedence, message.sender.clone());
-            let in_line = self.busy.values().any(|before| *before == line);
-            if is_due && !in_line {
-                classes.entry(message.precedence).or_default().entry(line.1).or_insert(message);
+            let before =
+                |busy: &UnderWay| busy.precedence == message.precedence && busy.sender == message.sender;
+            if is_due && !self.busy.values().any(before) {
+                let heads = classes.entry(message.precedence).or_default();
+                heads.entry(message.sender.clone()).or_insert(message);
             }
         }
         for (class, mut heads) in classes {
@@ -184,8 +189,8 @@ impl Turns {
             {
                 let Some(message) = heads.remove(&sender) else { break };
                 if self.has_room(&message) {
-                    self.busy.insert(message.envelope, (class, sender));
-                    self.sizes.insert(message.envelope, message.payload_len);
+                    let under_way = UnderWay { precedence: class, sender, bytes: message.payload_len };
+                    self.busy.insert(message.envelope, under_way);
                     chosen.push(message);
                 } else {
                     self.rounds.entry(class).or_default().not_now(&sender, weight(message.payload_len));
@@ -209,22 +214,25 @@ impl Turns {
         let (busy, rounds) = (&self.busy, self.rounds.entry(class).or_default());
         // Whoever has one under way comes again with its next.
         let stays = |sender: &ContactPoint| {
-            passed.contains(sender) || busy.values().any(|(busy, of)| *busy == class && of == sender)
+            let is_its = |busy: &UnderWay| busy.precedence == class && busy.sender == *sender;
+            passed.contains(sender) || busy.values().any(is_its)
         };
         rounds.next(&weights.collect(), stays)
     }
 
-    fn places_left(&self, class: Precedence) -> bool {
+    /// What is under way in the places that a class shares.
+    fn alike(&self, class: Precedence) -> impl Iterator<Item = &UnderWay> {
         let place = places(class);
-        let alike = self.busy.values().filter(|(busy, _)| places(*busy) == place).count();
-        UNDER_WAY.get(place).is_some_and(|most| alike < *most)
+        self.busy.values().filter(move |busy| places(busy.precedence) == place)
+    }
+
+    fn places_left(&self, class: Precedence) -> bool {
+        UNDER_WAY.get(places(class)).is_some_and(|most| self.alike(class).count() < *most)
     }
 
     /// Whether what is large still finds room; what is small does.
     fn has_room(&self, message: &Pending) -> bool {
-        let place = places(message.precedence);
-        let alike = self.busy.iter().filter(|(_, (busy, _))| places(*busy) == place);
-        let sizes = alike.map(|(envelope, _)| self.sizes.get(envelope).copied().unwrap_or(0));
+        let sizes = self.alike(message.precedence).map(|busy| busy.bytes);
         let large = sizes.filter(|size| *size > SMALL).fold(0, u64::saturating_add);
         let all = large.saturating_add(message.payload_len);
         message.payload_len <= SMALL || large == 0 || all <= BYTES_UNDER_WAY
@@ -232,14 +240,12 @@ impl Turns {
 
     fn taken(&mut self, envelope: EnvelopeId) {
         self.busy.remove(&envelope);
-        self.sizes.remove(&envelope);
         self.later.remove(&envelope);
     }
 
     /// It is tried again, ever later, as long as it is kept: nobody else would bring it.
     fn not_taken(&mut self, envelope: EnvelopeId, asked: Option<Duration>, now: Instant) {
         self.busy.remove(&envelope);
-        self.sizes.remove(&envelope);
         let waited = self.later.get(&envelope).map_or(AGAIN_MIN, |later| later.waited.saturating_mul(2));
         // No sooner than was asked, and ever later all the same: what cannot be judged for days must not
         // come every few seconds.

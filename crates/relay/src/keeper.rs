@@ -22,7 +22,6 @@ use crate::cosigning::{Cosigning, Roster};
 use crate::error::RelayError;
 use crate::log::{Keeper, KeeperTask, Published, Questions};
 use crate::log_files::LogFiles;
-use crate::run::Clock;
 
 /// What a keeper is made of.
 pub(crate) struct KeeperParts {
@@ -32,7 +31,6 @@ pub(crate) struct KeeperParts {
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) relay: String,
     pub(crate) roster: Roster,
-    pub(crate) clock: Clock,
     /// Of the directory's log.
     pub(crate) bridges: Option<Bridges>,
 }
@@ -159,7 +157,7 @@ impl Task {
         }
         self.parts.files.write(&self.tree, size).await?;
         let checkpoint = self.checked(size)?;
-        let now = (self.parts.clock)();
+        let now = self.parts.roster.board.now();
         let note = self.sign(&checkpoint, now).await?;
         // The end of a network is cosigned as the network was before its last entry.
         let policy = self.policy(&directory, end.map_or(directory.size(), |size| size.saturating_sub(1)));
@@ -223,7 +221,9 @@ impl Task {
         };
         self.cosigning.published(*size, note, &policy);
         let met = policy.check_strict(note).ok();
-        board.published(self.parts.files.log(), *size, met.and_then(|met| met.cosigned_at()));
+        let cosigned_at = met.and_then(|met| met.cosigned_at());
+        board.published(self.parts.files.log(), *size, cosigned_at);
+        cosigned_at.into_iter().for_each(|at| board.found_hour(at));
     }
 
     /// Reads back and hashes what is about to be signed.

@@ -26,6 +26,7 @@ mod error;
 mod follower;
 mod gate;
 mod gone_back;
+mod hours;
 mod keeper;
 mod keys;
 mod log;
@@ -47,7 +48,7 @@ mod switchboard;
 mod wholeness;
 
 pub use conduct::{Accepting, Conduct, Defences, Entering, Given, Handing, Honest, Keeping};
-pub use config::{RelayConfig, Senders, WitnessAddress};
+pub use config::{ListenTcp, RelayConfig, Senders, WitnessAddress};
 pub use error::RelayError;
 pub use keys::{LogKeyPair, RelayKeys};
 pub use run::{Clock, Relay, run};

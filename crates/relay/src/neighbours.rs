@@ -3,11 +3,12 @@
 //! delivered to a relay.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_directory::Relay;
-use pouch_net::{Backoff, CloseCode, Dialer, Session, Stream};
+use pouch_net::{Backoff, Carrier, CloseCode, Dialer, Session, Stream, Transport};
 use pouch_wire::NetworkId;
 use pouch_wire::session::{Attach, Attached, Changed};
 use tokio::sync::{mpsc, watch};
@@ -42,6 +43,7 @@ impl Neighbours {
 #[derive(Debug, Clone)]
 struct Context {
     dialer: Arc<Dialer>,
+    transport: Transport,
     network: NetworkId,
     news: mpsc::Sender<News>,
     sessions: Arc<watch::Sender<BTreeMap<String, Session>>>,
@@ -59,12 +61,14 @@ impl NeighbourKeeper {
     /// Begins without sessions.
     pub(crate) fn new(
         dialer: Arc<Dialer>,
+        transport: Transport,
         network: NetworkId,
         shutdown: CancellationToken,
     ) -> (Self, Neighbours, mpsc::Receiver<News>) {
         let (sessions, reached) = watch::channel(BTreeMap::new());
         let (news, heard) = mpsc::channel(64);
-        let context = Context { dialer, network, news, sessions: Arc::new(sessions), ended: shutdown };
+        let context =
+            Context { dialer, transport, network, news, sessions: Arc::new(sessions), ended: shutdown };
         (Self { context, kept: Vec::new() }, Neighbours(reached), heard)
     }
 
@@ -116,25 +120,67 @@ async fn keep(relay: Relay, context: Context) {
     });
 }
 
-/// One session, from connecting to its end. `Err` when it never came up.
+/// One session, from connecting to its end; over TCP it goes over to QUIC as soon as that works. `Err` when it
+/// never came up.
 async fn attempt(relay: &Relay, context: &Context) -> Result<&'static str, &'static str> {
-    let address = tokio::net::lookup_host(&*relay.address).await.ok().and_then(|mut found| found.next());
-    let address = address.ok_or(NO_SUCH_ADDRESS)?;
-    let session = context.dialer.connect(address, relay.transport).await.map_err(|error| error.code())?;
+    let address = resolve(relay).await.ok_or(NO_SUCH_ADDRESS)?;
+    let connecting = context.dialer.connect_by(address, relay.transport, context.transport);
+    let session = connecting.await.map_err(|error| error.code())?;
+    let mut held = attach(session, context).await?;
+    info!(relay = &*relay.name, carrier = held.0.carrier().name(), "connected to another relay");
+    loop {
+        context
+            .sessions
+            .send_modify(|sessions| drop(sessions.insert(relay.name.to_string(), held.0.clone())));
+        let moved = tokio::select! {
+            code = hear(relay, context, &held.0, &mut held.1) => return Ok(code),
+            moved = back_to_quic(relay, context, held.0.carrier()) => moved,
+        };
+        info!(relay = &*relay.name, "QUIC gets through to another relay again");
+        let (before, attached) = std::mem::replace(&mut held, moved);
+        tokio::spawn(async move {
+            // What was asked there is answered there. The stream on which it is attached is one.
+            tokio::time::timeout(RETIRING, before.until_streams(1)).await.ok();
+            before.close(CloseCode::Done, "moved to QUIC");
+            drop(attached);
+        });
+    }
+}
+
+async fn resolve(relay: &Relay) -> Option<SocketAddr> {
+    tokio::net::lookup_host(&*relay.address).await.ok()?.next()
+}
+
+async fn attach(session: Session, context: &Context) -> Result<(Session, Stream), &'static str> {
     let mut attached = session.open().await.map_err(|error| error.code())?.with_deadline(ATTACH_WITHIN);
     let hello = Attach { network: context.network.0, witnesses: false };
     attached.send_message(&hello).await.map_err(|error| error.code())?;
     attached.recv_message::<Attached>().await.map_err(|error| error.code())?;
     attached.set_deadline(None);
-    let name = relay.name.to_string();
-    context.sessions.send_modify(|sessions| drop(sessions.insert(name, session.clone())));
-    info!(relay = &*relay.name, "connected to another relay");
-    Ok(hear(relay, context, &session, attached).await)
+    Ok((session, attached))
+}
+
+/// A session over QUIC, attached, instead of one over TCP; where nothing is to be changed it never comes.
+async fn back_to_quic(relay: &Relay, context: &Context, carrier: Carrier) -> (Session, Stream) {
+    if carrier == Carrier::Quic || context.transport != Transport::Auto {
+        return std::future::pending().await;
+    }
+    loop {
+        let Some(address) = resolve(relay).await else {
+            tokio::time::sleep(ATTACH_WITHIN).await;
+            continue;
+        };
+        let session = context.dialer.until_quic(address, relay.transport).await;
+        match attach(session, context).await {
+            Ok(moved) => return moved,
+            Err(code) => info!(relay = &*relay.name, code, "not attached over QUIC"),
+        }
+    }
 }
 
 /// Passes on what the relay tells of its directory. A stream that it opens is not answered: nobody asks a
-/// relay.
-async fn hear(relay: &Relay, context: &Context, session: &Session, mut attached: Stream) -> &'static str {
+/// relay. Cut off, it begins anew: news are told twice and never missed.
+async fn hear(relay: &Relay, context: &Context, session: &Session, attached: &mut Stream) -> &'static str {
     loop {
         let news = News { relay: relay.name.to_string(), session: session.clone() };
         // The one who reads the news ends only with the relay.
@@ -149,5 +195,7 @@ async fn hear(relay: &Relay, context: &Context, session: &Session, mut attached:
 }
 
 const ATTACH_WITHIN: Duration = Duration::from_secs(10);
+/// How long what is under way has when a session moves to another carrier.
+const RETIRING: Duration = Duration::from_secs(10);
 /// The name in a relay's address leads nowhere. Told where a session's code would be.
 const NO_SUCH_ADDRESS: &str = "POUCH-RLY-36";

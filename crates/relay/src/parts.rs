@@ -79,7 +79,6 @@ impl Base {
             directory: self.snapshot.clone(),
             relay: self.config.name.clone(),
             roster: self.roster.clone(),
-            clock: self.clock,
             bridges: None,
         })
     }
@@ -112,7 +111,8 @@ pub(crate) async fn following(
     dialer: &Arc<Dialer>,
 ) -> Result<Part, RelayError> {
     let network = directory.network();
-    let (keeper, neighbours, news) = NeighbourKeeper::new(dialer.clone(), network, base.shutdown.clone());
+    let (keeper, neighbours, news) =
+        NeighbourKeeper::new(dialer.clone(), base.config.transport, network, base.shutdown.clone());
     let statements = Statements::Forwarded(Forwarder {
         directory: base.snapshot.clone(),
         neighbours: neighbours.clone(),

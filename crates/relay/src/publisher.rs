@@ -23,8 +23,9 @@ impl Publisher {
     /// The folder of a log; made when it is not there. What a crash left half written is removed: no
     /// log has such a file, so whoever audits the folder would refuse it.
     pub(crate) fn new(folder: PathBuf) -> std::io::Result<Self> {
-        make_folders(&folder.join("tile"))?;
+        make_durably(&folder.join("tile"))?;
         prune_below(&folder, &folder, &|path| !path.ends_with(HALF_WRITTEN))?;
+        sync_below(&folder)?;
         Ok(Self { folder })
     }
 
@@ -70,23 +71,38 @@ fn prune_below(root: &Path, folder: &Path, needed: &dyn Fn(&str) -> bool) -> std
     Ok(())
 }
 
-/// Makes a folder and those above it, each one's place on the disk before anything is put into it.
-fn make_folders(folder: &Path) -> std::io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
+/// Makes a folder and those around it that are missing; their names are on the disk when this returns, or a
+/// power cut could take them away with all the files in them.
+fn make_durably(folder: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists()).collect();
+    fs::create_dir_all(folder)?;
+    missing.iter().try_for_each(|made| sync_folder(folder_of(made)))
+}
+
+/// Waits for the names in a folder and in all below it: a relay that was stopped between making a folder and
+/// waiting for it left one that only looks safe.
+fn sync_below(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sync_below(&path)?;
+        }
     }
-    let above = folder.parent().unwrap_or(Path::new("."));
-    make_folders(above)?;
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    File::open(if above.as_os_str().is_empty() { Path::new(".") } else { above })?.sync_all()
+    sync_folder(folder)
+}
+
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    make_folders(folder)?;
+    let folder = folder_of(path);
+    make_durably(folder)?;
     let mut new = path.as_os_str().to_owned();
     new.push(HALF_WRITTEN);
     let new = PathBuf::from(new);
@@ -94,7 +110,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    File::open(folder)?.sync_all()
+    sync_folder(folder)
 }
 
 impl TileReader for Publisher {

@@ -2,13 +2,12 @@
 //! logs are left whole.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pouch_crypto::{Context, PublicKey, SigningKey};
 use pouch_directory::{CharterFile, Directory};
 use pouch_envelope::{AcceptedReceipt, DemotedReceipt, Demotion};
-use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TransportIdentity};
+use pouch_net::{Authorise, Dialer, Limits, Listener, ServerSecrets, TcpDoor, TransportIdentity};
 use pouch_store::{Mailboxes as _, RelayStore, SmallValues as _, Usage};
 use pouch_wire::session::LogName;
 use pouch_wire::{Canonical as _, EnvelopeId, Environment, Text, Timestamp};
@@ -19,9 +18,10 @@ use tracing::{debug, info, warn};
 use crate::beacons::Beacons;
 use crate::conduct::Conduct;
 use crate::config::RelayConfig;
-use crate::cosigning::Roster;
+use crate::cosigning::{Board, Roster};
 use crate::error::RelayError;
 use crate::gate::Gate;
+use crate::hours::Hour;
 use crate::keeper;
 use crate::keys::RelayKeys;
 use crate::log::{Keeper, KeeperTask, Published};
@@ -42,6 +42,8 @@ pub type Clock = fn() -> Timestamp;
 pub(crate) struct Desk {
     pub(crate) name: String,
     pub(crate) clock: Clock,
+    /// What is known of the witnesses, and what they say of the clock.
+    pub(crate) board: Board,
     pub(crate) store: RelayStore,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) known: Known,
@@ -53,8 +55,6 @@ pub(crate) struct Desk {
     pub(crate) on_its_way: OnItsWay,
     pub(crate) rates: Rates,
     pub(crate) gate: Gate,
-    /// Messages refused since that was told last, over their senders' quotas.
-    pub(crate) over_quota: AtomicU64,
     pub(crate) conduct: Arc<dyn Conduct>,
     pub(crate) beacons: Beacons,
     /// Told to senders.
@@ -164,16 +164,15 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
     let parts = base.keeper_parts(LogName::Messages, &origin, message_log)?;
     let (message_log, message_task) = keeper::start(parts, base.shutdown.clone()).await?;
     let known = Known { directory: snapshot.clone(), published: directory_part.log.published() };
-    let authorise = Arc::new(known.clone());
-    let limits = base.conduct.limits();
-    let listener = Listener::bind(base.config.listen, &identity, authorise, &secrets, limits)?;
-    let Base { config, store, switchboard, clock, conduct, shutdown, .. } = base;
+    let listener = listen(&base.config, &identity, &known, &secrets, base.conduct.limits()).await?;
+    let Base { config, store, switchboard, clock, conduct, shutdown, roster, .. } = base;
     let Part { log: directory_log, task: directory_task, statements } = directory_part;
     let other = named.until_other(duty, snapshot.clone(), directory_log.published());
     let share = Share::of(&config);
     let desk = Arc::new(Desk {
         name: config.name,
         clock,
+        board: roster.board,
         store,
         directory: snapshot,
         known,
@@ -185,19 +184,40 @@ pub async fn run(relay: Relay, ready: impl FnOnce(), shutdown: CancellationToken
         on_its_way: OnItsWay::default(),
         rates: Rates::new(&config.senders),
         gate: Gate::default(),
-        over_quota: AtomicU64::new(0),
         conduct,
         beacons: Beacons::default(),
         epoch,
         receipts,
         context,
     });
-    info!(address = %listener.local_addr(), ?duty, "serving");
+    info!(address = %listener.local_addr(), tcp = listener.has_tcp(), ?duty, "serving");
     ready();
     let ended = until_over(listener, desk, share, shutdown, directory_task, message_task, other).await;
     dialer.shutdown(patience(&ended)).await.ok();
     writer.await.ok();
     ended
+}
+
+/// Listens on UDP and, unless told otherwise, on TCP at the same number.
+async fn listen(
+    config: &RelayConfig,
+    identity: &TransportIdentity,
+    known: &Known,
+    secrets: &ServerSecrets,
+    limits: Limits,
+) -> Result<Listener, RelayError> {
+    let authorise = || Arc::new(known.clone());
+    let listener = Listener::bind(config.listen, identity, authorise(), secrets, limits)?;
+    let Some(addr) = config.tcp_beside(listener.local_addr()) else { return Ok(listener) };
+    match TcpDoor::bind(addr, identity, authorise()).await {
+        Ok(door) => Ok(listener.and_tcp(door)),
+        Err(error) if config.listen_tcp.is_some() => Err(error.into()),
+        Err(error) => {
+            // Nobody asked for it: a number that another program has is no reason to serve nobody.
+            warn!(code = error.code(), %addr, "not listening on TCP: who has no UDP does not get here");
+            Ok(listener)
+        }
+    }
 }
 
 /// Serves, and comes down in order.
@@ -254,7 +274,6 @@ async fn serve(
             joined = &mut message_task => return over(LogName::Messages, joined),
             _ = sweep.tick() => {
                 share.divide(desk);
-                tell_over_quota(desk);
                 expired(desk).await?;
             }
             incoming = listener.accept() => {
@@ -296,16 +315,16 @@ impl Share {
     }
 }
 
-/// Says how many messages were refused over their senders' quotas, when there were any.
-fn tell_over_quota(desk: &Desk) {
-    let refused = desk.over_quota.swap(0, Ordering::Relaxed);
-    if refused > 0 {
-        warn!(code = "POUCH-RLY-71", refused, "messages refused over their senders' quotas");
-    }
-}
-
-/// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation.
+/// Drops what nobody may act on any more. It is told, never silent; the sender sees no confirmation. Nothing
+/// is dropped by a clock that the witnesses do not confirm: it would be gone when the clock is right again.
 async fn expired(desk: &Desk) -> Result<(), RelayError> {
+    let hour = desk.board.hour();
+    if hour != Hour::Confirmed && !desk.conduct.drops_by_its_own_clock() {
+        if matches!(hour, Hour::Disputed(_)) {
+            warn!(clock = hour.words((desk.clock)()), code = "POUCH-RLY-75", "nothing expires");
+        }
+        return Ok(());
+    }
     let gone = match desk.store.expire((desk.clock)()).await {
         Err(error) if !error.is_fatal() => {
             warn!(code = error.code(), "what expired is looked for again");

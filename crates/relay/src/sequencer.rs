@@ -18,10 +18,10 @@ use tracing::{error, info, warn};
 
 use crate::budget::Budget;
 use crate::conduct::{Conduct, Entering};
+use crate::cosigning::Board;
 use crate::error::RelayError;
 use crate::log::Keeper;
 use crate::parts::Base;
-use crate::run::Clock;
 use crate::session::Peer;
 
 type Answer = oneshot::Sender<Result<u64, Refused>>;
@@ -32,7 +32,7 @@ pub(crate) struct Sequencer {
     tx: mpsc::Sender<(Vec<u8>, Answer)>,
     snapshots: watch::Receiver<Arc<Directory>>,
     budget: Arc<Budget>,
-    clock: Clock,
+    board: Board,
     conduct: Arc<dyn Conduct>,
 }
 
@@ -45,10 +45,16 @@ impl Sequencer {
         log: Keeper,
     ) -> Self {
         let (tx, rx) = mpsc::channel(64);
-        let (clock, conduct) = (base.clock, base.conduct.clone());
-        let reached = Self { tx, snapshots: snapshots.subscribe(), budget: Arc::default(), clock, conduct };
+        let (conduct, board) = (base.conduct.clone(), base.roster.board.clone());
+        let reached = Self {
+            tx,
+            snapshots: snapshots.subscribe(),
+            budget: Arc::default(),
+            board: board.clone(),
+            conduct,
+        };
         let (me, store) = (base.config.name.clone(), base.store.clone());
-        let owner = Owner { me, directory, snapshots, store, log, clock };
+        let owner = Owner { me, directory, snapshots, store, log, board };
         tokio::spawn(owner.serve(rx, base.shutdown.clone()));
         reached
     }
@@ -56,7 +62,7 @@ impl Sequencer {
     /// Puts a statement into the log, when it would have an effect; its index.
     pub(crate) async fn publish(&self, peer: &Peer, statement: Vec<u8>) -> Result<u64, Refused> {
         let directory = self.snapshots.borrow().clone();
-        let now = (self.clock)();
+        let now = self.board.now();
         // What is junk already is not queued, and what is good has its place in its party's budget.
         let act = may_enter(&directory, &statement, now)?;
         self.budget.take_for(peer, &act, now)?;
@@ -78,7 +84,7 @@ struct Owner {
     snapshots: watch::Sender<Arc<Directory>>,
     store: RelayStore,
     log: Keeper,
-    clock: Clock,
+    board: Board,
 }
 
 impl Owner {
@@ -104,7 +110,7 @@ impl Owner {
             let words = "this relay no longer sequences the directory";
             return Err(refusal("POUCH-RLY-33", &words, Some(core::time::Duration::from_secs(5))));
         }
-        may_enter(&self.directory, &bytes, (self.clock)())?;
+        may_enter(&self.directory, &bytes, self.board.now())?;
         let index = self.store.append_entries(vec![bytes.clone()]).await.map_err(|error| {
             warn!(code = error.code(), "directory log");
             // It was not entered, and may be when there is room.

@@ -95,6 +95,7 @@ async fn answer(mut stream: Stream, peer: Peer, desk: Arc<Desk>, shutdown: Cance
         Ok(None) => return,
         Err(error) => {
             debug!(session, code = error.code(), "request not understood");
+            stream.session().refused(error.code());
             if matches!(error, StreamError::TooSlow { .. }) {
                 stream.stop(ResetCode::TooSlow);
                 stream.reset(ResetCode::TooSlow);

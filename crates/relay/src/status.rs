@@ -22,6 +22,12 @@ pub struct RelayStatus {
     pub quorum: u8,
     /// For how long a witness is missed before it counts as away.
     pub away_after_seconds: u64,
+    /// What the witnesses' clocks say of the relay's, in words.
+    #[serde(default)]
+    pub clock: String,
+    /// What the system keeps the relay from doing, in words; empty when that was never asked for.
+    #[serde(default)]
+    pub containment: String,
     /// Its logs.
     pub logs: Vec<LogStatus>,
     /// The network's witnesses.

@@ -3,6 +3,7 @@
 //! Sealed bytes and wrapped keys only: whoever copies this file reads nothing without the node's vault.
 //! Rows of messages are never deleted, so that nothing that came once can come as new again.
 
+mod courier;
 mod drafts;
 mod events;
 mod find;
@@ -126,6 +127,14 @@ CREATE TABLE shown (relay TEXT NOT NULL, key BLOB NOT NULL, size INTEGER NOT NUL
 CREATE TABLE refuted (office TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE beacon_out (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
 ", "
+ALTER TABLE inbox ADD COLUMN courier_at INTEGER;
+CREATE TABLE handed_over (envelope BLOB NOT NULL REFERENCES outbox, recipient TEXT NOT NULL, file BLOB NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (envelope, recipient, file)) STRICT, WITHOUT ROWID;
+", "
+ALTER TABLE rung ADD COLUMN at_relay INTEGER NOT NULL DEFAULT 0;
+UPDATE rung SET at_relay = 1 WHERE envelope IN (SELECT envelope FROM carried WHERE receipt IS NOT NULL);
+CREATE INDEX rung_unlogged ON rung (envelope) WHERE at_relay = 0 AND rung BETWEEN 2 AND 4;
+", "
 ALTER TABLE carried ADD COLUMN epoch INTEGER NOT NULL DEFAULT 1;
 "],
 };
@@ -219,7 +228,41 @@ impl WitnessLife for AgentStore {
 
 #[cfg(test)]
 mod tests {
+    use pouch_wire::Timestamp;
+
     use super::*;
+    use crate::contracts::Outbox as _;
+
+    #[tokio::test]
+    async fn of_what_an_older_program_sent_only_what_no_relay_had_goes_to_one_still() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.sqlite");
+        let before = Kind { of: KIND.of, id: KIND.id, migrations: &KIND.migrations[..10] };
+        let old = AgentStore(Db::open(&path, &before).unwrap());
+        let rows = |db: &rusqlite::Connection| {
+            for n in [1, 2, 3] {
+                db.execute(
+                    "INSERT INTO outbox (envelope, sealed, digest, precedence, created, not_after, wrapped)
+                     VALUES (?1, x'', x'', 0, 1, 9, x'')",
+                    [[n; 32]],
+                )?;
+                let sql = "INSERT INTO rung (envelope, recipient, rung) VALUES (?1, 'MD/policy', 3)";
+                db.execute(sql, [[n; 32]])?;
+            }
+            // A relay had the first, and another refused the second.
+            let sql = "INSERT INTO carried (envelope, relay, receipt, at) VALUES (?1, 'b', ?2, 1)";
+            db.execute(sql, rusqlite::params![[1_u8; 32], [7_u8]])?;
+            db.execute(sql, rusqlite::params![[2_u8; 32], rusqlite::types::Null])?;
+            Ok(())
+        };
+        old.0.call(rows).await.unwrap();
+        old.close().await.unwrap();
+        let store = AgentStore::open(&path).unwrap();
+        let rows = store.uncarried("a", Timestamp(5)).await.unwrap();
+        let found: Vec<_> = rows.iter().map(|row| row.envelope.as_bytes()[0]).collect();
+        assert_eq!(found, [2, 3]);
+        store.close().await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_memory_of_before_there_were_marks_takes_one_and_an_empty_one_does_not() {

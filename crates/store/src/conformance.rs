@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test suite: a broken promise ends it")]
 
 pub mod agent;
+pub mod arrivals;
+pub mod courier;
 pub mod exercises;
 pub mod gossip;
 pub mod rejudged;

@@ -4,6 +4,7 @@
 //! `crate::conformance` (feature `conformance`): what is answered is on durable storage, and a restart forgets nothing.
 
 mod agent;
+mod courier;
 mod gossip;
 mod rejudged;
 mod relay;
@@ -13,6 +14,7 @@ use std::future::Future;
 use pouch_wire::Digest;
 
 pub use agent::{Drafts, EventLog, Inbox, Ladder, Lookup, Mirror, Numbers, Outbox, Prekeys, Watching};
+pub use courier::Courier;
 pub use gossip::{Gossip, Promises};
 pub use rejudged::Rejudging;
 pub use relay::{Checkpoints, DirectoryLog, Epoch, Followed, Mailboxes, MessageLog, SmallValues};

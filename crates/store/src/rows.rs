@@ -4,6 +4,7 @@
 //! comes from outside.
 
 mod arrival;
+mod courier;
 mod gossip;
 mod node;
 mod outgoing;
@@ -11,6 +12,7 @@ mod rejudged;
 mod relayed;
 
 pub use arrival::{Arrival, ArrivalEntry, ArrivalRow, Equivocation, Kept, NewRefusal, Standing};
+pub use courier::{Handed, HandedRow, UndeliveredRow};
 pub use gossip::{CitedRow, ContradictionRow, NewContradiction, PromiseRow};
 pub use node::{AcceptedCheckpoint, Draft, EventRow, ForkRow, MirrorStep, NewEvent, PrekeyRow, WitnessBirth};
 pub use outgoing::{

@@ -74,3 +74,10 @@ pub const BEACON_BYTES: usize = 512;
 pub const BEACON_PEERS: usize = 1024;
 /// How far apart a node's beacons are, at least and at most.
 pub const BEACON_EVERY_S: core::ops::RangeInclusive<u16> = 10..=60;
+/// Largest courier file: one message of the largest kind with room for the directory, and, in base64, within
+/// one line of the local API.
+pub const COURIER_BYTES: usize = PAYLOAD_BYTES + 4 * 1024 * 1024;
+/// Most messages of a courier file.
+pub const COURIER_MESSAGES: usize = 256;
+/// Most entries of the directory in a courier file.
+pub const COURIER_ENTRIES: usize = 65_536;

@@ -66,12 +66,15 @@ impl Book {
         self.grown();
     }
 
-    /// What a node lists of what it sent, with how far each got.
-    pub(crate) fn outbox(&self, from: &str, rows: &[Value]) {
+    /// What a node lists of what it sent, with how far each got; what is gone, if this is all there is.
+    pub(crate) fn outbox(&self, from: &str, rows: &[Value]) -> Vec<String> {
         for row in rows {
             self.sent(from, row);
         }
-        nodes::outbox(&mut self.pages().oracle, from, &Value::Array(rows.to_vec()));
+        let oracle = &mut self.pages().oracle;
+        nodes::outbox(oracle, from, &Value::Array(rows.to_vec()));
+        let listed = rows.iter().filter_map(|row| row["envelope"].as_str()).collect();
+        oracle.gone_from(from, &listed)
     }
 
     /// What a node lists of what it received.
@@ -132,11 +135,6 @@ impl Book {
         self.pages().untold.len()
     }
 
-    /// How many deliveries were told so far.
-    pub(crate) fn told(&self) -> usize {
-        self.pages().told.len()
-    }
-
     /// Whether the sender was shown that the recipient has it.
     pub(crate) fn is_confirmed(&self, id: &str, to: &str) -> bool {
         self.pages().oracle.is_confirmed(id, to)
@@ -145,11 +143,6 @@ impl Book {
     /// Whether the sender was shown that a relay has it.
     pub(crate) fn is_accepted(&self, id: &str, to: &str) -> bool {
         self.pages().oracle.is_accepted(id, to)
-    }
-
-    /// How often a recipient told of it as new.
-    pub(crate) fn tellings(&self, node: &str, id: &str) -> usize {
-        self.pages().oracle.tellings(node, id)
     }
 
     /// Waits until something holds of what is written; how long that took, or `None` when it did not come

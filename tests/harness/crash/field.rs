@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pouch_control::{Answer, Call, Client, Compose, Selection};
+use pouch_control::{Answer, AttachmentFile, Bytes, Call, Client, Compose, Selection};
 use pouch_testkit::stage::{Node, Party, Program, Service, Stage, StageError};
 use pouch_wire::{NoticeType, Precedence};
 use serde_json::Value;
@@ -12,13 +12,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::book::Book;
+use crate::noose::noose;
 
 /// Who writes to whom: everybody to everybody else. The folder of the node, and its office.
 pub(crate) const OFFICES: [(&str, &str); 4] =
     [("nl", "NL/technical"), ("md", "MD/policy"), ("ba", "BA/technical"), ("al", "AL/policy")];
 
 /// More than any run sends.
-const ROWS: u32 = 10_000;
+pub(crate) const ROWS: u32 = 10_000;
 
 /// What is run as the relay and as the offices, and with which words after `--config FILE`.
 #[derive(Debug, Clone)]
@@ -53,8 +54,8 @@ pub(crate) struct Field {
     pub(crate) book: Book,
     pub(crate) relay: Option<Service>,
     pub(crate) offices: Vec<Office>,
-    programs: Programs,
-    _witnesses: Vec<Service>,
+    pub(crate) programs: Programs,
+    witnesses: Vec<Service>,
     _dir: TempDir,
 }
 
@@ -70,7 +71,7 @@ impl Field {
         let stage = Stage::new(programs.pouch.clone(), dir.path(), parties, 1);
         stage.found().await?;
         let relay = Some(stage.start_relay().await?);
-        let _witnesses = stage.start_witnesses().await?;
+        let witnesses = stage.start_witnesses().await?;
         let mut nodes = Vec::new();
         for (folder, _) in &OFFICES[..offices] {
             nodes.push(stage.start_node(folder).await?);
@@ -84,7 +85,7 @@ impl Field {
             let listener = Some(book.listen(name, &client).await?);
             all.push(Office { folder, name, client, service: Some(service), listener });
         }
-        Ok(Self { stage, book, relay, offices: all, programs, _witnesses, _dir: dir })
+        Ok(Self { stage, book, relay, offices: all, programs, witnesses, _dir: dir })
     }
 
     /// Which process is the relay's, or an office's.
@@ -108,16 +109,17 @@ impl Field {
         Ok(())
     }
 
-    /// Waits until a process is over that somebody else ends; whether it is, in time.
+    /// Waits until a process is over that somebody else ends. Whoever stops waiting has the process still.
     pub(crate) async fn is_over(&mut self, whom: Whom) -> Result<(), StageError> {
-        let service = match whom {
-            Whom::Relay => self.relay.take(),
-            Whom::Office(at) => self.offices[at].service.take(),
+        let place = match whom {
+            Whom::Relay => &mut self.relay,
+            Whom::Office(at) => &mut self.offices[at].service,
         };
-        match service {
-            Some(service) => service.ends().await.map(drop),
-            None => Ok(()),
+        if let Some(service) = place {
+            service.over().await?;
         }
+        *place = None;
+        Ok(())
     }
 
     /// Starts whatever is down, the relay first; how long the slowest took until it served.
@@ -130,6 +132,12 @@ impl Field {
             self.relay = Some(run(program, "relay", &config, more, &log).await?);
             slowest = begun.elapsed();
         }
+        Ok(slowest.max(self.restart_offices().await?))
+    }
+
+    /// Starts the nodes that are down, side by side.
+    pub(crate) async fn restart_offices(&mut self) -> Result<Duration, StageError> {
+        let mut slowest = Duration::ZERO;
         let mut starting = JoinSet::new();
         for (at, office) in self.offices.iter_mut().enumerate().filter(|(_, office)| office.service.is_none())
         {
@@ -156,18 +164,81 @@ impl Field {
         Ok(slowest)
     }
 
-    /// Reads every outbox, so that what was sent while its answer got lost is known too.
-    pub(crate) async fn read_outboxes(&self, newest: u32) -> Result<(), StageError> {
-        for office in &self.offices {
-            let selection = Selection { unacknowledged: false, limit: newest };
-            match office.client.call(&Call::Outbox(selection)).await.map_err(failed)? {
-                Answer::Outbox(rows) => {
-                    self.book.outbox(office.name, &rows.iter().map(value).collect::<Result<Vec<_>, _>>()?)
+    /// Ends everything at once, and starts these in its place.
+    pub(crate) async fn anew(&mut self, programs: &Programs) -> Result<Duration, StageError> {
+        self.kill(Whom::Relay).await?;
+        for at in 0..self.offices.len() {
+            self.kill(Whom::Office(at)).await?;
+        }
+        for witness in std::mem::take(&mut self.witnesses) {
+            witness.kill().await?;
+        }
+        self.programs = programs.clone();
+        let slowest = self.restart().await?;
+        self.witnesses = self.stage.start_witnesses().await?;
+        Ok(slowest)
+    }
+
+    /// Starts the relay or a node so that it dies at its n-th call of a kind, counted from its first moment;
+    /// whether it lived to serve.
+    pub(crate) async fn start_in_noose(
+        &mut self,
+        whom: Whom,
+        call: &str,
+        n: u32,
+    ) -> Result<bool, StageError> {
+        let (kind, folder) = match whom {
+            Whom::Relay => ("relay", "relay"),
+            Whom::Office(at) => ("agent", self.offices[at].folder),
+        };
+        let (config, log) = (
+            self.stage.path(&format!("{folder}/{kind}.toml")),
+            self.stage.path(&format!("{folder}/{kind}.log")),
+        );
+        let program = self.programs.pouch.path().display().to_string();
+        let mut arguments = noose(call, n);
+        // Whoever watches is nobody's parent: what is started is the service itself.
+        arguments.extend(["-D", "--", &program, kind, "run", "--config", &config].map(str::to_owned));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        // That it died before it served is one of the ways in which this ends.
+        let service = Program::at(Path::new("strace")).start(kind, &arguments, Path::new(&log)).await.ok();
+        let lives = service.is_some();
+        match whom {
+            Whom::Relay => self.relay = service,
+            Whom::Office(at) => {
+                let office = &mut self.offices[at];
+                if let Some(listener) = office.listener.take() {
+                    listener.await.map_err(failed)?;
                 }
-                _ => return Err(StageError::new("no outbox")),
+                office.service = service;
+                if lives {
+                    // It may be over by now, and then nobody listens.
+                    office.listener = self.book.listen(office.name, &office.client).await.ok();
+                }
             }
         }
-        Ok(())
+        Ok(lives)
+    }
+
+    /// Where the newest checkpoint of the message log is published.
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.stage.path("relay/log/messages/checkpoint").into()
+    }
+
+    /// Reads the newest of every outbox, so that what was sent while its answer got lost is known too. When
+    /// all is read: what is gone.
+    pub(crate) async fn read_outboxes(&self, newest: u32) -> Result<Vec<String>, StageError> {
+        let mut gone = Vec::new();
+        for office in &self.offices {
+            let selection = Selection { unacknowledged: false, limit: newest };
+            let Answer::Outbox(rows) = office.client.call(&Call::Outbox(selection)).await.map_err(failed)?
+            else {
+                return Err(StageError::new("no outbox"));
+            };
+            let rows = rows.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+            gone.extend(self.book.outbox(office.name, &rows));
+        }
+        Ok(gone)
     }
 
     /// Reads every inbox; each notice is verified once more by that.
@@ -199,7 +270,7 @@ impl Field {
     ) -> Result<String, StageError> {
         let to: Vec<&str> = to.iter().map(|to| self.offices[*to].name).collect();
         let office = &self.offices[from];
-        write(&office.client, office.name, &to, precedence, text, &self.book).await
+        write(&office.client, office.name, &to, precedence, (text, None), &self.book).await
     }
 }
 
@@ -234,13 +305,18 @@ fn value(row: &impl serde::Serialize) -> Result<Value, StageError> {
     serde_json::to_value(row).map_err(failed)
 }
 
+fn enclosed(bytes: Vec<u8>) -> AttachmentFile {
+    let media_type = "application/octet-stream".to_owned();
+    AttachmentFile { name: "map.bin".to_owned(), media_type, bytes: Bytes(bytes) }
+}
+
 /// Writes one notice at an office, and writes down that its node took it; the envelope's id.
 pub(crate) async fn write(
     client: &Client,
     from: &str,
     to: &[&str],
     precedence: Precedence,
-    text: &str,
+    (text, attached): (&str, Option<Vec<u8>>),
     book: &Book,
 ) -> Result<String, StageError> {
     let to = to.iter().map(|to| to.parse().map_err(failed)).collect::<Result<Vec<_>, _>>()?;
@@ -256,7 +332,7 @@ pub(crate) async fn write(
         fields: format!("text = \"{text}\"\n"),
         valid_seconds: None,
         in_reply_to: None,
-        attachments: Vec::new(),
+        attachments: attached.map(enclosed).into_iter().collect(),
         exercise: None,
         break_glass: false,
     };

@@ -10,18 +10,15 @@ use crate::field::Field;
 /// The figures of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    pub(crate) relay_random: usize,
-    pub(crate) agent_random: usize,
-    /// At a syscall of the relay while it accepts.
-    pub(crate) relay_accepts: usize,
-    /// At a syscall of a node while it sends.
-    pub(crate) agent_sends: usize,
-    /// At a syscall of a node while it receives.
-    pub(crate) agent_receives: usize,
+    /// How many died, and at what.
+    deaths: BTreeMap<&'static str, usize>,
     /// Calls at which the sweep came to where the process lived.
     pub(crate) swept: BTreeMap<String, u32>,
     slowest_served: Duration,
     slowest_delivered: Duration,
+    /// What the oracle said of the honest run, and the alarms of its nodes.
+    judged: Value,
+    alarms: BTreeMap<String, usize>,
     /// What does not hold, in words.
     pub(crate) broken: Vec<String>,
     /// The negative controls, and what each broke.
@@ -29,9 +26,14 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// A process died at this.
+    pub(crate) fn died(&mut self, at: &'static str) {
+        *self.deaths.entry(at).or_default() += 1;
+    }
+
     /// How many processes died.
     pub(crate) fn kills(&self) -> usize {
-        self.relay_random + self.agent_random + self.relay_accepts + self.agent_sends + self.agent_receives
+        self.deaths.values().sum()
     }
 
     /// From its start a process took so long until it served.
@@ -43,45 +45,70 @@ impl Figures {
     pub(crate) fn settled(&mut self, took: Duration, came: bool, field: &Field) {
         self.slowest_delivered = self.slowest_delivered.max(took);
         let judgement = field.book.oracle().judge();
-        self.broken = judgement.broken();
+        self.broken.extend(judgement.broken());
         if !came && self.broken.is_empty() {
             self.broken.push("what was sent and not accepted did not come in time".to_owned());
         }
     }
 
+    /// The honest run is over: the last word on it.
+    pub(crate) fn judged(&mut self, field: &Field, gone: &[String]) {
+        let judgement = field.book.oracle().judge();
+        self.broken.extend(judgement.broken());
+        self.broken.extend(gone.iter().map(|id| format!("gone from its sender: {id}")));
+        if judgement.undelivered > 0 {
+            self.broken
+                .push("nothing here expires or is refused, and something is shown as undelivered".into());
+        }
+        self.judged = judgement.figures();
+        for alarm in field.book.alarms() {
+            let code = alarm.split(' ').nth(1).unwrap_or_default().to_owned();
+            *self.alarms.entry(code).or_default() += 1;
+        }
+    }
+
     /// All of it for a program. `least` is how many kills there must be.
-    pub(crate) fn value(&self, field: &Field, seed: u64, quick: bool, least: usize) -> Value {
-        let controls: Vec<Value> = self
-            .controls
-            .iter()
-            .map(|(name, broke)| json!({ "without": name, "broke": broke, "fails": !broke.is_empty() }))
-            .collect();
+    pub(crate) fn value(&self, seed: u64, quick: bool, least: usize, took: Duration) -> Value {
+        let control = |(name, broke): (&&str, &Vec<String>)| json!({ "without": name, "broke": broke, "fails": !broke.is_empty() });
+        let controls: Vec<Value> = self.controls.iter().map(control).collect();
         let fail = self.controls.values().all(|broke| !broke.is_empty()) && !self.controls.is_empty();
         let held = self.broken.is_empty() && self.kills() >= least && fail;
         json!({
-            "harness": "crash", "quick": quick, "seed": seed,
-            "kills": {
-                "all": self.kills(),
-                "relay_random": self.relay_random, "relay_at_accepting_syscall": self.relay_accepts,
-                "agent_random": self.agent_random, "agent_at_sending_syscall": self.agent_sends,
-                "agent_at_receiving_syscall": self.agent_receives,
-            },
-            "swept": self.swept,
+            "harness": "crash", "quick": quick, "seed": seed, "took_s": seconds(took),
+            "kills": self.kills(), "killed_at": self.deaths, "swept": self.swept,
+            "judged": self.judged, "broken": self.broken, "alarms": self.alarms,
             "slowest_restart_to_serving_s": seconds(self.slowest_served),
             "slowest_restart_to_delivered_s": seconds(self.slowest_delivered),
-            "alarms": alarms(field), "broken": self.broken, "controls": controls, "held": held,
+            "controls": controls, "held": held,
         })
     }
 }
 
-/// The alarms of all nodes, by their code.
-fn alarms(field: &Field) -> BTreeMap<String, usize> {
-    let mut counted = BTreeMap::new();
-    for alarm in field.book.alarms() {
-        let code = alarm.split(' ').nth(1).unwrap_or_default().to_owned();
-        *counted.entry(code).or_default() += 1;
+/// The same in words.
+pub(crate) fn in_words(figures: &Value) -> String {
+    let mut lines = Vec::new();
+    let mut table = |title: String, field: &str| {
+        lines.push(title);
+        for (name, count) in figures[field].as_object().into_iter().flatten() {
+            lines.push(format!("  {name:<28} {count:>6}"));
+        }
+    };
+    table(format!("{} processes killed (seed {}):", figures["kills"], figures["seed"]), "killed_at");
+    table("messages, per recipient:".to_owned(), "judged");
+    table("alarms of the nodes meanwhile:".to_owned(), "alarms");
+    lines.push(format!(
+        "slowest: {} s from a restart to serving, {} s until all was delivered",
+        figures["slowest_restart_to_serving_s"], figures["slowest_restart_to_delivered_s"]
+    ));
+    for control in figures["controls"].as_array().into_iter().flatten() {
+        let fails =
+            if control["fails"] == true { "breaks the promise, as it must" } else { "BREAKS NOTHING" };
+        lines.push(format!("without \"{}\": {fails}", control["without"].as_str().unwrap_or_default()));
     }
-    counted
+    for broken in figures["broken"].as_array().into_iter().flatten() {
+        lines.push(format!("BROKEN: {}", broken.as_str().unwrap_or_default()));
+    }
+    lines.join("\n")
 }
 
 fn seconds(time: Duration) -> f64 {

@@ -16,69 +16,78 @@
 )]
 
 mod book;
+mod controls;
 mod field;
 mod figures;
+mod noose;
 mod random;
-mod steps;
+#[cfg(test)]
+mod tests;
+mod walks;
 mod writers;
 
 use std::process::ExitCode;
 
 use pouch_testkit::stage::{Program, StageError};
+use pouch_tests::proving::Options;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
+use tokio::time::Instant;
 
-use field::{Field, Programs};
+use field::{Field, OFFICES, Programs, ROWS};
 use figures::Figures;
+use walks::Walk;
 use writers::Writers;
 
 fn main() -> ExitCode {
-    let options: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| options.iter().any(|option| option == name);
-    let named = |name: &str| options.iter().skip_while(|option| *option != name).nth(1);
-    let seed = named("--seed").and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    let options = Options::given();
+    let seed = options.value("--seed").unwrap_or_else(rand::random);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    match runtime.block_on(prove(seed, has("--quick"))) {
-        Ok(figures) => {
-            let held = figures.get("held") == Some(&Value::Bool(true));
-            println!("{figures:#}");
-            if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    options.end(runtime.block_on(prove(seed, options.has("--quick"))), figures::in_words)
 }
+
+/// How much is done.
+struct Measure {
+    random: usize,
+    /// Fewer kills than that show too little.
+    least: usize,
+}
+
+const QUICK: Measure = Measure { random: 140, least: 250 };
+const LONG: Measure = Measure { random: 1000, least: 1500 };
 
 async fn prove(seed: u64, quick: bool) -> Result<Value, StageError> {
     let failed = |error: std::io::Error| StageError(error.to_string());
     let here = std::env::current_exe().map_err(failed)?;
     let built = here.ancestors().find(|folder| folder.join("pouch").is_file());
     let built = built.ok_or_else(|| StageError::new("pouch is not built: cargo build --package pouch"))?;
-    let pouch = Program::at(&built.join("pouch"));
-    let begun = std::time::Instant::now();
-    let mut field = Field::start(Programs::honest(&pouch), built, 4).await?;
-    eprintln!("founded in {:?}", begun.elapsed());
+    let (pouch, weak) = (Program::at(&built.join("pouch")), Program::at(&built.join("crash_weak")));
+    let measure = if quick { QUICK } else { LONG };
+    let (begun, honest) = (Instant::now(), Programs::honest(&pouch));
+    let mut field = Field::start(honest.clone(), built, OFFICES.len()).await?;
     let mut figures = Figures::default();
+    for (walk, call) in
+        Walk::ALL.iter().flat_map(|walk| walk.calls(quick).iter().map(move |call| (*walk, *call)))
+    {
+        let stride = walk.stride(call, quick);
+        let (at, before) = (begun.elapsed(), figures.kills());
+        walks::sweep(&mut field, walk, call, stride, &mut figures).await?;
+        eprintln!(
+            "{:<16} {call:<10} {} in {:?}",
+            walk.name(),
+            figures.kills() - before,
+            begun.elapsed() - at
+        );
+    }
+    field.anew(&honest).await?;
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let writers = Writers::of(&field, seed);
-    random::kills(&mut field, &writers, &mut rng, 10, &mut figures).await?;
+    random::kills(&mut field, &writers, &mut rng, measure.random, &mut figures).await?;
     eprintln!("random in {:?}", begun.elapsed());
-    for walk in steps::Walk::ALL {
-        for call in steps::CALLS {
-            let at = begun.elapsed();
-            let before = figures.kills();
-            steps::sweep(&mut field, walk, call, if quick { 9 } else { 1 }, &mut figures).await?;
-            eprintln!("{walk:?} {call}: {} in {:?}", figures.kills() - before, begun.elapsed() - at);
-        }
-    }
-    field.read_outboxes(10_000).await?;
+    let gone = field.read_outboxes(ROWS).await?;
     field.read_inboxes().await?;
-    eprintln!("read in {:?}", begun.elapsed());
-    figures.settled(std::time::Duration::ZERO, true, &field);
-    let mut value = figures.value(&field, seed, quick, 250);
-    value["judged"] = field.book.oracle().judge().figures();
-    Ok(value)
+    figures.judged(&field, &gone);
+    controls::run(&mut field, &pouch, &weak, &mut figures).await?;
+    Ok(figures.value(seed, quick, measure.least, begun.elapsed()))
 }

@@ -24,7 +24,8 @@ pub(crate) async fn kills(
     until: usize,
     figures: &mut Figures,
 ) -> Result<(), StageError> {
-    while figures.relay_random + figures.agent_random < until {
+    let until = figures.kills() + until;
+    while figures.kills() < until {
         let victims = victims(field, rng);
         cycle(field, writers, &victims, figures).await?;
         if !figures.broken.is_empty() {
@@ -73,10 +74,7 @@ async fn cycle(
         // Not a wait for anything: the moment itself is what is drawn.
         tokio::time::sleep_until(begun + *after).await;
         field.kill(*whom).await?;
-        match whom {
-            Whom::Relay => figures.relay_random += 1,
-            Whom::Office(_) => figures.agent_random += 1,
-        }
+        figures.died(if *whom == Whom::Relay { "relay_random" } else { "node_random" });
     }
     let served = field.restart().await?;
     let restarted = Instant::now();

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pouch_wire::Precedence;
-use rand::RngExt as _;
-use rand::SeedableRng as _;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -96,7 +95,14 @@ impl Writer {
             if to.is_empty() {
                 to.push(self.others[self.rng.random_range(0..self.others.len())]);
             }
-            if write(&self.client, self.name, &to, precedence, &text, &self.book).await.is_err() {
+            // Now and then one of several chunks.
+            let attached = self.rng.random_bool(0.1).then(|| {
+                let mut bytes = vec![0; self.rng.random_range(1..200_000)];
+                self.rng.fill_bytes(&mut bytes);
+                bytes
+            });
+            let text = (text.as_str(), attached);
+            if write(&self.client, self.name, &to, precedence, text, &self.book).await.is_err() {
                 self.unanswered.fetch_add(1, Ordering::Relaxed);
                 // It is down; nothing tells a writer when it is back but trying.
                 timeout(REST, turn.wait_for(|on| !*on)).await.ok();

@@ -97,6 +97,7 @@ pub(crate) async fn agent(path: &Path) {
             precedence: precedence(n),
             created: Timestamp(n),
             arrived_at: Timestamp(n + 10),
+            courier_at: None,
             stored: bytes(n + 9, 900 + (n as usize % 5) * 1100),
             wrapped: bytes(n + 6, 100),
             sequence: bytes(n + 8, 200),

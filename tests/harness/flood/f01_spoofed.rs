@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::flood::{Attacking, Blow, Bounds, Defence, Flood};
 use crate::ground::Ground;
+use crate::pace::Pace;
 use crate::place::RELAY;
 use crate::relay::Target;
 use crate::wild;
@@ -111,18 +112,17 @@ fn throw(packets: &[Vec<u8>], to: SocketAddr, end: &CancellationToken) -> Blow {
     ))
     .into();
     let mut rng = rand::rng();
-    let (begun, mut sent) = (Instant::now(), 0_u64);
+    let (mut pace, mut sent) = (Pace::of(RATE), 0_u64);
     while !end.is_cancelled() {
-        let due = begun.elapsed().as_micros() as u64 * RATE / 1_000_000;
-        for n in sent..due {
+        for n in pace.next() {
             let mut packet = packets[n as usize % packets.len()].clone();
-            // Anywhere in 10.0.0.0/9, whence the relay's answers come to us and go nowhere.
+            // Anywhere in the range whence the relay's answers come to us and go nowhere; not where the
+            // honest are.
             let source = [10, rng.random_range(0..90), rng.random(), rng.random_range(1..255)];
             packet[12..16].copy_from_slice(&source);
             packet[20..22].copy_from_slice(&rng.random_range(1024..u16::MAX).to_be_bytes());
             sent += u64::from(socket.send_to(&packet, &to).is_ok());
         }
-        std::thread::sleep(Duration::from_millis(1));
     }
-    Blow { ran: begun.elapsed(), counts: vec![("packets", sent)] }
+    Blow { ran: pace.ran(), counts: vec![("packets", sent)] }
 }

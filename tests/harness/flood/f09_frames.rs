@@ -1,7 +1,7 @@
 //! F9: frames in floods, each of a kind that has cost some library its memory: handshake bytes with holes,
 //! connection ids that retire all others, challenges of the path, resets.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pouch_testkit::stage::StageError;
 use tokio::task::JoinSet;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::flood::{Attacking, Blow, Bounds, Defence, Flood};
 use crate::ground::{Ground, HOSTILE, office};
 use crate::hacked::{self, Hacked};
+use crate::pace::Pace;
 use crate::relay::Target;
 
 #[derive(Debug)]
@@ -18,13 +19,16 @@ pub(crate) struct Frames;
 /// Makes the frames of the packet with a number.
 type Kind = fn(u64) -> Vec<u8>;
 
-/// Each kind with how many packets of it are sent in a millisecond.
+/// Each kind with how many packets of it are sent in a second.
 const KINDS: [(Kind, u64); 5] = [
-    (|n| hacked::handshake(1 + n * 1101, &[7; 1100]), 25),
-    (|n| hacked::handshake(1 + n * 1101, &[7; 1100]), 25),
-    (|n| (1..30).flat_map(|k| hacked::new_id(n * 30 + k)).collect(), 2),
-    (|n| (0..120).flat_map(|k| hacked::challenge(n * 120 + k)).collect(), 2),
-    (|n| (0..16).flat_map(|k| [hacked::reset(k * 4), hacked::stream(k * 4, n, &[1])].concat()).collect(), 2),
+    (|n| hacked::crypto(1 + n * 1100, &[7; 1100]), 25_000),
+    (|n| hacked::crypto(1 + n * 1100, &[7; 1100]), 25_000),
+    (|n| (1..30).flat_map(|k| hacked::new_id(n * 30 + k)).collect(), 2000),
+    (|n| (0..120).flat_map(|k| hacked::challenge(n * 120 + k)).collect(), 2000),
+    (
+        |n| (0..16).flat_map(|k| [hacked::reset(k * 4), hacked::stream(k * 4, n, &[1])].concat()).collect(),
+        2000,
+    ),
 ];
 
 impl Flood for Frames {
@@ -37,7 +41,8 @@ impl Flood for Frames {
     }
 
     fn bounds(&self) -> Bounds {
-        Bounds { flash_p99: Some(Duration::from_millis(500)), memory_mib: Some(128), ..Bounds::default() }
+        // As many packets as a program can make keep two cores busy by themselves: what is judged is memory.
+        Bounds { memory_mib: Some(128), ..Bounds::default() }
     }
 
     fn without(&self) -> &'static [Defence] {
@@ -59,13 +64,12 @@ impl Flood for Frames {
 }
 
 fn throw(mut hacked: Hacked, kind: Kind, rate: u64, end: &CancellationToken) -> u64 {
-    let mut sent = 0;
+    let (mut pace, mut sent) = (Pace::of(rate), 0);
     while !end.is_cancelled() {
-        for _ in 0..rate {
-            hacked.send(&kind(sent));
+        for n in pace.next() {
+            hacked.send(&kind(n));
             sent += 1;
         }
-        std::thread::sleep(Duration::from_millis(1));
     }
     sent
 }

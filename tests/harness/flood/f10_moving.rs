@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::flood::{Attacking, Blow, Bounds, Defence, Flood};
 use crate::ground::{Ground, HOSTILE, office};
 use crate::hacked::{self, Hacked};
+use crate::pace::pause;
 use crate::place::ATTACKERS;
 use crate::relay::Target;
 
@@ -64,7 +65,7 @@ fn moves(mut hacked: Hacked, end: &CancellationToken) -> Blow {
         place.set_nonblocking(true).unwrap();
         moved += u64::from(hacked.send_from(&place, &hacked::ping()));
         places.push(place);
-        std::thread::sleep(Duration::from_millis(10));
+        pause(Duration::from_millis(10));
         answers += places.iter().map(|place| u64::from(place.recv(&mut answer).is_ok())).sum::<u64>();
         // Whatever is to come to an old one has come.
         if places.len() > 100 {

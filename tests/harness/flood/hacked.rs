@@ -171,8 +171,31 @@ pub(crate) struct Hacked {
     header: Arc<dyn HeaderKey>,
     destination: Vec<u8>,
     number: u64,
-    /// Neither is used again; ended, they would say goodbye.
-    _kept: (Endpoint, Connection),
+}
+
+fn failed(error: &dyn core::fmt::Display) -> StageError {
+    StageError(format!("hacked client: {error}"))
+}
+
+/// Runs until the relay took us: its socket, what was tapped, and the library.
+async fn handshake(
+    seed: [u8; 32],
+    to: SocketAddr,
+) -> Result<(UdpSocket, Tapped, (Endpoint, Connection)), StageError> {
+    let socket = UdpSocket::bind("0.0.0.0:0").map_err(|error| failed(&error))?;
+    let kept = socket.try_clone().map_err(|error| failed(&error))?;
+    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime));
+    let endpoint = endpoint.map_err(|error| failed(&error))?;
+    let tap = Tap::default();
+    let inner = Arc::new(wild::tls(Some(seed)));
+    let config = ClientConfig::new(Arc::new(TappedConfig { inner, tap: tap.clone() }));
+    let connecting = endpoint.connect_with(config, to, wild::NO_NAME).map_err(|error| failed(&error))?;
+    let connection = connecting.await.map_err(|error| failed(&error))?;
+    // A stream that may be opened is the sign.
+    let first = timeout(Duration::from_secs(10), connection.open_bi()).await;
+    first.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+    let tapped = std::mem::take(&mut *tap.lock().unwrap());
+    Ok((kept, tapped, (endpoint, connection)))
 }
 
 /// Numbers of packets that the library will not come to.
@@ -181,32 +204,22 @@ const FIRST_NUMBER: u64 = 1_000_000;
 impl Hacked {
     /// Opens a session as an office does, and takes it over.
     pub(crate) async fn open(office: &ContactPoint, target: &Target) -> Result<Self, StageError> {
-        let failed = |error: &dyn core::fmt::Display| StageError(format!("hacked client: {error}"));
-        let socket = UdpSocket::bind("0.0.0.0:0").map_err(|error| failed(&error))?;
-        let kept = socket.try_clone().map_err(|error| failed(&error))?;
-        let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime));
-        let endpoint = endpoint.map_err(|error| failed(&error))?;
-        let tap = Tap::default();
-        let inner = Arc::new(wild::tls(Some(transport_seed(office))));
-        let config = ClientConfig::new(Arc::new(TappedConfig { inner, tap: tap.clone() }));
-        let connecting = endpoint.connect_with(config, target.address, wild::NO_NAME);
-        let connection = connecting.map_err(|error| failed(&error))?.await.map_err(|error| failed(&error))?;
-        // Its first stream is the sign that the relay took us.
-        let first = timeout(Duration::from_secs(10), connection.open_bi()).await;
-        first.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-        let tapped = std::mem::take(&mut *tap.lock().unwrap());
-        let (Some(packet), Some(header)) = (tapped.packet, tapped.header) else {
-            return Err(StageError::new("hacked client: no keys"));
-        };
-        Ok(Self {
-            socket: kept,
-            to: target.address,
-            packet,
-            header,
-            destination: tapped.destination,
-            number: FIRST_NUMBER,
-            _kept: (endpoint, connection),
+        let (seed, to) = (transport_seed(office), target.address);
+        tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| failed(&error))?;
+            let (socket, tapped, library) = runtime.block_on(handshake(seed, to))?;
+            // It would answer to what the relay says to packets that it never sent. Ended like this it
+            // says no goodbye.
+            runtime.shutdown_background();
+            drop(library);
+            let (Some(packet), Some(header)) = (tapped.packet, tapped.header) else {
+                return Err(StageError::new("hacked client: no keys"));
+            };
+            Ok(Self { socket, to, packet, header, destination: tapped.destination, number: FIRST_NUMBER })
         })
+        .await
+        .map_err(|error| failed(&error))?
     }
 
     /// A packet of these frames.
@@ -260,7 +273,7 @@ pub(crate) fn stream(id: u64, offset: u64, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes of the handshake, at any offset.
-pub(crate) fn handshake(offset: u64, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn crypto(offset: u64, bytes: &[u8]) -> Vec<u8> {
     frame(0x06, &[offset, bytes.len() as u64], bytes)
 }
 

@@ -32,6 +32,7 @@ mod ground;
 mod hacked;
 mod letters;
 mod line;
+mod pace;
 mod place;
 mod probes;
 mod relay;

@@ -2,14 +2,15 @@
 //! long it took is counted from there, so that a stall counts for all that waited.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_net::{CloseCode, Dialer, Limits};
 use pouch_testkit::stage::StageError;
 use pouch_wire::{EnvelopeId, Precedence};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::ground::{self, Ground, READERS, SENDERS, SENDING, office};
 use crate::letters::Pen;
@@ -36,7 +37,7 @@ pub(crate) struct Honest {
 pub(crate) struct Probes {
     senders: Vec<Arc<Line>>,
     newcomers: Vec<Arc<Dialer>>,
-    came: Arc<Mutex<HashMap<EnvelopeId, Instant>>>,
+    came: watch::Receiver<HashMap<EnvelopeId, Instant>>,
     reader: JoinHandle<()>,
 }
 
@@ -46,15 +47,17 @@ impl Probes {
         let failed = |error: &dyn core::fmt::Display| StageError(format!("honest node: {error}"));
         let reader = Line::dial(&office(READERS, 1), target).await.map_err(|error| failed(&error))?;
         let attached = reader.attach(ground).await.map_err(|error| failed(&error))?;
-        let came: Arc<Mutex<HashMap<_, _>>> = Arc::default();
-        let seen = came.clone();
+        let (seen, came) = watch::channel(HashMap::new());
+        let seen = Arc::new(seen);
         let reader = tokio::spawn(async move {
             let _attached = attached;
             while let Ok(stream) = reader.session.accept().await {
                 let seen = seen.clone();
                 tokio::spawn(async move {
                     if let Ok((id, _)) = taken(stream).await {
-                        seen.lock().unwrap().entry(id).or_insert_with(Instant::now);
+                        seen.send_modify(|came| {
+                            came.entry(id).or_insert_with(Instant::now);
+                        });
                     }
                 });
             }
@@ -105,11 +108,10 @@ impl Probes {
         let sent = sending.join_all().await;
         let sessions = connecting.join_all().await;
         let last = begun + EVERY * count + LOST_AFTER;
-        while Instant::now() < last && !sent.iter().all(|(id, _)| self.came.lock().unwrap().contains_key(id))
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        let came = self.came.lock().unwrap();
+        let all = |came: &HashMap<_, _>| sent.iter().all(|(id, _)| came.contains_key(id));
+        // What has not come by then did not come, and counts as that.
+        timeout_at(last, self.came.clone().wait_for(all)).await.ok();
+        let came = self.came.borrow();
         let took =
             |(id, due): &(EnvelopeId, Instant)| came.get(id).map(|at| at.saturating_duration_since(*due));
         Honest { flashes: sent.iter().map(took).collect(), sessions }

@@ -102,7 +102,12 @@ impl Running {
     }
 }
 
-/// The product's relay with some defences left out; with none it is the product's.
+/// A prefix's share of handshakes: the product's rate, and a burst that a short flood uses up.
+pub(crate) fn share_of_prefix() -> Rate {
+    Rate { burst: 128, ..Limits::default().per_prefix }
+}
+
+/// The product's relay with some defences left out; with none it is the product's but for that burst.
 #[derive(Debug)]
 struct Weakened(Vec<Defence>);
 
@@ -116,7 +121,7 @@ impl Conduct for Weakened {
     }
 
     fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
+        let mut limits = Limits { per_prefix: share_of_prefix(), ..Limits::default() };
         for defence in &self.0 {
             match defence {
                 Defence::Retry => {

@@ -12,15 +12,14 @@ use tokio_util::sync::CancellationToken;
 use crate::flood::{Attacking, Blow, Bounds, Defence, Flood};
 use crate::ground::Ground;
 use crate::place::ATTACKERS;
-use crate::relay::Target;
+use crate::relay::{Target, share_of_prefix};
 use crate::wild;
 
 /// How many in a second, and from how many addresses of one /24.
-const RATE: u32 = 600;
+const RATE: u32 = 400;
 const ADDRESSES: u8 = 64;
-/// In the last second the burst of a prefix is used up: what it may have then, and as much again for what
-/// a busy machine moves from one second into the next.
-const RAN_IN_LAST_SECOND: u64 = 128;
+/// Handshakes that run before the relay asks anybody for proof: a second's worth, and those half open.
+const BEFORE_PROOF: u64 = 200 + 64;
 /// QUIC's CONNECTION_REFUSED.
 const REFUSED: u64 = 2;
 
@@ -31,10 +30,9 @@ pub(crate) enum Strangers {
     WithUnknownKey,
 }
 
-/// How a connection ended, when, and after how long.
+/// How a connection ended, and after how long.
 #[derive(Debug, Clone, Copy)]
 struct Ended {
-    at: Instant,
     refused: bool,
     took: Duration,
 }
@@ -76,9 +74,11 @@ impl Flood for Strangers {
     }
 
     fn holds(&self, blow: &Blow) -> Result<(), String> {
-        let ran = blow.count("run in the last second");
-        if ran > RAN_IN_LAST_SECOND {
-            return Err(format!("{ran} handshakes of one prefix in a second, bound {RAN_IN_LAST_SECOND}"));
+        let (share, ran) = (share_of_prefix(), blow.count("run"));
+        let seconds = blow.ran.as_secs() + 1;
+        let most = BEFORE_PROOF + u64::from(share.burst) + u64::from(share.per_second) * seconds;
+        if ran > most {
+            return Err(format!("{ran} handshakes of one prefix in {seconds} s, bound {most}"));
         }
         // A stranger is shown out as soon as it showed itself.
         let median = blow.count("ms until closed, median");
@@ -112,27 +112,25 @@ async fn knock(
                 };
                 let refused = matches!(&error, ConnectionError::ConnectionClosed(close)
                     if u64::from(close.error_code) == REFUSED);
-                let one = Ended { at: Instant::now(), refused, took: at.elapsed() };
+                let one = Ended { refused, took: at.elapsed() };
                 ended.lock().unwrap().push(one);
             });
             sent += 1;
         }
         sent = sent.max(due);
     }
-    let over = Instant::now();
+    let ran = begun.elapsed();
     knocking.shutdown().await;
     let ended = ended.lock().unwrap().clone();
     let refused = ended.iter().filter(|one| one.refused).count() as u64;
-    let late = |one: &&Ended| !one.refused && over.duration_since(one.at) < Duration::from_secs(1);
-    let last = ended.iter().filter(late).count() as u64;
     let mut took: Vec<Duration> = ended.iter().filter(|one| !one.refused).map(|one| one.took).collect();
     took.sort_unstable();
     let median = took.get(took.len() / 2).map_or(0, Duration::as_millis) as u64;
     let counts = vec![
         ("handshakes ended", ended.len() as u64),
         ("turned away", refused),
-        ("run in the last second", last),
+        ("run", took.len() as u64),
         ("ms until closed, median", median),
     ];
-    Ok(Blow { ran: begun.elapsed(), counts })
+    Ok(Blow { ran, counts })
 }

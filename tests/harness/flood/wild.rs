@@ -3,61 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use pouch_crypto::SigningKey;
+use pouch_tests::bare_tls;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Endpoint};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{AlwaysResolvesClientRawPublicKeys, ResolvesClientCert};
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
-
-const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-const PKCS8: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-
-/// Takes any server.
-#[derive(Debug)]
-struct AnyServer;
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
-
-    fn requires_raw_public_keys(&self) -> bool {
-        true
-    }
-}
 
 /// Speaks raw public keys, and has none to show.
 #[derive(Debug)]
@@ -82,26 +35,11 @@ impl ResolvesClientCert for Shy {
 pub(crate) fn tls(seed: Option<[u8; 32]>) -> QuicClientConfig {
     let mut provider = aws_lc_rs::default_provider();
     provider.kx_groups = vec![aws_lc_rs::kx_group::X25519];
-    let resolver: Arc<dyn ResolvesClientCert> = match seed {
+    let shown = match seed {
         None => Arc::new(Shy),
-        Some(seed) => {
-            let public = pouch_crypto::SigningKey::from_seed(&seed).public();
-            let spki = [SPKI.as_slice(), public.as_bytes()].concat();
-            let pkcs8 = PrivatePkcs8KeyDer::from([PKCS8.as_slice(), &seed].concat());
-            let signer = aws_lc_rs::sign::any_eddsa_type(&pkcs8).unwrap();
-            let key = CertifiedKey::new(vec![CertificateDer::from(spki)], signer);
-            Arc::new(AlwaysResolvesClientRawPublicKeys::new(Arc::new(key)))
-        }
+        Some(seed) => bare_tls::shows(&SigningKey::from_seed(&seed)).unwrap(),
     };
-    let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyServer))
-        .with_client_cert_resolver(resolver);
-    config.alpn_protocols = vec![b"pouch/1".to_vec()];
-    config.enable_sni = false;
-    QuicClientConfig::try_from(config).unwrap()
+    QuicClientConfig::try_from(bare_tls::client(provider, shown).unwrap()).unwrap()
 }
 
 /// The same as quinn wants it.

@@ -310,7 +310,8 @@ impl World {
             order: format!("{order:?}"),
             progress: None,
             receipt: None,
-            log: Some((verified.receipt().relay.to_string(), verified.receipt().index)),
+            log: verified.receipt().map(|receipt| (receipt.relay.to_string(), receipt.index)),
+            courier_at: None,
             keys: Vec::new(),
             events: Vec::new(),
         }

@@ -25,5 +25,8 @@ mod statements;
 mod strangers;
 mod submitted;
 
+pub(crate) use captured::store_of;
 pub(crate) use keys::KeyFolder;
-pub(crate) use scene::now;
+pub(crate) use letter::Parcel;
+pub(crate) use logs::Log;
+pub(crate) use scene::{Scene, now};

@@ -4,6 +4,8 @@ use core::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use pouch_contain::Demand;
+use pouch_net::Transport;
 use pouch_tlog::{KeyName, KnownLog, SignatureKind, VerifierKey};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -23,8 +25,14 @@ pub struct WitnessConfig {
     pub keys: PathBuf,
     /// A file (mode 0600) with the passphrase of the key files; asked for when absent.
     pub passphrase_file: Option<PathBuf>,
+    /// Whether it starts where the system cannot confine it.
+    #[serde(default)]
+    pub containment: Demand,
     /// The TCP address on which it answers `add-checkpoint`; it does not when absent.
     pub listen_http: Option<SocketAddr>,
+    /// How it reaches relays: `auto` (QUIC, and TCP when QUIC does not come up), `quic` or `tcp`.
+    #[serde(default)]
+    pub transport: Transport,
     /// Logs that it cosigns besides the network's.
     #[serde(default)]
     pub log: Vec<WitnessedLog>,

@@ -10,7 +10,7 @@ use pouch_tlog::Inclusion;
 use pouch_wire::Canonical as _;
 use tracing::warn;
 
-use super::one_clause;
+use super::refused::one_clause;
 use crate::desk::Desk;
 use crate::error::AgentError;
 
@@ -128,9 +128,13 @@ fn not_all_read(standing: &mut pouch_notice::Standing, later: &[Verified<Notice>
 
 /// A kept arrival, opened again.
 fn reopened(row: &ArrivalRow, desk: &Desk) -> Result<Opened, AgentError> {
-    let arrived = Arrived::from_bytes(&row.stored).map_err(|e| AgentError::Damaged(e.to_string()))?;
+    let arrived = arrived(row)?;
     let secret = StanzaSecret::from_bytes(&desk.vault.unwrap(row.envelope.as_bytes(), &row.wrapped)?)?;
-    reopen(arrived, secret).map_err(|e| AgentError::Damaged(e.to_string()))
+    let opened = reopen(arrived, secret).map_err(|e| AgentError::Damaged(e.to_string()))?;
+    Ok(match row.courier_at {
+        Some(since) => opened.by_courier(since),
+        None => opened,
+    })
 }
 
 /// Verifies a kept arrival again, with the proof that it is logged when there is one.
@@ -144,7 +148,7 @@ pub(crate) async fn read_alone(
     }
     let opened = reopened(row, desk)?;
     let believed = desk.believed.borrow().clone();
-    let inclusion = row.proof.as_ref().and_then(|proof| inclusion(proof, &opened, desk));
+    let inclusion = row.proof.as_ref().and_then(|proof| inclusion(proof, opened.arrived(), desk));
     let facts = Facts {
         directory: &believed.directory,
         cosigned_at: believed.cosigned_at,
@@ -175,12 +179,21 @@ async fn order_now(kept: Order, verified: &Verified<Notice>, desk: &Desk) -> Res
     Ok(lines.gap_now(header.sender_key, verified.secret().epoch, from, to))
 }
 
-/// Whether a proof proves that a kept arrival is logged where its relay promised.
+/// Whether a proof proves that a kept arrival is logged where its relay promised. What is inside has no part in
+/// that, and is not opened for it.
 pub(crate) fn check_proof(row: &ArrivalRow, proof: &[u8], desk: &Desk) -> Result<bool, AgentError> {
-    let opened = reopened(row, desk)?;
-    Ok(inclusion(proof, &opened, desk).is_some())
+    Ok(inclusion(proof, &arrived(row)?, desk).is_some())
 }
 
-pub(crate) fn inclusion(proof: &[u8], opened: &Opened, desk: &Desk) -> Option<Inclusion> {
-    prove_logged(proof, opened.arrived(), &desk.directory()).ok().map(|(inclusion, _)| inclusion)
+/// Whether a proof is kept that still proves it: one that was made about when its network changed may not.
+pub(crate) fn is_proved(row: &ArrivalRow, desk: &Desk) -> bool {
+    row.proof.as_ref().is_some_and(|proof| check_proof(row, proof, desk).unwrap_or_default())
+}
+
+pub(crate) fn inclusion(proof: &[u8], arrived: &Arrived, desk: &Desk) -> Option<Inclusion> {
+    prove_logged(proof, arrived, &desk.directory()).ok().map(|(inclusion, _)| inclusion)
+}
+
+fn arrived(row: &ArrivalRow) -> Result<Arrived, AgentError> {
+    Arrived::from_bytes(&row.stored).map_err(|error| AgentError::Damaged(error.to_string()))
 }

@@ -43,12 +43,14 @@ pub(super) async fn confirms(
     Ok(Some(Happening::new(EventKind::Key, "POUCH-MEM-12", words)))
 }
 
-pub(super) fn came(number: &str, notice: &Notice, again: bool) -> Happening {
+pub(super) fn came(number: &str, notice: &Notice, again: bool, by_courier: bool) -> Happening {
     if again {
         let words =
             format!("{number} from {} came again in another envelope; it is shown once", notice.sender);
         return Happening::new(EventKind::Progress, "POUCH-AGT-24", words);
     }
-    let words = format!("{} {number} from {}", notice.precedence.as_str().to_uppercase(), notice.sender);
+    let carried = if by_courier { ", carried by courier" } else { "" };
+    let precedence = notice.precedence.as_str().to_uppercase();
+    let words = format!("{precedence} {number} from {}{carried}", notice.sender);
     Happening::new(EventKind::Received, "", words).numbered(number, notice.precedence)
 }

@@ -13,6 +13,7 @@ use super::{Gathered, Part, Proofs, gather};
 use crate::compose::{self, Waiting};
 use crate::desk::Desk;
 use crate::error::AgentError;
+use crate::inbox;
 use crate::office;
 use crate::refusals::{Failed, refusal};
 use crate::views;
@@ -167,13 +168,15 @@ pub(crate) async fn export(wanted: &str, desk: &Arc<Desk>) -> Result<Answer, Fai
 }
 
 async fn proof_of(part: &Part, desk: &Arc<Desk>) -> Result<Vec<u8>, Failed> {
-    if let Some(proof) = &part.proof {
-        return Ok(proof.clone());
+    let holds = |proof: &Vec<u8>| inbox::inclusion(proof, part.verified.arrived(), desk).is_some();
+    if let Some(proof) = part.proof.clone().filter(holds) {
+        return Ok(proof);
     }
     // Ours were asked for when they were counted.
     if let Some(row) = desk.store.arrival(part.envelope).await? {
         office::fetch_proof(row.envelope, row.log.as_ref(), desk).await.ok();
-        if let Some(proof) = desk.store.arrival(part.envelope).await?.and_then(|row| row.proof) {
+        let fetched = desk.store.arrival(part.envelope).await?.and_then(|row| row.proof);
+        if let Some(proof) = fetched.filter(holds) {
             return Ok(proof);
         }
     }

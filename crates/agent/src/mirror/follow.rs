@@ -2,17 +2,15 @@
 //! proves a fork. It raises no alarms; its log of events says what it saw.
 
 use pouch_net::{RequestError, Session};
-use pouch_store::{AcceptedCheckpoint, Mirror as _, MirrorStep};
 use pouch_tlog::{AcceptError, Note};
 use pouch_wire::session::Consistency;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::asking::Asking;
 use super::taking::FETCH_WITHIN;
-use super::{Believed, LOOK_EVERY, MirrorKeeper};
+use super::{Grown, LOOK_EVERY, MirrorKeeper};
 use crate::error::AgentError;
 use crate::link::Links;
 
@@ -98,23 +96,10 @@ impl MirrorKeeper {
         for (index, entry) in (from..).zip(&entries).filter(|(index, _)| *index > 0) {
             directory.apply(index, entry);
         }
-        let checkpoint = AcceptedCheckpoint {
-            note: last.note().map(Note::to_bytes).unwrap_or_default(),
-            size: accepted.size(),
-            root: accepted.root(),
-        };
-        self.store.append_mirror(MirrorStep { from, entries, checkpoint, events: Vec::new() }).await?;
-        // What is stored is believed from here on; nothing may fail in between.
-        self.directory = directory;
-        self.tree = tree;
-        self.last = last;
+        // A witness tells its people nothing of it.
+        let grown = Grown { from, entries, last, accepted, tree, directory };
+        self.adopt(grown, Vec::new()).await?;
         self.told.retain(|(teller, _)| teller != relay);
-        self.believed.send_replace(Arc::new(Believed {
-            directory: Arc::new(self.directory.clone()),
-            size: accepted.size(),
-            root: accepted.root(),
-            cosigned_at: accepted.cosigned_at(),
-        }));
         Ok(())
     }
 }

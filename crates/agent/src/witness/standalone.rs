@@ -19,7 +19,7 @@ use crate::config::WitnessConfig;
 use crate::desk::Clock;
 use crate::error::AgentError;
 use crate::keys::WitnessKeys;
-use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay};
+use crate::link::{LinkContext, LinkEvent, LinkKeeper, Relay, Transports};
 use crate::mirror::{Believed, MirrorKeeper};
 
 /// Runs a stand-alone witness until `shutdown`.
@@ -54,6 +54,7 @@ pub async fn run_witness(
         dialer: dialer.clone(),
         network: believed.borrow().directory.network(),
         witnesses: true,
+        transports: Transports { all: config.transport, ..Transports::default() },
         events,
         shutdown: shutdown.clone(),
     };

@@ -10,8 +10,10 @@
 )]
 
 mod arriving;
+mod carried;
 mod mirroring;
 mod node;
+mod proving;
 mod relay;
 mod sending;
 mod witnessing;

@@ -314,7 +314,7 @@ async fn only_a_relay_that_lacks_what_it_showed_itself_went_back() {
     let node = Running::start(&world).await;
     let mut events = node.events().await;
     // The one that keeps the log from now on has not caught up with what another shows.
-    first.served.lock().unwrap().lacks_it = true;
+    first.served.lock().unwrap().lacks_from = Some(world.directory.size() + 1);
     let mut grown = world.clone();
     for officers in [2, 3] {
         grown.demand(officers, true, NOW);
@@ -325,14 +325,15 @@ async fn only_a_relay_that_lacks_what_it_showed_itself_went_back() {
             event.kind == EventKind::Alarm
                 || event.kind == EventKind::Directory && event.words.contains(&size)
         });
-        assert_eq!(grew.await.kind, EventKind::Directory);
+        let grew = grew.await;
+        assert_eq!(grew.kind, EventKind::Directory, "{grew:?}");
         first.asked_again().await;
     }
     // It shows as much itself, and then has it no more.
     first.serve(&grown);
-    first.served.lock().unwrap().lacks_it = false;
+    first.served.lock().unwrap().lacks_from = None;
     first.asked_again().await;
-    first.served.lock().unwrap().lacks_it = true;
+    first.served.lock().unwrap().lacks_from = Some(0);
     first.say_it_grew().await;
     let alarm = told(&mut events, |event| event.kind == EventKind::Alarm).await;
     assert_eq!(alarm.code, "POUCH-MIR-04");

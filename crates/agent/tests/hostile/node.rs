@@ -4,12 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_agent::{AgentConfig, AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
+use pouch_agent::{AgentConfig, AgentError, Careful, KeyKeeper, KeyKeeperError, Node, NodeKeys, run};
 use pouch_control::{Answer, Call, Client, Compose, Event, Events, InboxRow, OutboxRow, Selection};
 use pouch_crypto::{SigningKey, VaultKey};
 use pouch_directory::{Act, CharterFile, NetworkChange, Relay};
 use pouch_notice::{
-    Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
+    Body, Content, Draft, Notice, NoticeNumber, Route, SealTo, SealedOut, SignedNotice, body_from_toml, seal,
 };
 use pouch_store::{AgentStore, PrekeyRow, Prekeys as _, StoreError};
 use pouch_wire::{
@@ -91,6 +91,15 @@ pub(crate) struct Starting {
 
 impl Starting {
     pub(crate) fn of(office: &'static str, world: &World, dir: Arc<tempfile::TempDir>) -> Self {
+        Self::by_clock(office, world, dir, || NOW)
+    }
+
+    fn by_clock(
+        office: &'static str,
+        world: &World,
+        dir: Arc<tempfile::TempDir>,
+        clock: fn() -> Timestamp,
+    ) -> Self {
         let socket = dir.path().join("agent.sock");
         let node = Node {
             config: AgentConfig {
@@ -102,6 +111,9 @@ impl Starting {
                 passphrase_file: None,
                 witness: None,
                 beacon_seconds: 60,
+                containment: Default::default(),
+                transport: pouch_net::Transport::Auto,
+                transport_to: std::collections::BTreeMap::new(),
             },
             keys: NodeKeys {
                 transport: key(&format!("{office} transport")),
@@ -109,8 +121,9 @@ impl Starting {
                 witness: None,
             },
             charter: charter_file(world),
-            clock: || NOW,
+            clock,
             version: "test",
+            conduct: Arc::new(Careful),
         };
         let (tell, ready) = oneshot::channel();
         let shutdown = CancellationToken::new();
@@ -143,14 +156,24 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(world: &World) -> Self {
+        Self::by_clock(world, || NOW).await
+    }
+
+    /// One whose clock a test moves.
+    pub(crate) async fn by_clock(world: &World, clock: fn() -> Timestamp) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         keep_prekey(dir.path(), &VAULT).await;
-        Starting::of("MD/technical", world, dir).serves().await
+        Starting::by_clock("MD/technical", world, dir, clock).serves().await
     }
 
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         soon("the node stops", self.task).await.unwrap().unwrap();
+    }
+
+    /// Where it keeps everything.
+    pub(crate) fn folder(&self) -> Arc<tempfile::TempDir> {
+        self.dir.clone()
     }
 
     /// Stops it; what it kept.
@@ -190,7 +213,13 @@ impl Running {
 
     /// Writes to NL.
     pub(crate) async fn send(&self, precedence: Precedence) -> EnvelopeId {
-        match self.client.call(&Call::Send(Box::new(asked(precedence)))).await.unwrap() {
+        self.send_to(&["NL/technical"], precedence).await
+    }
+
+    /// Writes to these.
+    pub(crate) async fn send_to(&self, to: &[&str], precedence: Precedence) -> EnvelopeId {
+        let asked = Compose { to: to.iter().map(|to| point(to)).collect(), ..asked(precedence) };
+        match self.client.call(&Call::Send(Box::new(asked))).await.unwrap() {
             Answer::Sent(row) => row.envelope,
             other => panic!("{other:?}"),
         }
@@ -262,6 +291,11 @@ pub(crate) fn charter_file(world: &World) -> CharterFile {
 
 /// A notice that NL signed for MD.
 pub(crate) fn signed(world: &World, n: u32) -> SignedNotice {
+    signed_body(world, n, body_from_toml(NoticeType::FreeText, "text = \"text\"").unwrap())
+}
+
+/// One that says this.
+pub(crate) fn signed_body(world: &World, n: u32, body: Body) -> SignedNotice {
     let notice = Notice {
         network: world.directory.network(),
         environment: Environment::Live,
@@ -276,7 +310,7 @@ pub(crate) fn signed(world: &World, n: u32) -> SignedNotice {
         tlp: Tlp::Amber,
         language: text("en"),
         subject: text("Subject"),
-        body: body_from_toml(NoticeType::FreeText, "text = \"text\"").unwrap(),
+        body,
         attachments: List::default(),
         break_glass: false,
         sentences: List::default(),

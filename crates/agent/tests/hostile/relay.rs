@@ -3,20 +3,21 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use pouch_envelope::MessageLeaf;
 use pouch_net::{
     Authorise, Limits, Listener, RequestError, ServerSecrets, Session, Stream, TransportIdentity, refusal,
 };
 use pouch_notice::SealedOut;
-use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, Note, WitnessSigner};
+use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, Note, ProofFile, WitnessSigner};
 use pouch_wire::session::{
-    Accepted, Attached, Changed, Consistency, Deliver, LogEntries, LogName, Published, ReadConsistency,
-    ReadLog, Submit, Taken,
+    Accepted, Attached, Changed, Consistency, Deliver, LogEntries, LogName, Proof, Published,
+    ReadConsistency, ReadLog, Submit, Taken,
 };
-use pouch_wire::{Blob, Canonical as _, EnvelopeId, FrameKind, List, Timestamp};
+use pouch_wire::{Blob, Canonical as _, Digest, EnvelopeId, FrameKind, List, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::node::{LONG, soon};
-use crate::world::{DIRECTORY_LOG, NOW, WITNESSES, World, key, mldsa_key, note_key};
+use crate::world::{DIRECTORY_LOG, NOW, WITNESSES, World, key, message_log, mldsa_key, note_key};
 
 struct Everyone;
 
@@ -43,8 +44,8 @@ pub(crate) struct Served {
     pub(crate) generous: bool,
     /// Whether it takes questions about the directory and never answers.
     pub(crate) mute: bool,
-    /// Whether it says that it does not have as much of the directory as it is asked about.
-    pub(crate) lacks_it: bool,
+    /// From how many entries of the directory on it says that it does not have as many as it is asked about.
+    pub(crate) lacks_from: Option<u64>,
     /// The questions that it holds.
     pub(crate) held: Vec<Stream>,
     /// Who cosigns what it shows; the first two when nobody is named.
@@ -57,6 +58,8 @@ pub(crate) struct Served {
     pub(crate) claims: Option<u64>,
     /// When it was cosigned, if not now.
     pub(crate) cosigned_at: Option<Timestamp>,
+    /// What it gives as the proof of every place in its log of messages; when there is none, it has none.
+    pub(crate) proof: Option<Vec<u8>>,
 }
 
 pub(crate) struct FakeRelay {
@@ -67,6 +70,8 @@ pub(crate) struct FakeRelay {
     submitted: mpsc::Receiver<Submitted>,
     /// Counts what was asked about the directory.
     asked: watch::Receiver<u64>,
+    /// Counts the proofs that were asked for.
+    proofs: watch::Receiver<u64>,
     grew: mpsc::Sender<()>,
 }
 
@@ -82,12 +87,14 @@ impl FakeRelay {
         let (session_tx, session) = watch::channel(None);
         let (submitted_tx, submitted) = mpsc::channel(64);
         let (asked_tx, asked) = watch::channel(0);
+        let (proofs_tx, proofs) = watch::channel(0);
         let (grew, grew_rx) = mpsc::channel(8);
         let parts = Parts {
             served: served.clone(),
             sessions: session_tx,
             submitted: submitted_tx,
             asked: asked_tx,
+            proofs: proofs_tx,
             grew: Arc::new(tokio::sync::Mutex::new(grew_rx)),
         };
         tokio::spawn(async move {
@@ -96,7 +103,7 @@ impl FakeRelay {
                 tokio::spawn(serve(session, parts.clone()));
             }
         });
-        Self { name: name.to_owned(), address, served, session, submitted, asked, grew }
+        Self { name: name.to_owned(), address, served, session, submitted, asked, proofs, grew }
     }
 
     /// Serves this directory, all of it cosigned.
@@ -137,6 +144,12 @@ impl FakeRelay {
         soon("the node asks", asked.wait_for(|asked| *asked > 0)).await.unwrap();
     }
 
+    /// Waits until the node has asked for so many proofs in all.
+    pub(crate) async fn was_asked_for_proofs(&self, count: u64) {
+        let mut proofs = self.proofs.clone();
+        soon("the node asks for a proof", proofs.wait_for(|asked| *asked >= count)).await.unwrap();
+    }
+
     /// What it would answer to a node that knows nothing.
     pub(crate) fn consistency(&self) -> Consistency {
         consistency(&self.served.lock().unwrap(), &ReadConsistency { log: LogName::Directory, from: 0 })
@@ -165,6 +178,14 @@ impl Submitted {
     }
 }
 
+/// The proof that a message that a relay accepted now is the first in its log of messages.
+pub(crate) fn proof(relay: &str, envelope: EnvelopeId) -> Vec<u8> {
+    let mut tree = MemoryTree::default();
+    tree.append(LeafHash::of(&MessageLeaf { envelope, accepted_at: NOW }.to_bytes().unwrap()));
+    let note = cosigned(&message_log(relay), 1, tree.root(), &WITNESSES[..2], 2, NOW);
+    ProofFile::new(0, tree.inclusion(0, 1).unwrap(), note).unwrap().to_string().into_bytes()
+}
+
 /// A delivery of a sealed message.
 pub(crate) fn delivery(sealed: &SealedOut, receipt: Vec<u8>) -> Deliver {
     Deliver {
@@ -181,7 +202,12 @@ struct Parts {
     sessions: watch::Sender<Option<Session>>,
     submitted: mpsc::Sender<Submitted>,
     asked: watch::Sender<u64>,
+    proofs: watch::Sender<u64>,
     grew: Arc<tokio::sync::Mutex<mpsc::Receiver<()>>>,
+}
+
+fn lacks(parts: &Parts, asked: &ReadConsistency) -> bool {
+    parts.served.lock().unwrap().lacks_from.is_some_and(|size| asked.from >= size)
 }
 
 async fn serve(session: Session, parts: Parts) {
@@ -198,7 +224,7 @@ async fn serve(session: Session, parts: Parts) {
                 parts.served.lock().unwrap().held.push(stream);
                 parts.asked.send_modify(|asked| *asked += 1);
             }
-            FrameKind::ReadConsistency if parts.served.lock().unwrap().lacks_it => {
+            FrameKind::ReadConsistency if lacks(&parts, &frame.read().unwrap()) => {
                 stream.refuse(&refusal("POUCH-RLY-10", &"not yet", None)).await.ok();
                 parts.asked.send_modify(|asked| *asked += 1);
             }
@@ -210,6 +236,19 @@ async fn serve(session: Session, parts: Parts) {
             FrameKind::ReadLog => {
                 let answer = entries(&parts.served.lock().unwrap(), &frame.read().unwrap());
                 stream.answer(&answer).await.ok();
+            }
+            FrameKind::ReadProof => {
+                let proof = parts.served.lock().unwrap().proof.clone();
+                match proof {
+                    Some(proof) => {
+                        let answer = Proof { tlog_proof: Blob::new(proof).unwrap() };
+                        stream.answer(&answer).await.ok();
+                    }
+                    None => {
+                        stream.refuse(&refusal("POUCH-RLY-10", &"not yet", None)).await.unwrap_or_default()
+                    }
+                }
+                parts.proofs.send_modify(|asked| *asked += 1);
             }
             FrameKind::Publish => {
                 stream.answer(&Published { index: 1_000_000 }).await.ok();
@@ -261,16 +300,21 @@ fn note(served: &Served) -> Note {
     let at = served.cosigned_at.unwrap_or(NOW);
     let size = served.claims.unwrap_or(tree.size());
     let named = if served.cosigned_by.is_empty() { &WITNESSES[..2] } else { &served.cosigned_by[..] };
-    let origin = KeyName::new(DIRECTORY_LOG).unwrap();
-    let signer = LogSigner::new(&origin, note_key(DIRECTORY_LOG), mldsa_key(DIRECTORY_LOG)).unwrap();
-    let mut note = signer.sign(&Checkpoint::new(&origin, size, tree.root()), at).unwrap();
+    let kinds = if served.one_kind { 1 } else { 2 };
+    cosigned(DIRECTORY_LOG, size, tree.root(), named, kinds, at)
+}
+
+/// A checkpoint of a log with these cosignatures of each of these witnesses.
+fn cosigned(origin: &str, size: u64, root: Digest, named: &[&str], kinds: usize, at: Timestamp) -> Note {
+    let name = KeyName::new(origin).unwrap();
+    let signer = LogSigner::new(&name, note_key(origin), mldsa_key(origin)).unwrap();
+    let mut note = signer.sign(&Checkpoint::new(&name, size, root), at).unwrap();
     for (place, name) in named.iter().enumerate() {
         let witness =
             WitnessSigner::new(&KeyName::new(*name).unwrap(), note_key(name), mldsa_key(name)).unwrap();
         // Who cosigns twice does so a second later: they are two lines.
         let at = Timestamp(at.0 + 1000 * u64::try_from(place).unwrap());
         let lines = witness.cosign(note.text(), at).unwrap();
-        let kinds = if served.one_kind { 1 } else { 2 };
         note = note.with(lines.into_iter().take(kinds)).unwrap();
     }
     note

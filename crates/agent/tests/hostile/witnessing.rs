@@ -71,7 +71,9 @@ fn config(dir: &Path, name: &str, listen: SocketAddr) -> WitnessConfig {
         data: dir.into(),
         keys: dir.into(),
         passphrase_file: None,
+        containment: Default::default(),
         listen_http: Some(listen),
+        transport: pouch_net::Transport::Auto,
         log: Vec::new(),
     }
 }

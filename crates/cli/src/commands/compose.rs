@@ -98,7 +98,7 @@ pub(crate) async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Outpu
     let Answer::Status(status) = client.call(&Call::Status).await? else {
         return Err(ClientError::Unexpected.into());
     };
-    if status.relays.iter().any(|(_, connected)| *connected) {
+    if status.relays.iter().any(|(_, connected, _)| *connected) {
         for recipient in waits {
             out.say(&format!(
                 "No relay of {} can be reached ({}): it is kept here, and leaves by itself when one is back.",
@@ -108,6 +108,10 @@ pub(crate) async fn queued_or_done(row: &OutboxRow, client: &Client, out: &Outpu
         }
     } else {
         out.say("No relay can be reached: it is kept here, and leaves by itself when one is back.");
+        out.next(&format!(
+            "where that takes too long: pouch courier export {} --output FILE",
+            row.envelope.short()
+        ));
     }
     Ok(Exit::Queued.code())
 }
@@ -236,7 +240,8 @@ async fn gather(
     })
 }
 
-async fn directory(client: &Client) -> Result<DirectoryView, Problem> {
+/// The directory as the node believes it.
+pub(crate) async fn directory(client: &Client) -> Result<DirectoryView, Problem> {
     match client.call(&Call::Directory).await? {
         Answer::Directory(view) => Ok(*view),
         _ => Err(ClientError::Unexpected.into()),

@@ -275,6 +275,11 @@ fn agent_toml(contact_point: &ContactPoint, witness: Option<&str>, source: &Sour
          # How far apart its beacons are, in seconds (10 to 60): by them others see within ten seconds more\n\
          # that a message was held back, and that this node is there.\n\
          # beacon_seconds = 60\n\n\
+         {CONTAINMENT}\n\
+         # How relays are reached: \"auto\" (QUIC, and TCP when QUIC does not come up), \"quic\" or \"tcp\"; and single\n\
+         # relays by name, when the way to them differs.\n\
+         # transport = \"auto\"\n\
+         # transport_to = {{ \"relay-1\" = \"tcp\" }}\n\n\
          # The name under which this node cosigns logs, if the network names it as a witness. What it cosigned is in\n\
          # its database: if that is lost or put back to a backup, the witness must be replaced. To have it answer\n\
          # others' logs by C2SP tlog-witness too (POST /add-checkpoint), give a table: the TCP address on which it\n\
@@ -293,6 +298,11 @@ fn relay_toml(relay: &str, address: &str, source: &Source) -> String {
          charter = \"charter.pouch\"\n\n\
          # The UDP address to listen on. The charter tells others how to reach it.\n\
          listen = {address:?}\n\n\
+         # Where it listens on TCP too, for those whom no UDP leaves: the same address and number, unless another\n\
+         # stands here; `false` turns it off.\n\
+         # listen_tcp = true\n\n\
+         # How it reaches other relays: \"auto\" (QUIC, and TCP when QUIC does not come up), \"quic\" or \"tcp\".\n\
+         # transport = \"auto\"\n\n\
          # The folder of the database.\n\
          data = \"data\"\n\n\
          # The folder of the encrypted key files (mode 0600).\n\
@@ -304,6 +314,7 @@ fn relay_toml(relay: &str, address: &str, source: &Source) -> String {
          quota_messages = 10000\n\n\
          # For how many seconds a witness is missed before it counts as away, and that is told.\n\
          witness_alarm_seconds = 60\n\n\
+         {CONTAINMENT}\n\
          # Where witnesses are asked over HTTP (C2SP tlog-witness) that open no session: a table for each that the\n\
          # network names. `roots` is a file of root certificates for https; without it, those of the system count.\n\
          # [[witness]]\n\
@@ -324,14 +335,20 @@ fn witness_toml(witness: &str, source: &Source) -> String {
          # The folder of its state. If this is ever lost, the witness must be replaced, not restarted.\n\
          data = \"data\"\n\n\
          # The folder of the encrypted key files (mode 0600).\n\
-         keys = \"keys\"\n\n{}\n{}",
-        passphrase_line(source),
-        WITNESS_OPTIONS
+         keys = \"keys\"\n\n{}\n{CONTAINMENT}\n{WITNESS_OPTIONS}",
+        passphrase_line(source)
     )
 }
 
+/// How a service is contained, commented out.
+const CONTAINMENT: &str = "# Whether it starts where the system cannot keep it to its own files and to few system calls:\n\
+         # \"best-effort\", or \"required\" for not to. `pouch check-config` says what this machine can.\n\
+         # containment = \"best-effort\"\n";
+
 /// What a witness may be told besides, commented out.
-const WITNESS_OPTIONS: &str = "# The TCP address on which it answers others' logs by C2SP tlog-witness: POST /add-checkpoint. Plain HTTP:\n\
+const WITNESS_OPTIONS: &str = "# How it reaches relays: \"auto\" (QUIC, and TCP when QUIC does not come up), \"quic\" or \"tcp\".\n\
+    # transport = \"auto\"\n\n\
+    # The TCP address on which it answers others' logs by C2SP tlog-witness: POST /add-checkpoint. Plain HTTP:\n\
          # a web server in front of it adds TLS. It listens nowhere when this is absent.\n\
          # listen_http = \"127.0.0.1:8080\"\n\n\
          # Logs that it cosigns besides the network's: a table for each, with the log's verifier keys, of which one\n\

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod ceremonies;
 pub(crate) mod compose;
 pub(crate) mod consent;
+pub(crate) mod courier;
 pub(crate) mod directory;
 pub(crate) mod exercise;
 pub(crate) mod explain;

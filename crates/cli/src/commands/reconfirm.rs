@@ -37,7 +37,7 @@ pub(crate) async fn reconfirm(command: Reconfirm, client: &Client, out: &Output)
 }
 
 /// A number may be typed with a space, without quotes: `NL/technical 2026-0001`.
-fn numbers(words: &[String]) -> Vec<String> {
+pub(crate) fn numbers(words: &[String]) -> Vec<String> {
     let mut ids: Vec<Vec<String>> = Vec::new();
     for word in words {
         match ids.last_mut() {

@@ -61,6 +61,12 @@ fn in_words(status: &RelayStatus, now: Timestamp) -> String {
         }
         text.push('\n');
     }
+    if !status.clock.is_empty() {
+        writeln!(text, "clock      {}", status.clock).ok();
+    }
+    if !status.containment.is_empty() {
+        writeln!(text, "contained  {}", status.containment).ok();
+    }
     writeln!(text, "witnesses  {} of {} must cosign", status.quorum, status.witnesses.len()).ok();
     for witness in &status.witnesses {
         let state = match (witness.forgot, witness.away, witness.missing_since) {
@@ -99,6 +105,8 @@ mod tests {
             written_at: Timestamp(3000),
             quorum: 2,
             away_after_seconds: 60,
+            clock: "agrees".into(),
+            containment: "files".into(),
             logs: vec![LogStatus {
                 log: "messages".into(),
                 published: 7,
@@ -126,9 +134,12 @@ mod tests {
     #[test]
     fn people_are_told_of_every_log_and_witness() {
         let text = in_words(&with([true, false, false], true), Timestamp(5000));
-        for words in
-            ["messages   7 entries published, cosigned never; too few", "2 of 3", "w0.example  AWAY since"]
-        {
+        for words in [
+            "messages   7 entries published, cosigned never; too few",
+            "clock      agrees\ncontained  files\n",
+            "2 of 3",
+            "w0.example  AWAY since",
+        ] {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(text.contains("w1.example  present, by session"), "{text}");

@@ -5,18 +5,22 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use pouch_agent::{AgentError, KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessKeys};
+use pouch_agent::{
+    AgentError, Careful, KeyKeeper, KeyKeeperError, Node, NodeKeys, WitnessConfig, WitnessKeys,
+};
 use pouch_crypto::SigningKey;
+use pouch_directory::CharterFile;
 use pouch_relay::{Honest, LogKeyPair, Relay, RelayKeys};
 use pouch_wire::ExerciseId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Global;
+use crate::args::{AgentCommand, Command, Global, RelayCommand, WitnessCommand};
 use crate::clock;
 use crate::commands::network::read_charter;
-use crate::config;
+use crate::config::{self, NodeFiles};
+use crate::contained;
 use crate::exit::Exit;
 use crate::files;
 use crate::keyring::{KeyRing, name};
@@ -64,7 +68,45 @@ fn ready(what: &str) {
     writeln!(out, "ready {what}").and_then(|()| out.flush()).ok();
 }
 
-pub(crate) async fn relay(global: &Global, out: &Output) -> Result<(), Problem> {
+/// A service that has read what it needs and given up the rest, ready to run.
+pub(crate) enum Service {
+    /// `relay run`
+    Relay(Box<Relay>),
+    /// `agent run`
+    Agent(Box<Node>, Keeper),
+    /// `witness run`
+    Witness(Box<Witness>),
+}
+
+/// A stand-alone witness, ready to run.
+pub(crate) struct Witness {
+    config: WitnessConfig,
+    keys: WitnessKeys,
+    transport: SigningKey,
+    charter: CharterFile,
+}
+
+/// The service that a command runs, if it runs one. Called while the process has one thread: what it gives
+/// up then, all that follow have given up too.
+pub(crate) fn prepare(command: &Command, global: &Global) -> Result<Option<Service>, Problem> {
+    match command {
+        Command::Relay(RelayCommand::Run) => prepare_relay(global).map(Some),
+        Command::Agent(AgentCommand::Run) => prepare_agent(global).map(Some),
+        Command::Witness(WitnessCommand::Run) => prepare_witness(global).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Runs it until it is told to end.
+pub(crate) async fn run(service: Service, out: &Output) -> Result<(), Problem> {
+    match service {
+        Service::Relay(relay) => run_relay(*relay, out).await,
+        Service::Agent(node, keeper) => run_agent(*node, keeper, out).await,
+        Service::Witness(witness) => run_witness(*witness, out).await,
+    }
+}
+
+fn prepare_relay(global: &Global) -> Result<Service, Problem> {
     let config = config::relay(&global.config)?;
     log(global);
     let source = Source::choose(global.passphrase_file.as_deref(), config.passphrase_file.as_deref())?;
@@ -88,23 +130,32 @@ pub(crate) async fn relay(global: &Global, out: &Output) -> Result<(), Problem> 
     for folder in [&config.data, &config.publish] {
         files::make_folder(folder)?;
     }
+    contained::enter(&contained::relay(&config), config.containment)?;
+    Ok(Service::Relay(Box::new(Relay {
+        config,
+        keys,
+        charter,
+        clock: clock::now,
+        conduct: Arc::new(Honest),
+    })))
+}
+
+async fn run_relay(relay: Relay, out: &Output) -> Result<(), Problem> {
     let shutdown = until_told()?;
-    let serves = format!("relay {}: listening on {}", config.name, config.listen);
+    let serves = format!("relay {}: listening on {}", relay.config.name, relay.config.listen);
     let ready = || {
         out.say(&serves);
         ready("relay");
     };
-    let relay = Relay { config, keys, charter, clock: clock::now, conduct: Arc::new(Honest) };
     pouch_relay::run(relay, ready, shutdown).await.map_err(|error| {
         let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
         Problem::new(exit, error.code(), error.to_string())
     })
 }
 
-pub(crate) async fn agent(global: &Global, out: &Output) -> Result<(), Problem> {
-    let node = config::node(&global.config)?;
+fn prepare_agent(global: &Global) -> Result<Service, Problem> {
+    let config = config::node(&global.config)?.config;
     log(global);
-    let config = node.config;
     let source = Source::choose(global.passphrase_file.as_deref(), config.passphrase_file.as_deref())?;
     let ring = KeyRing::open(&config.keys, source.existing("this node's keys")?);
     ring.guarded(name::SIGNING)?;
@@ -119,14 +170,20 @@ pub(crate) async fn agent(global: &Global, out: &Output) -> Result<(), Problem> 
     };
     let charter = read_charter(&config.charter)?;
     files::make_folder(&config.data)?;
+    contained::enter(&contained::node(&config), config.containment)?;
+    let (version, conduct) = (env!("CARGO_PKG_VERSION"), Arc::new(Careful));
+    let node = Node { config, keys, charter, clock: clock::now, version, conduct };
+    Ok(Service::Agent(Box::new(node), Keeper(ring)))
+}
+
+async fn run_agent(node: Node, keeper: Keeper, out: &Output) -> Result<(), Problem> {
     let shutdown = until_told()?;
-    let serves = format!("node {}: answering on {}", config.contact_point, config.socket.display());
+    let serves = format!("node {}: answering on {}", node.config.contact_point, node.config.socket.display());
     let ready = || {
         out.say(&serves);
         ready("agent");
     };
-    let node = Node { config, keys, charter, clock: clock::now, version: env!("CARGO_PKG_VERSION") };
-    pouch_agent::run(node, Box::new(Keeper(ring)), ready, shutdown).await.map_err(|error| {
+    pouch_agent::run(node, Box::new(keeper), ready, shutdown).await.map_err(|error| {
         let exit = if error.is_storage() { Exit::Storage } else { Exit::Failed };
         let problem = Problem::new(exit, error.code(), error.to_string());
         if error.is_running_already() {
@@ -139,7 +196,7 @@ pub(crate) async fn agent(global: &Global, out: &Output) -> Result<(), Problem> 
     })
 }
 
-pub(crate) async fn witness(global: &Global, out: &Output) -> Result<(), Problem> {
+fn prepare_witness(global: &Global) -> Result<Service, Problem> {
     let config = config::witness(&global.config)?;
     log(global);
     let source = Source::choose(global.passphrase_file.as_deref(), config.passphrase_file.as_deref())?;
@@ -147,6 +204,12 @@ pub(crate) async fn witness(global: &Global, out: &Output) -> Result<(), Problem
     let keys = witness_keys(&config.name, &ring)?;
     let transport = ring.signing(name::TRANSPORT)?;
     let charter = read_charter(&config.charter)?;
+    contained::enter(&contained::witness(&config), config.containment)?;
+    Ok(Service::Witness(Box::new(Witness { config, keys, transport, charter })))
+}
+
+async fn run_witness(witness: Witness, out: &Output) -> Result<(), Problem> {
+    let Witness { config, keys, transport, charter } = witness;
     let shutdown = until_told()?;
     let mut serves = format!("witness {}: waits for the network's relays", config.name);
     if let Some(address) = config.listen_http {
@@ -176,7 +239,7 @@ fn witness_keys(witness: &str, ring: &KeyRing) -> Result<WitnessKeys, Problem> {
 }
 
 /// Signing keys on disk, for an agent that takes a new one into use while it runs.
-struct Keeper(KeyRing);
+pub(crate) struct Keeper(KeyRing);
 
 impl KeyKeeper for Keeper {
     fn signing(&self) -> Result<SigningKey, KeyKeeperError> {
@@ -210,10 +273,22 @@ impl KeyKeeper for Keeper {
 
 /// Reads a configuration and what it names, and starts nothing.
 pub(crate) fn check_config(path: &Path, out: &Output) -> Result<(), Problem> {
-    let (kind, charter, keys) = match (config::node(path), config::relay(path), config::witness(path)) {
-        (Ok(node), _, _) => ("node", node.config.charter, node.config.keys),
-        (_, Ok(relay), _) => ("relay", relay.charter, relay.keys),
-        (_, _, Ok(witness)) => ("witness", witness.charter, witness.keys),
+    let configs = (config::node(path), config::relay(path), config::witness(path));
+    let (kind, charter, keys, needs, demand) = match configs {
+        (Ok(NodeFiles { config }), _, _) => (
+            "node",
+            config.charter.clone(),
+            config.keys.clone(),
+            contained::node(&config),
+            config.containment,
+        ),
+        (_, Ok(relay), _) => {
+            ("relay", relay.charter.clone(), relay.keys.clone(), contained::relay(&relay), relay.containment)
+        }
+        (_, _, Ok(witness)) => {
+            let needs = contained::witness(&witness);
+            ("witness", witness.charter, witness.keys, needs, witness.containment)
+        }
         (Err(node), Err(relay), Err(witness)) => {
             let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
             return Err(match name {
@@ -234,6 +309,8 @@ pub(crate) fn check_config(path: &Path, out: &Output) -> Result<(), Problem> {
             "correct `keys` in the configuration, or make them: pouch init node, relay init, witness init",
         ));
     }
-    let value = serde_json::json!({ "kind": kind, "charter": charter, "keys": keys });
-    out.result("config", &value, &format!("{}: a good configuration of a {kind}.", path.display()))
+    let held = contained::rehearsed(&needs, demand)?.to_string();
+    let value = serde_json::json!({ "kind": kind, "charter": charter, "keys": keys, "contained": held });
+    let words = format!("{}: a good configuration of a {kind}.\ncontained  {held}", path.display());
+    out.result("config", &value, &words)
 }

@@ -163,6 +163,7 @@ mod tests {
             exercise: None,
             signed_at: Timestamp(0),
             received_at: Timestamp(0),
+            courier_at: None,
             acknowledged_at: acknowledged.then_some(Timestamp(1)),
             verdict,
         }

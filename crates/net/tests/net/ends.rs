@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use pouch_crypto::PublicKey;
 use pouch_net::{
-    Authorise, Dialer, HandshakeError, Limits, Listener, ServerSecrets, Session, TransportIdentity,
+    Authorise, Dialer, HandshakeError, Limits, Listener, ServerSecrets, Session, TcpDoor, Transport,
+    TransportIdentity,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -72,6 +73,25 @@ impl Relay {
         let known = Known::both();
         let authorise = Arc::clone(&known) as Arc<dyn Authorise>;
         let listener = Listener::bind(addr, &identity(RELAY), authorise, &secrets(), limits).unwrap();
+        Self::of(listener, known)
+    }
+
+    /// One that listens on TCP too, at the same port.
+    pub async fn with_tcp(addr: SocketAddr, limits: Limits) -> Self {
+        let known = Known::both();
+        let authorise = || Arc::clone(&known) as Arc<dyn Authorise>;
+        let identity = identity(RELAY);
+        loop {
+            let quic = Listener::bind(addr, &identity, authorise(), &secrets(), limits.clone()).unwrap();
+            let addr = quic.local_addr();
+            // Another test may have taken the number for TCP.
+            if let Ok(door) = TcpDoor::bind(addr, &identity, authorise()).await {
+                return Self::of(quic.and_tcp(door), known);
+            }
+        }
+    }
+
+    fn of(listener: Listener, known: Arc<Known>) -> Self {
         let listener = Arc::new(listener);
         let (sender, results) = mpsc::unbounded_channel();
         let accepting = tokio::spawn({
@@ -107,11 +127,25 @@ pub fn dialer(seed: u8) -> Dialer {
     Dialer::bind(local(), identity(seed), Limits::default()).unwrap()
 }
 
+pub async fn until_nothing_is_kept(listener: &Listener) {
+    soon(async {
+        while listener.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 /// NL's session with the relay, seen from both ends.
 pub async fn pair(limits: Limits) -> (Relay, Dialer, Session, Session) {
-    let mut relay = Relay::with(local(), limits.clone());
+    pair_by(limits, Transport::Quic).await
+}
+
+/// The same over this carrier.
+pub async fn pair_by(limits: Limits, by: Transport) -> (Relay, Dialer, Session, Session) {
+    let mut relay = Relay::with_tcp(local(), limits.clone()).await;
     let dialer = Dialer::bind(local(), identity(NL), limits).unwrap();
-    let ours = soon(dialer.connect(relay.addr(), key(RELAY))).await.unwrap();
+    let ours = soon(dialer.connect_by(relay.addr(), key(RELAY), by)).await.unwrap();
     let theirs = relay.session().await;
     (relay, dialer, ours, theirs)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pouch_net::{Limits, Session, Stream, StreamError};
+use pouch_net::{Limits, Session, Stream, StreamError, Transport};
 use pouch_wire::session::Published;
 use pouch_wire::{Frame, FrameError, FrameKind, Precedence, limits};
 
@@ -23,9 +23,8 @@ async fn stream(ours: &Session, theirs: &Session) -> (Stream, Stream) {
     (near, far)
 }
 
-#[tokio::test]
-async fn a_payload_of_1_mib_arrives_intact() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_payload_of_1_mib_arrives_intact(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (mut near, mut far) = stream(&ours, &theirs).await;
     let payload = sample(MIB + 17);
     let len = u64::try_from(payload.len()).unwrap();
@@ -38,9 +37,8 @@ async fn a_payload_of_1_mib_arrives_intact() {
     assert_eq!(soon(far.recv()).await, Ok(None));
 }
 
-#[tokio::test]
-async fn the_relay_sends_payloads_too() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn the_relay_sends_payloads_too(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (mut near, mut far) = stream(&theirs, &ours).await;
     near.set_priority(Precedence::Flash);
     let payload = sample(3 * MIB);
@@ -51,9 +49,8 @@ async fn the_relay_sends_payloads_too() {
     assert!(got.unwrap() == payload, "the payload changed on its way");
 }
 
-#[tokio::test]
-async fn an_empty_payload_has_no_pieces() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn an_empty_payload_has_no_pieces(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (mut near, mut far) = stream(&ours, &theirs).await;
     near.send_payload(&[]).await.unwrap();
     near.finish().unwrap();
@@ -61,9 +58,8 @@ async fn an_empty_payload_has_no_pieces() {
     assert_eq!(soon(far.recv()).await, Ok(None));
 }
 
-#[tokio::test]
-async fn a_payload_longer_than_announced_is_refused_and_the_next_stream_works() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_payload_longer_than_announced_is_refused_and_the_next_stream_works(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (mut near, mut far) = stream(&ours, &theirs).await;
     near.send_payload(&[1; 101]).await.unwrap();
     assert_eq!(soon(far.recv_payload(100, 1000)).await, Err(StreamError::PayloadTooLong { announced: 100 }));
@@ -72,9 +68,8 @@ async fn a_payload_longer_than_announced_is_refused_and_the_next_stream_works() 
     assert_eq!(soon(far.recv_payload(100, 1000)).await, Ok(vec![1; 100]));
 }
 
-#[tokio::test]
-async fn a_payload_shorter_than_announced_is_refused() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_payload_shorter_than_announced_is_refused(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (mut near, mut far) = stream(&ours, &theirs).await;
     near.send_payload(&vec![1; limits::FRAME_BYTES]).await.unwrap();
     near.finish().unwrap();
@@ -85,17 +80,15 @@ async fn a_payload_shorter_than_announced_is_refused() {
     );
 }
 
-#[tokio::test]
-async fn a_payload_over_the_limit_is_refused_before_it_is_read() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_payload_over_the_limit_is_refused_before_it_is_read(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (_near, mut far) = stream(&ours, &theirs).await;
     let error = soon(far.recv_payload(u64::MAX, 1000)).await.unwrap_err();
     assert_eq!(error, StreamError::PayloadTooLarge { len: u64::MAX, max: 1000 });
 }
 
-#[tokio::test]
-async fn crumbs_are_refused() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn crumbs_are_refused(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     for crumb in [&[][..], &[1]] {
         let (mut near, mut far) = stream(&ours, &theirs).await;
         near.send(&Frame::chunk(crumb).unwrap()).await.unwrap();
@@ -106,20 +99,18 @@ async fn crumbs_are_refused() {
     }
 }
 
-#[tokio::test]
-async fn another_frame_within_a_payload_is_refused() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn another_frame_within_a_payload_is_refused(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (mut near, mut far) = stream(&ours, &theirs).await;
     near.send_message(&Published { index: 1 }).await.unwrap();
     let expected = FrameError::Unexpected { expected: FrameKind::Chunk, got: FrameKind::Published };
     assert_eq!(soon(far.recv_payload(100, 100)).await, Err(StreamError::Frame(expected)));
 }
 
-#[tokio::test]
-async fn a_payload_that_does_not_come_is_refused_at_its_deadline() {
+async fn a_payload_that_does_not_come_is_refused_at_its_deadline(by: Transport) {
     let payload = Duration::from_millis(50);
     let limits = Limits { payload, bytes_per_second: 1 << 20, ..Limits::default() };
-    let (_relay, _dialer, ours, theirs) = pair(limits).await;
+    let (_relay, _dialer, ours, theirs) = pair_by(limits, by).await;
     let (_near, mut far) = stream(&ours, &theirs).await;
     assert_eq!(
         soon(far.recv_payload(1 << 20, 1 << 20)).await,
@@ -127,9 +118,8 @@ async fn a_payload_that_does_not_come_is_refused_at_its_deadline() {
     );
 }
 
-#[tokio::test]
-async fn a_peer_that_does_not_read_stops_the_sender_at_its_deadline() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_peer_that_does_not_read_stops_the_sender_at_its_deadline(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (near, mut far) = stream(&ours, &theirs).await;
     let within = Duration::from_millis(300);
     let mut near = near.with_deadline(within);
@@ -142,9 +132,8 @@ async fn a_peer_that_does_not_read_stops_the_sender_at_its_deadline() {
     assert_eq!(error, StreamError::Reset { code: pouch_net::ResetCode::TooSlow });
 }
 
-#[tokio::test]
-async fn a_sender_that_was_cancelled_within_a_frame_sends_nothing_more() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_sender_that_was_cancelled_within_a_frame_sends_nothing_more(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let (mut near, mut far) = stream(&ours, &theirs).await;
     let payload = sample(8 * MIB);
     // Polled until it must wait for the peer to read, and dropped there.
@@ -158,4 +147,18 @@ async fn a_sender_that_was_cancelled_within_a_frame_sends_nothing_more() {
     let len = u64::try_from(payload.len()).unwrap();
     let error = soon(far.recv_payload(len, len)).await.unwrap_err();
     assert_eq!(error, StreamError::Reset { code: pouch_net::ResetCode::Abandoned });
+}
+
+on_both! {
+    a_payload_of_1_mib_arrives_intact
+    the_relay_sends_payloads_too
+    an_empty_payload_has_no_pieces
+    a_payload_longer_than_announced_is_refused_and_the_next_stream_works
+    a_payload_shorter_than_announced_is_refused
+    a_payload_over_the_limit_is_refused_before_it_is_read
+    crumbs_are_refused
+    another_frame_within_a_payload_is_refused
+    a_payload_that_does_not_come_is_refused_at_its_deadline
+    a_peer_that_does_not_read_stops_the_sender_at_its_deadline
+    a_sender_that_was_cancelled_within_a_frame_sends_nothing_more
 }

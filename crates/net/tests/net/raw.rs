@@ -100,7 +100,7 @@ impl RawClient {
         Self { shows, alpn: vec![b"pouch/1".to_vec()], wants_raw: true }
     }
 
-    fn config(self) -> rustls::ClientConfig {
+    pub fn config(self) -> rustls::ClientConfig {
         let builder = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pouch_net::{Limits, RequestError, ResetCode, Session, StreamError, refusal};
+use pouch_net::{Limits, RequestError, ResetCode, Session, StreamError, Transport, refusal};
 use pouch_wire::session::{LogName, Published, ReadLog, Refused, Submit};
 use pouch_wire::{Blob, Fixed, FrameKind, List, Precedence};
 
@@ -23,9 +23,8 @@ async fn asked(session: &Session) -> pouch_net::Stream {
     stream
 }
 
-#[tokio::test]
-async fn a_request_is_answered() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_request_is_answered(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     for index in 0..40 {
         let serving = async { asked(&theirs).await.answer(&Published { index }).await.unwrap() };
         let asking = ours.request::<_, Published>(&QUESTION, LONG);
@@ -34,18 +33,16 @@ async fn a_request_is_answered() {
     }
 }
 
-#[tokio::test]
-async fn the_relay_asks_too() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn the_relay_asks_too(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let serving = async { asked(&ours).await.answer(&Published { index: 5 }).await.unwrap() };
     let ((), answer) =
         soon(async { tokio::join!(serving, theirs.request::<_, Published>(&QUESTION, LONG)) }).await;
     assert_eq!(answer, Ok(Published { index: 5 }));
 }
 
-#[tokio::test]
-async fn a_refusal_is_an_error_with_the_peers_reason() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_refusal_is_an_error_with_the_peers_reason(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let refused = refusal("POUCH-ADM-03", &"not within the mandate", Some(Duration::from_secs(1)));
     let serving = async { asked(&theirs).await.refuse(&refused).await.unwrap() };
     let asking = ours.request::<_, Published>(&QUESTION, LONG);
@@ -56,9 +53,8 @@ async fn a_refusal_is_an_error_with_the_peers_reason() {
     assert_eq!(error, RequestError::Refused(refused.clone()));
 }
 
-#[tokio::test]
-async fn a_refusal_comes_through_while_the_payload_is_still_on_its_way() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_refusal_comes_through_while_the_payload_is_still_on_its_way(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let payload = vec![7; 8 * 1024 * 1024];
     let refused = refusal("POUCH-ADM-07", &"quota used up", None);
     let serving = async {
@@ -72,9 +68,8 @@ async fn a_refusal_comes_through_while_the_payload_is_still_on_its_way() {
     assert_eq!(answer, Err(RequestError::Refused(refused.clone())));
 }
 
-#[tokio::test]
-async fn a_request_with_a_payload_is_answered() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_request_with_a_payload_is_answered(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let payload = vec![7; 1024 * 1024];
     let serving = async {
         let mut stream = soon(theirs.accept()).await.unwrap();
@@ -90,18 +85,16 @@ async fn a_request_with_a_payload_is_answered() {
     assert_eq!(answer, Ok(Published { index: 9 }));
 }
 
-#[tokio::test]
-async fn an_answer_of_another_kind_is_refused() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn an_answer_of_another_kind_is_refused(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let serving = async { asked(&theirs).await.answer(&QUESTION).await.unwrap() };
     let ((), answer) =
         soon(async { tokio::join!(serving, ours.request::<_, Published>(&QUESTION, LONG)) }).await;
     assert!(matches!(answer, Err(RequestError::Stream(StreamError::Frame(_)))), "{answer:?}");
 }
 
-#[tokio::test]
-async fn a_second_answer_is_refused() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_second_answer_is_refused(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let serving = async {
         let mut stream = asked(&theirs).await;
         stream.send_message(&Published { index: 1 }).await.unwrap();
@@ -112,35 +105,31 @@ async fn a_second_answer_is_refused() {
     assert_eq!(answer, Err(StreamError::Trailing { kind: FrameKind::Published }.into()));
 }
 
-#[tokio::test]
-async fn a_stream_dropped_without_an_answer_is_cut_off() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn a_stream_dropped_without_an_answer_is_cut_off(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let serving = async { drop(asked(&theirs).await) };
     let ((), answer) =
         soon(async { tokio::join!(serving, ours.request::<_, Published>(&QUESTION, LONG)) }).await;
     assert_eq!(answer, Err(StreamError::Reset { code: ResetCode::Abandoned }.into()));
 }
 
-#[tokio::test]
-async fn no_answer_ends_at_the_deadline() {
-    let (_relay, _dialer, ours, _theirs) = pair(Limits::default()).await;
+async fn no_answer_ends_at_the_deadline(by: Transport) {
+    let (_relay, _dialer, ours, _theirs) = pair_by(Limits::default(), by).await;
     let within = Duration::from_millis(50);
     let answer = soon(ours.request::<_, Refused>(&QUESTION, within)).await;
     assert_eq!(answer, Err(RequestError::NoAnswer { within }));
 }
 
-#[tokio::test]
-async fn a_peer_that_never_reads_a_payload_gives_no_answer() {
-    let (_relay, _dialer, ours, _theirs) = pair(Limits::default()).await;
+async fn a_peer_that_never_reads_a_payload_gives_no_answer(by: Transport) {
+    let (_relay, _dialer, ours, _theirs) = pair_by(Limits::default(), by).await;
     let (payload, within) = (vec![7; 8 * 1024 * 1024], Duration::from_millis(300));
     let submit = submit();
     let asking = ours.request_with_payload::<_, Published>(&submit, &payload, Precedence::Flash, within);
     assert_eq!(soon(asking).await, Err(RequestError::NoAnswer { within }));
 }
 
-#[tokio::test]
-async fn many_requests_at_once_are_each_given_their_own_answer() {
-    let (_relay, _dialer, ours, theirs) = pair(Limits::default()).await;
+async fn many_requests_at_once_are_each_given_their_own_answer(by: Transport) {
+    let (_relay, _dialer, ours, theirs) = pair_by(Limits::default(), by).await;
     let serving = tokio::spawn(async move {
         while let Ok(mut stream) = theirs.accept().await {
             tokio::spawn(async move {
@@ -160,4 +149,18 @@ async fn many_requests_at_once_are_each_given_their_own_answer() {
     soon(asking.join_all()).await;
     drop(ours);
     soon(serving).await.unwrap();
+}
+
+on_both! {
+    a_request_is_answered
+    the_relay_asks_too
+    a_refusal_is_an_error_with_the_peers_reason
+    a_refusal_comes_through_while_the_payload_is_still_on_its_way
+    a_request_with_a_payload_is_answered
+    an_answer_of_another_kind_is_refused
+    a_second_answer_is_refused
+    a_stream_dropped_without_an_answer_is_cut_off
+    no_answer_ends_at_the_deadline
+    a_peer_that_never_reads_a_payload_gives_no_answer
+    many_requests_at_once_are_each_given_their_own_answer
 }

@@ -4,7 +4,7 @@ use pouch_envelope::Arrived;
 use pouch_notice::{Content, Opened, StanzaSecret};
 
 fn make(arrived: Arrived, secret: StanzaSecret, content: Content) -> Opened {
-    Opened { arrived, secret, content }
+    Opened { arrived, secret, content, carried: None }
 }
 
 fn main() {}

@@ -116,7 +116,7 @@ fn evidence_from_an_honest_message_holds_with_the_charter_alone() {
     assert!(in_state(notice.verdict(), State::Fails).is_empty());
     assert!(in_state(notice.verdict(), State::Unsure).is_empty());
     assert_eq!(proven.number(), "NL/technical 2026-0007");
-    assert_eq!(notice.receipt().at, ACCEPTED);
+    assert_eq!(notice.came_at(), ACCEPTED);
     let answers: Vec<String> = proven.answered().iter().map(|answer| answer.by.to_string()).collect();
     assert_eq!(answers, [MD, MD]);
     assert_eq!(proven.cosigned_at(), (Some(later(4_000)), Some(later(2_000))));

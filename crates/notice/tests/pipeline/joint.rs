@@ -7,7 +7,7 @@ use pouch_wire::{Canonical as _, Environment, NoticeType, Timestamp};
 use proptest::prelude::*;
 
 use crate::logs::{Logged, QUORUM, directory_note};
-use crate::post::{ACCEPTED, BA, Letter, MD, NL, Posted, letter};
+use crate::post::{ACCEPTED, BA, Letter, MD, NL, Posted, facts, letter};
 use crate::stage;
 use crate::world::{DAY, HOUR, World, earlier, later, mandate, office};
 
@@ -144,6 +144,33 @@ fn a_signature_that_came_after_the_proposal_expired_does_not_count() {
     let in_time = accepted(&world, &signs, later(HOUR - 1));
     assert_eq!(JointState::gather(&statement, &[&in_time]).unwrap().missing(), 0);
     let late = accepted(&world, &signs, later(HOUR));
+    assert_eq!(why(&JointState::gather(&statement, &[&late]).unwrap()), [&Uncounted::Late]);
+}
+
+/// What a courier had brought to this node before a relay accepted it.
+fn carried_before(world: &World, letter: &Letter, since: Timestamp, at: Timestamp) -> Verified<Notice> {
+    let to = letter.notice.to.first().unwrap().to_string();
+    let opened = letter.posted().opened_at(world, &to, at).unwrap().by_courier(since);
+    opened.verify(&facts(world, Timestamp(at.0 + 1000))).unwrap()
+}
+
+#[test]
+fn what_a_courier_had_brought_counts_when_a_relay_accepted_it_as_for_everybody_else() {
+    let world = World::new();
+    let letter = proposal(&world, words()).saying(|n| n.not_after = later(HOUR));
+    let statement = verified(&world, &letter);
+    let signs = |from| signature(&world, &letter, from).saying(|n| n.not_after = later(DAY));
+    let (nl, ba) = (signs(NL), signs(BA));
+    let times = [later(HOUR / 2), later(HOUR / 3)];
+    let everybody = [accepted(&world, &nl, times[0]), accepted(&world, &ba, times[1])];
+    // One node had NL's from a courier before everything else.
+    let here = [carried_before(&world, &nl, ACCEPTED, times[0]), accepted(&world, &ba, times[1])];
+    assert_eq!(here[0].came_at(), ACCEPTED);
+    let [theirs, ours] =
+        [&everybody, &here].map(|[nl, ba]| JointState::gather(&statement, &[nl, ba]).unwrap());
+    assert_eq!(ours, theirs, "two nodes find the same");
+    assert_eq!((signers(&ours).concat(), ours.in_force_since()), ("MDBANL".into(), Some(times[1])));
+    let late = carried_before(&world, &nl, ACCEPTED, later(HOUR));
     assert_eq!(why(&JointState::gather(&statement, &[&late]).unwrap()), [&Uncounted::Late]);
 }
 

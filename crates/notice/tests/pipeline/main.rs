@@ -16,6 +16,7 @@
 mod answers;
 mod authority;
 mod confirmations;
+mod courier;
 mod drills;
 mod evidence;
 mod flips;

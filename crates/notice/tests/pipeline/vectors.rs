@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use pouch_notice::{
-    Approval, Clause, Content, JointFile, Notice, RecipientReceipt, Said, SealedOut, SequenceState,
-    SignedNotice, StanzaSecret, seal,
+    Approval, Clause, Content, CourierFile, Excerpt, JointFile, Notice, RecipientReceipt, Said, SealedOut,
+    SequenceState, SignedNotice, StanzaSecret, seal,
 };
 use pouch_wire::{Canonical, DecodeError, Environment, NoticeType};
 use rand_chacha::ChaCha20Rng;
@@ -77,6 +77,7 @@ fn accepted() -> BTreeMap<String, Vec<u8>> {
         ("sealed-message".to_owned(), sealed(&live).to_bytes().unwrap()),
         ("sequence-state".to_owned(), sequence.to_bytes().unwrap()),
         ("joint-file".to_owned(), joint_file(&world)),
+        ("courier-content".to_owned(), courier(&world, &live).to_bytes().unwrap()),
     ]);
     files
 }
@@ -89,6 +90,12 @@ fn joint_file(world: &World) -> Vec<u8> {
     let part = posted.received(world, MD).unwrap();
     let file = JointFile::new(Vec::new(), Vec::new(), &[(&part, b"proof".to_vec())]);
     file.unwrap().to_bytes().unwrap()
+}
+
+/// One message with an entry and a checkpoint that say nothing.
+fn courier(world: &World, live: &Letter) -> CourierFile {
+    let excerpt = Excerpt::new(7, vec![b"entry".to_vec()], b"checkpoint".to_vec()).unwrap();
+    CourierFile::new(world.directory.network(), Some(excerpt), vec![sealed(live)]).unwrap()
 }
 
 /// Read, or written anew, once for all tests here.
@@ -116,6 +123,7 @@ fn read(name: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "sealed-message" => again::<SealedOut>(bytes),
         "sequence-state" => again::<SequenceState>(bytes),
         "joint-file" => again::<JointFile>(bytes),
+        "courier-content" => again::<CourierFile>(bytes),
         "approval" => Ok(bytes.to_vec()),
         other => panic!("no type {other}"),
     }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{error, info};
 
+use crate::hours::{Hour, Hours};
 use crate::run::Clock;
 use crate::status::{LogStatus, RelayStatus, WitnessStatus};
 
@@ -18,6 +19,7 @@ use crate::status::{LogStatus, RelayStatus, WitnessStatus};
 #[derive(Debug, Clone)]
 pub(crate) struct Board {
     known: Arc<Mutex<Known>>,
+    hours: Arc<Mutex<Hours>>,
     changed: Arc<Notify>,
     clock: Clock,
     away_after: Duration,
@@ -84,16 +86,44 @@ impl Absence {
 
 impl Board {
     pub(crate) fn new(clock: Clock, away_after: Duration) -> Self {
-        Self { known: Arc::default(), changed: Arc::new(Notify::new()), clock, away_after }
+        Self {
+            known: Arc::default(),
+            hours: Arc::default(),
+            changed: Arc::new(Notify::new()),
+            clock,
+            away_after,
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What time it is.
+    /// What the witnesses say of our clock.
+    pub(crate) fn hour(&self) -> Hour {
+        self.hours.lock().unwrap_or_else(PoisonError::into_inner).of((self.clock)(), Instant::now())
+    }
+
+    /// Whether nothing can be gone by yet, neither our clock nor theirs.
+    pub(crate) fn knows_no_time(&self) -> bool {
+        let hours = self.hours.lock().unwrap_or_else(PoisonError::into_inner);
+        hours.is_doubtful((self.clock)(), Instant::now())
+    }
+
+    /// What the witnesses had said before this relay began.
+    pub(crate) fn found_hour(&self, cosigned_at: Timestamp) {
+        self.hours.lock().unwrap_or_else(PoisonError::into_inner).found(cosigned_at, Instant::now());
+    }
+
+    /// What a witness's clock said.
+    pub(crate) fn heard_hour(&self, name: &str, said: Timestamp, itself: bool) {
+        self.hours.lock().unwrap_or_else(PoisonError::into_inner).heard(name, said, itself, Instant::now());
+    }
+
+    /// What time it is, as well as is known.
     pub(crate) fn now(&self) -> Timestamp {
-        (self.clock)()
+        let ours = (self.clock)();
+        self.hours.lock().unwrap_or_else(PoisonError::into_inner).of(ours, Instant::now()).best(ours)
     }
 
     /// For how long a witness is missed before it counts as away.
@@ -109,6 +139,7 @@ impl Board {
     /// Takes which witnesses the network has. One that is new is missing until it answers.
     pub(crate) fn expect(&self, names: &[String], quorum: u8) {
         let now = (self.clock)();
+        self.hours.lock().unwrap_or_else(PoisonError::into_inner).retain(names);
         let mut known = self.known();
         known.quorum = quorum;
         known.witnesses.retain(|name, _| names.contains(name));
@@ -275,6 +306,8 @@ impl Board {
             written_at: (self.clock)(),
             quorum: known.quorum,
             away_after_seconds: self.away_after.as_secs(),
+            clock: self.hour().words((self.clock)()),
+            containment: pouch_contain::held().map(ToString::to_string).unwrap_or_default(),
             logs: known.logs.iter().map(log).collect(),
             witnesses: known.witnesses.iter().map(witness).collect(),
             epoch: known.epoch,

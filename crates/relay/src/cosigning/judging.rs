@@ -65,6 +65,11 @@ pub(super) fn judge(
     match answer {
         Ok(Said::Lines(bytes)) => {
             let lines = lines_of(&note, &bytes, policy);
+            // Also where our own clock is so wrong that nothing they say is of this time.
+            for (line, said) in &lines {
+                let name = line.name().as_str();
+                board.heard_hour(name, *said, target.own.as_deref() == Some(name));
+            }
             let Some((name, cosigned_at)) =
                 of_one(&lines, at, policy).filter(|(name, _)| target.may_be(name))
             else {

@@ -123,6 +123,8 @@ fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
         name: name.into(),
         charter: folder.join("charter"),
         listen,
+        listen_tcp: None,
+        transport: pouch_net::Transport::Auto,
         data: folder.join("data"),
         keys: folder.join("keys"),
         publish: folder.join("log"),
@@ -131,6 +133,7 @@ fn config(folder: PathBuf, listen: SocketAddr, name: &str) -> RelayConfig {
         quota_messages: QUOTA_MESSAGES,
         senders: pouch_relay::Senders::default(),
         witness_alarm_seconds: 60,
+        containment: Default::default(),
         witness: Vec::new(),
     }
 }

@@ -220,7 +220,7 @@ fn count_unacknowledged(db: &Connection, place: &str) -> Result<u64, StoreError>
 
 const ARRIVAL: &str =
     "envelope, notice, number, sender, precedence, created, arrived_at, acknowledged_at, refused,
-    order_words, stored, wrapped, proof, log_relay, log_index, expunged_at, digest";
+    order_words, stored, wrapped, proof, log_relay, log_index, expunged_at, digest, courier_at";
 
 fn one(changed: usize) -> Result<(), StoreError> {
     if changed == 0 { Err(StoreError::Conflict("no such arrival")) } else { Ok(()) }
@@ -265,11 +265,12 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
         .prepare_cached(
             "INSERT INTO inbox (envelope, notice, number, sender, precedence, created, arrived_at, order_words,
              stored, digest, wrapped, log_relay, log_index, owes, concerns,
-             amends, exercise) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+             amends, exercise, courier_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
              ON CONFLICT (envelope) DO UPDATE SET notice = ?2, number = ?3, sender = ?4, precedence = ?5,
              created = ?6, arrived_at = ?7, order_words = ?8, stored = ?9, digest = ?10, wrapped = ?11,
              log_relay = ?12, log_index = ?13, owes = ?14, concerns = ?15, amends = ?16,
-             exercise = ?17, refused = NULL
+             exercise = ?17, courier_at = ?18, refused = NULL
              WHERE refused IS NOT NULL",
         )?
         .execute(params![
@@ -290,6 +291,7 @@ fn put_arrival(db: &Connection, arrival: &Arrival) -> Result<usize, StoreError> 
             arrival.concerns.as_ref().map(NoticeId::as_bytes),
             arrival.amends,
             exercise(arrival.environment),
+            arrival.courier_at.map(|at| int(at.0)),
         ])?)
 }
 
@@ -370,6 +372,7 @@ fn arrival_row(row: &Row<'_>) -> Result<ArrivalRow, StoreError> {
         proof: row.get(12)?,
         log: row.get::<_, Option<String>>(13)?.zip(index.map(uint)),
         expunged_at: row.get::<_, Option<i64>>(15)?.map(|at| Timestamp(uint(at))),
+        courier_at: row.get::<_, Option<i64>>(17)?.map(|at| Timestamp(uint(at))),
         damaged,
     })
 }

@@ -86,6 +86,8 @@ impl Outbox for AgentStore {
                 if receipt.is_none() {
                     return Ok(());
                 }
+                let sql = "UPDATE rung SET at_relay = 1 WHERE envelope = ?1 AND at_relay = 0";
+                db.prepare_cached(sql)?.execute([envelope.as_bytes()])?;
                 let sql = "UPDATE rung SET rung = 1, at = ?2
                     WHERE envelope = ?1 AND recipient = ?3 AND rung = 0";
                 let mut climb = db.prepare_cached(sql)?;
@@ -244,20 +246,24 @@ pub(super) fn enqueue(db: &Connection, outgoing: &Outgoing) -> Result<Vec<u64>, 
     events::put_all(db, &outgoing.events)
 }
 
-/// Without the messages themselves: there may be many, and each may be large.
+/// Without the messages themselves: there may be many, and each may be large. What its recipient confirmed, and
+/// no relay ever had, goes to one too: only so it is logged. It came by courier, whether or not it is known here
+/// that one was given it.
 fn uncarried(
     db: &Connection,
     relay: &str,
     epoch: u64,
     now: Timestamp,
 ) -> Result<Vec<UncarriedRow>, StoreError> {
-    let sql =
-        "SELECT o.envelope, o.precedence, r.recipient, o.exercise FROM rung r JOIN outbox o USING (envelope)
-        WHERE r.rung < 2 AND o.not_after > ?2
-        AND kept(o.whole, 'message', o.envelope) AND kept(r.whole, 'rung of message', r.envelope)
+    let sql = "SELECT o.envelope, o.precedence, w.recipient, o.exercise FROM (
+            SELECT envelope, recipient, whole FROM rung WHERE rung < 2
+            UNION ALL
+            SELECT envelope, recipient, whole FROM rung WHERE at_relay = 0 AND rung BETWEEN 2 AND 4
+        ) w JOIN outbox o USING (envelope) WHERE o.not_after > ?2
+        AND kept(o.whole, 'message', o.envelope) AND kept(w.whole, 'rung of message', w.envelope)
         AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.envelope = o.envelope AND c.relay = ?1
             AND (c.receipt IS NULL OR c.epoch = ?3))
-        ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, r.recipient";
+        ORDER BY o.precedence, o.exercise IS NOT NULL, o.rowid, w.recipient";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params![relay, int(now.0), int(epoch)])?;
     let mut found: Vec<UncarriedRow> = Vec::new();

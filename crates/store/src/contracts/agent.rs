@@ -38,7 +38,8 @@ pub trait Outbox {
     fn enqueue(&self, outgoing: Outgoing) -> impl Answer<Vec<u64>>;
 
     /// Messages that a relay has not answered yet in this epoch of its and for which somebody still waits,
-    /// most urgent first, with those who wait. What it refused it is not asked again.
+    /// most urgent first, with those who wait. What it refused it is not asked again. What was confirmed before
+    /// any relay had it waits until one has it, so that it is logged: a courier brought it.
     ///
     /// # Errors
     /// When storage failed.

@@ -132,7 +132,7 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864; PRAGMA busy_timeout = 0;
-         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
+         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = 0;",
     )?;
     let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
@@ -178,16 +178,47 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Looks without writing, so that a newer program's data, or another program's, stays as it is.
+///
+/// Where the power was cut while the database was made, its first journal still has to be rolled back, which
+/// no reader may do: then this looks as one that may write, and SQLite does that and nothing else.
 fn look_first(path: &Path, kind: &Kind) -> Result<(), StoreError> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    match look(path, kind, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        Err(Looked::MayOnlyRead) => look(path, kind, OpenFlags::SQLITE_OPEN_READ_WRITE),
+        looked => looked,
+    }
+    .map_err(|looked| match looked {
+        Looked::Refused(error) => error,
+        Looked::MayOnlyRead => StoreError::Fatal("the database cannot be written".into()),
+    })
+}
+
+/// Why a database was not looked at, or is not taken.
+enum Looked {
+    /// It must be rolled back first.
+    MayOnlyRead,
+    /// It is none of ours, or cannot be read.
+    Refused(StoreError),
+}
+
+impl From<rusqlite::Error> for Looked {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::ReadOnly) => Self::MayOnlyRead,
+            _ => Self::Refused(error.into()),
+        }
+    }
+}
+
+fn look(path: &Path, kind: &Kind, flags: OpenFlags) -> Result<(), Looked> {
+    let connection = Connection::open_with_flags(path, flags)?;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     if tables > 0 && number("PRAGMA application_id")? != i64::from(kind.id) {
-        return Err(StoreError::NotOurs { path: path.to_owned(), expected: kind.of });
+        return Err(Looked::Refused(StoreError::NotOurs { path: path.to_owned(), expected: kind.of }));
     }
     let found = number("PRAGMA user_version")?;
     if found > kind.known() {
-        return Err(StoreError::Newer { found, known: kind.known() });
+        return Err(Looked::Refused(StoreError::Newer { found, known: kind.known() }));
     }
     Ok(())
 }

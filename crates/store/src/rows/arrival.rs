@@ -42,6 +42,8 @@ pub struct Arrival {
     pub receipt: Option<Outgoing>,
     /// Its index in the relay's message log.
     pub log: Option<(String, u64)>,
+    /// When a courier brought it, if no relay did.
+    pub courier_at: Option<Timestamp>,
     /// The keys that signed and approved it; none for a receipt.
     pub keys: Vec<KeyId>,
     /// What is told of it.
@@ -160,6 +162,8 @@ pub struct ArrivalRow {
     pub log: Option<(String, u64)>,
     /// When what could open it was destroyed; then `stored` and `wrapped` are empty.
     pub expunged_at: Option<Timestamp>,
+    /// When a courier brought it, if one did.
+    pub courier_at: Option<Timestamp>,
     /// The sealed bytes are not those that were stored; nothing of them may be shown.
     pub damaged: bool,
 }

@@ -118,6 +118,26 @@ async fn a_transaction_does_not_grow_with_what_waits_for_it() {
 }
 
 #[tokio::test]
+async fn a_power_cut_while_the_database_is_made_needs_nobody() {
+    let (making, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let half = Connection::open(making.path().join("test.sqlite")).unwrap();
+    // More than the cache holds: pages reach the file, and its journal says how to take them back.
+    let fill = "PRAGMA cache_size = 1; BEGIN; CREATE TABLE t (x BLOB);
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+        INSERT INTO t SELECT randomblob(1000) FROM n;";
+    half.execute_batch(fill).unwrap();
+    let path = after.path().join("test.sqlite");
+    for file in ["test.sqlite", "test.sqlite-journal"] {
+        let copied = after.path().join(file);
+        assert!(std::fs::copy(making.path().join(file), &copied).unwrap() > 512, "{file}");
+        std::fs::set_permissions(&copied, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let store = AgentStore::open(&path).unwrap();
+    assert_eq!(store.newest_events(1).await.unwrap(), []);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_was_answered_is_on_the_disk_when_the_power_goes() {
     let engine = relay();
     let store = engine.open().await;

@@ -198,6 +198,14 @@ impl Service {
     /// # Errors
     /// When it ends otherwise, or not at all.
     pub async fn stop(mut self) -> Result<(), StageError> {
+        self.end().await
+    }
+
+    /// The same, for whoever keeps its place: of one that has ended it says again how.
+    ///
+    /// # Errors
+    /// When it ends otherwise, or not at all.
+    pub async fn end(&mut self) -> Result<(), StageError> {
         self.signal(Signal::SIGTERM)?;
         let status = self.ended().await?;
         if status.success() { Ok(()) } else { Err(StageError(format!("{} ended with {status}", self.name))) }
@@ -209,6 +217,14 @@ impl Service {
     /// When it does not end.
     pub async fn ends(mut self) -> Result<i32, StageError> {
         self.ended().await.map(|status| status.code().unwrap_or(-1))
+    }
+
+    /// Waits until it has ended by itself, however, and for however long. Who stops waiting has it still.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub async fn over(&mut self) -> Result<(), StageError> {
+        self.child.wait().await.map(drop).map_err(|error| StageError(format!("{}: {error}", self.name)))
     }
 
     /// Ends it at once (SIGKILL), as a power failure of the process would.
