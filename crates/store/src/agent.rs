@@ -258,7 +258,7 @@ mod tests {
         old.0.call(rows).await.unwrap();
         old.close().await.unwrap();
         let store = AgentStore::open(&path).unwrap();
-        let rows = store.uncarried("a", Timestamp(5)).await.unwrap();
+        let rows = store.uncarried("a", 1, Timestamp(5)).await.unwrap();
         let found: Vec<_> = rows.iter().map(|row| row.envelope.as_bytes()[0]).collect();
         assert_eq!(found, [2, 3]);
         store.close().await.unwrap();

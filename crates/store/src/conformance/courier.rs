@@ -23,7 +23,7 @@ where
     let confirmed =
         RungRow { recipient: point("BA/policy"), rung: Rung::Verified, at: Some(Timestamp(9)), detail: None };
     store.climb(id(1), confirmed).await.unwrap();
-    store.carried(id(1), "a", to(), Some(vec![1]), Timestamp(6)).await.unwrap();
+    store.carried(id(1), ("a", 1), to(), Some(vec![1]), Timestamp(6)).await.unwrap();
     let rows = store.undelivered(Timestamp(7)).await.unwrap();
     let found: Vec<_> = rows
         .iter()
@@ -62,9 +62,9 @@ where
     let confirmed =
         RungRow { recipient: point("MD/policy"), rung: Rung::Verified, at: Some(Timestamp(9)), detail: None };
     store.climb(id(1), confirmed).await.unwrap();
-    assert_eq!(store.uncarried("a", Timestamp(10)).await.unwrap().len(), 1, "it is to be logged");
-    store.carried(id(1), "b", vec![point("MD/policy")], Some(vec![1]), Timestamp(11)).await.unwrap();
-    assert_eq!(store.uncarried("a", Timestamp(12)).await.unwrap(), []);
+    assert_eq!(store.uncarried("a", 1, Timestamp(10)).await.unwrap().len(), 1, "it is to be logged");
+    store.carried(id(1), ("b", 1), vec![point("MD/policy")], Some(vec![1]), Timestamp(11)).await.unwrap();
+    assert_eq!(store.uncarried("a", 1, Timestamp(12)).await.unwrap(), []);
     assert_eq!(store.ladder(id(1)).await.unwrap()[0].rung, Rung::Verified);
 }
 
@@ -96,18 +96,18 @@ pub async fn what_was_confirmed_before_any_relay_had_it_goes_to_one_whether_or_n
         said(3, who, Rung::Verified).await;
     }
     // A relay that had it before its recipients did: it is logged.
-    store.carried(id(3), "b", vec![point("MD/policy")], Some(vec![1]), Timestamp(6)).await.unwrap();
+    store.carried(id(3), ("b", 1), vec![point("MD/policy")], Some(vec![1]), Timestamp(6)).await.unwrap();
     let store = engine.restart(store).await;
-    let rows = store.uncarried("a", Timestamp(10)).await.unwrap();
+    let rows = store.uncarried("a", 1, Timestamp(10)).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.envelope).collect::<Vec<_>>(), [id(1)]);
     assert_eq!(rows[0].waiting, [point("BA/policy"), point("MD/policy")]);
     // One relay's refusal is no reason to end; one relay's receipt is.
-    store.carried(id(1), "b", vec![point("MD/policy")], None, Timestamp(11)).await.unwrap();
-    assert_eq!(store.uncarried("b", Timestamp(12)).await.unwrap(), []);
-    assert_eq!(store.uncarried("a", Timestamp(12)).await.unwrap().len(), 1);
-    store.carried(id(1), "c", vec![point("MD/policy")], Some(vec![1]), Timestamp(13)).await.unwrap();
-    assert_eq!(store.uncarried("a", Timestamp(14)).await.unwrap(), []);
-    assert_eq!(store.uncarried("a", Timestamp(10_000_000)).await.unwrap(), []);
+    store.carried(id(1), ("b", 1), vec![point("MD/policy")], None, Timestamp(11)).await.unwrap();
+    assert_eq!(store.uncarried("b", 1, Timestamp(12)).await.unwrap(), []);
+    assert_eq!(store.uncarried("a", 1, Timestamp(12)).await.unwrap().len(), 1);
+    store.carried(id(1), ("c", 1), vec![point("MD/policy")], Some(vec![1]), Timestamp(13)).await.unwrap();
+    assert_eq!(store.uncarried("a", 1, Timestamp(14)).await.unwrap(), []);
+    assert_eq!(store.uncarried("a", 1, Timestamp(10_000_000)).await.unwrap(), []);
 }
 
 /// The promise comes once, and only to what a courier brought.
