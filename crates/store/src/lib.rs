@@ -19,16 +19,17 @@ mod witness;
 
 pub use agent::AgentStore;
 pub use contracts::{
-    Answer, Checkpoints, Courier, DirectoryLog, Drafts, Epoch, EventLog, Followed, Gossip, Inbox, Ladder, Lookup,
-    Mailboxes, MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging, SmallValues, StoredWhole,
-    Watching, WitnessLife, WitnessMemory,
+    Answer, Checkpoints, Courier, DirectoryLog, Drafts, Epoch, EventLog, Followed, Gossip, Inbox, Ladder,
+    Lookup, Mailboxes, MessageLog, Mirror, Numbers, Outbox, Prekeys, Promises, Rejudging, SmallValues,
+    StoredWhole, Watching, WitnessLife, WitnessMemory,
 };
 pub use error::StoreError;
 pub use relay::RelayStore;
 pub use rows::{
     AcceptedCheckpoint, AcceptedRow, Announced, Arrival, ArrivalEntry, ArrivalRow, Burden, Carriage,
-    CitedRow, ContradictionRow, Draft, Equivocation, EventRow, Expired, FollowedStep, ForkRow, Handed, HandedRow, Kept,
-    LostLeaf, MirrorStep, NewContradiction, NewEvent, NewMessage, NewRefusal, Outgoing, OutgoingRow,
-    OverdueRow, Parcel, Pending, PrekeyRow, PromiseRow, PublishedRow, Rejudged, RejudgedRow, Rung, RungRow,
-    Sequence, SignatureRow, SignedRow, Standing, StepRow, UncarriedRow, UndeliveredRow, Unkeyed, Usage, Was, WitnessBirth,
+    CitedRow, ContradictionRow, Draft, Equivocation, EventRow, Expired, FollowedStep, ForkRow, Handed,
+    HandedRow, Kept, LostLeaf, MirrorStep, NewContradiction, NewEvent, NewMessage, NewRefusal, Outgoing,
+    OutgoingRow, OverdueRow, Parcel, Pending, PrekeyRow, PromiseRow, PublishedRow, Rejudged, RejudgedRow,
+    Rung, RungRow, Sequence, SignatureRow, SignedRow, Standing, StepRow, UncarriedRow, UndeliveredRow,
+    Unkeyed, Usage, Was, WitnessBirth,
 };

@@ -18,7 +18,9 @@ impl Courier for AgentStore {
                 let sql = "SELECT o.envelope, o.notice IS NOT NULL, o.precedence, r.recipient, r.rung,
                         length(o.sealed)
                     FROM rung r JOIN outbox o USING (envelope)
-                    WHERE r.rung < 2 AND o.not_after > ?1 ORDER BY o.rowid, r.recipient";
+                    WHERE r.rung < 2 AND o.not_after > ?1
+                        AND kept(o.whole, 'message', o.envelope) AND kept(r.whole, 'rung of message', r.envelope)
+                    ORDER BY o.rowid, r.recipient";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query([int(now.0)])?;
                 let mut found = Vec::new();
@@ -54,6 +56,7 @@ impl Courier for AgentStore {
         self.0
             .call(move |db| {
                 let sql = "SELECT recipient, max(at) FROM handed_over WHERE envelope = ?1
+                        AND kept(whole, 'courier of message', envelope)
                     GROUP BY recipient ORDER BY recipient";
                 let mut statement = db.prepare_cached(sql)?;
                 let mut rows = statement.query([envelope.as_bytes()])?;
@@ -74,7 +77,7 @@ impl Courier for AgentStore {
         self.0
             .call(move |db| {
                 let sql = "SELECT stored FROM inbox WHERE sender = ?1 AND refused IS NULL
-                    AND expunged_at IS NULL ORDER BY arrived_at DESC, rowid DESC LIMIT 1";
+                    AND expunged_at IS NULL AND kept(whole, 'message', envelope) ORDER BY arrived_at DESC, rowid DESC LIMIT 1";
                 Ok(db.prepare_cached(sql)?.query_row([&sender], |row| row.get(0)).optional()?)
             })
             .await
