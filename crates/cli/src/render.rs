@@ -24,7 +24,7 @@ pub(crate) use exercises::exercises;
 pub(crate) use joint::joint;
 
 /// What others may have written, on one line and without anything that a terminal obeys.
-fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     visible(text, true)
 }
 

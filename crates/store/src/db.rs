@@ -9,6 +9,7 @@ pub(crate) mod damage;
 mod log;
 mod open;
 mod repair;
+mod replace;
 mod room;
 pub(crate) mod scrub;
 mod sums;

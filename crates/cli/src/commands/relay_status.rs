@@ -67,6 +67,12 @@ fn in_words(status: &RelayStatus, now: Timestamp) -> String {
     if !status.containment.is_empty() {
         writeln!(text, "contained  {}", status.containment).ok();
     }
+    if !status.damaged.is_empty() {
+        writeln!(text, "DAMAGED    kept and not used; the others are served:").ok();
+        for record in &status.damaged {
+            writeln!(text, "  {}", crate::render::safe(record)).ok();
+        }
+    }
     writeln!(text, "witnesses  {} of {} must cosign", status.quorum, status.witnesses.len()).ok();
     for witness in &status.witnesses {
         let state = match (witness.forgot, witness.away, witness.missing_since) {
@@ -129,6 +135,20 @@ mod tests {
         let mut forgot = with([false; 3], false);
         forgot.witnesses[0].forgot = true;
         assert_eq!(exit(&forgot), Exit::WitnessAway);
+    }
+
+    #[test]
+    fn people_are_told_which_records_are_damaged() {
+        let whole = with([false; 3], false);
+        assert!(!in_words(&whole, Timestamp(5000)).contains("DAMAGED"));
+        let status = RelayStatus { damaged: vec!["message 0f3a".into(), "checkpoint".into()], ..whole };
+        let text = in_words(&status, Timestamp(5000));
+        assert!(
+            text.contains(
+                "DAMAGED    kept and not used; the others are served:\n  message 0f3a\n  checkpoint\n"
+            ),
+            "{text}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::db::{repair, sums};
+use crate::db::{repair, replace, sums};
 use crate::error::StoreError;
 
 /// Versions of SQLite before this one have a bug in the write-ahead log.
@@ -39,6 +39,7 @@ impl Kind {
 pub(super) fn file(path: &Path, kind: &Kind) -> Result<(Connection, File), StoreError> {
     assert_version()?;
     let lock = lock(path)?;
+    replace::take_place(path, sync_folder)?;
     prepare_file(path)?;
     look_first(path, kind)?;
     let mut connection = ready(path, kind)?;
@@ -77,38 +78,18 @@ fn repaired(damaged: Connection, path: &Path, kind: &Kind) -> Result<Connection,
     if repair::reindexed(&damaged)? {
         return Ok(damaged);
     }
-    let new = path.with_extension("mended");
-    for left in ["mended", "mended-wal", "mended-shm"] {
-        match std::fs::remove_file(path.with_extension(left)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
+    replace::drop_unfinished(path)?;
+    let new = replace::unfinished(path);
     prepare_file(&new)?;
     let mended = ready(&new, kind)?;
     repair::copy(&damaged, &mended)?;
-    // Both are whole in their own file before one takes the other's name.
-    for connection in [mended, damaged] {
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).or_else(|error| {
-            // What is damaged cannot always be written back; its log stays beside it.
-            if matches!(StoreError::from(error), StoreError::Damaged(_)) {
-                Ok(())
-            } else {
-                Err(StoreError::Damaged("database".into()))
-            }
-        })?;
-        connection.close().map_err(|(_, error)| StoreError::from(error))?;
-    }
-    std::fs::rename(path, kept_beside(path))?;
-    std::fs::rename(&new, path)?;
-    sync_folder(path)?;
+    // Whole in its own file before it takes the other's name.
+    mended.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    mended.close().map_err(|(_, error)| StoreError::from(error))?;
+    // What is damaged cannot always be written back; its log stays beside it then.
+    damaged.close().map_err(|(_, error)| StoreError::from(error))?;
+    replace::finished(path, sync_folder)?;
     ready(path, kind)
-}
-
-/// A name for the damaged file that nothing has yet.
-fn kept_beside(path: &Path) -> std::path::PathBuf {
-    let name = |n: u32| path.with_extension(format!("damaged-{n}.sqlite"));
-    (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
 }
 
 /// A database that never touches a disk.
