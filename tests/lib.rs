@@ -6,3 +6,4 @@ pub mod files;
 pub mod oracle;
 pub mod outsider;
 pub mod proving;
+pub mod stored;

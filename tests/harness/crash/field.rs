@@ -220,6 +220,11 @@ impl Field {
         Ok(lives)
     }
 
+    /// The relay's database.
+    pub(crate) fn relay_store(&self) -> PathBuf {
+        self.stage.path("relay/data/relay.sqlite").into()
+    }
+
     /// Where the newest checkpoint of the message log is published.
     pub(crate) fn checkpoint(&self) -> PathBuf {
         self.stage.path("relay/log/messages/checkpoint").into()

@@ -21,6 +21,7 @@ mod field;
 mod figures;
 mod noose;
 mod random;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod walks;
@@ -50,12 +51,14 @@ fn main() -> ExitCode {
 /// How much is done.
 struct Measure {
     random: usize,
+    /// Restarts with many messages stored.
+    stored: usize,
     /// Fewer kills than that show too little.
     least: usize,
 }
 
-const QUICK: Measure = Measure { random: 140, least: 250 };
-const LONG: Measure = Measure { random: 1000, least: 1500 };
+const QUICK: Measure = Measure { random: 140, stored: 3, least: 250 };
+const LONG: Measure = Measure { random: 1000, stored: 20, least: 1500 };
 
 async fn prove(seed: u64, quick: bool) -> Result<Value, StageError> {
     let failed = |error: std::io::Error| StageError(error.to_string());
@@ -89,5 +92,9 @@ async fn prove(seed: u64, quick: bool) -> Result<Value, StageError> {
     field.read_inboxes().await?;
     figures.judged(&field, &gone);
     controls::run(&mut field, &pouch, &weak, &mut figures).await?;
+    field.anew(&honest).await?;
+    let at = begun.elapsed();
+    stored::restarts(&mut field, measure.stored, &mut figures).await?;
+    eprintln!("with many stored in {:?}", begun.elapsed() - at);
     Ok(figures.value(seed, quick, measure.least, begun.elapsed()))
 }

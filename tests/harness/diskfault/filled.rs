@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use pouch_envelope::Demotion;
 use pouch_store::{
-    AgentStore, Arrival, DirectoryLog as _, Inbox as _, Mailboxes as _, NewMessage, Outbox as _, Outgoing,
-    RelayStore,
+    AgentStore, Arrival, DirectoryLog as _, Inbox as _, Mailboxes as _, Outbox as _, Outgoing, RelayStore,
 };
-use pouch_wire::{Digest, EnvelopeId, Environment, NoticeId, Precedence, Timestamp};
+use pouch_tests::stored::{bytes, digest, message, precedence};
+use pouch_wire::{EnvelopeId, Environment, NoticeId, Timestamp};
 
 /// Who has messages at the relay.
 pub(crate) const RECIPIENTS: [&str; 3] = ["MD/policy", "BA/technical", "AL/policy"];
@@ -15,41 +14,6 @@ pub(crate) const RECIPIENTS: [&str; 3] = ["MD/policy", "BA/technical", "AL/polic
 pub(crate) const MESSAGES: u64 = 60;
 /// How many entries of the directory.
 pub(crate) const ENTRIES: u64 = 20;
-
-fn digest(n: u64) -> Digest {
-    pouch_crypto::sha256(&n.to_be_bytes())
-}
-
-fn bytes(n: u64, len: usize) -> Vec<u8> {
-    digest(n).as_bytes().iter().copied().cycle().take(len).collect()
-}
-
-fn precedence(n: u64) -> Precedence {
-    [Precedence::Flash, Precedence::Immediate, Precedence::Priority, Precedence::Routine][(n % 4) as usize]
-}
-
-/// A message, as the relay stores it; some are larger than a page.
-pub(crate) fn message(n: u64, to: &[&str], payload: usize) -> NewMessage {
-    let stanza = |name: &&str| (name.parse().unwrap(), bytes(n + 7, 1200));
-    NewMessage {
-        envelope: EnvelopeId(digest(n)),
-        header: bytes(n + 1, 400),
-        signature: [n as u8; 64],
-        sender: format!("NL/office-{}", n % 5).parse().unwrap(),
-        precedence: precedence(n),
-        // Some flashes are carried lower.
-        demotion: n.is_multiple_of(8).then_some(Demotion {
-            to: Precedence::Priority,
-            sent: 21,
-            within_s: 60,
-        }),
-        not_after: Timestamp(1_000_000 + n),
-        stanzas: to.iter().map(stanza).collect(),
-        payload: bytes(n + 2, payload),
-        leaf: bytes(n + 3, 40),
-        accepted_at: Timestamp(n),
-    }
-}
 
 /// Fills a relay's database and stops in order.
 pub(crate) async fn relay(path: &Path) {
