@@ -37,7 +37,7 @@ impl Harness {
 }
 
 const FLOOD: &[&str] = &["--only"];
-const NETFAULT: &[&str] = &["--seed", "--only"];
+const PARTS: &[&str] = &["--seed", "--only"];
 const SEED: &[&str] = &["--seed"];
 const SIM: &[&str] = &["--seeds", "--seed", "--without"];
 
@@ -46,10 +46,10 @@ const HARNESSES: &[Harness] = &[
     Harness::beside("evilrelay", "prove_evilrelay"),
     Harness::beside("evillog", "prove_evillog"),
     Harness::beside("clock", "prove_clock"),
-    Harness { takes: NETFAULT, ..Harness::beside("netfault", "prove_netfault") },
+    Harness { takes: PARTS, ..Harness::beside("netfault", "prove_netfault") },
     Harness { takes: SEED, ..Harness::beside("crash", "prove_crash") },
     Harness { takes: SEED, ..Harness::beside("powercut", "prove_powercut") },
-    Harness { takes: SEED, ..Harness::beside("diskfault", "prove_diskfault") },
+    Harness { takes: PARTS, ..Harness::beside("diskfault", "prove_diskfault") },
     Harness { takes: FLOOD, ..Harness::beside("flood", "prove_flood") },
     Harness { package: "pouch-replay", runs_pouch: false, ..Harness::beside("replay", "prove_replay") },
     Harness {

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use pouch_testkit::stage::{Program, StageError};
+use pouch_tests::proving::Options;
 use serde_json::{Value, json};
 
 use field::{Field, Whose};
@@ -45,23 +46,11 @@ const STORAGE: i32 = 74;
 const PARTS: [&str; 4] = ["flips", "errors", "full", "control"];
 
 fn main() -> ExitCode {
-    let options: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| options.iter().any(|option| option == name);
-    let named = |name: &str| options.iter().skip_while(|option| *option != name).nth(1);
-    let seed = named("--seed").and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    let options = Options::given();
+    let seed = options.value("--seed").unwrap_or_else(rand::random);
     // One part alone, for whoever mends it.
-    let only = named("--part").cloned();
-    match prove(seed, has("--quick"), only.as_deref()) {
-        Ok(figures) => {
-            let held = figures.get("held") == Some(&Value::Bool(true));
-            println!("{}", if has("--json") { format!("{figures:#}") } else { in_words(&figures) });
-            if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    let only: Option<String> = options.value("--only");
+    options.end(prove(seed, options.has("--quick"), only.as_deref()), in_words)
 }
 
 fn prove(seed: u64, quick: bool, only: Option<&str>) -> Result<Value, StageError> {
@@ -166,4 +155,15 @@ fn millis(time: Duration) -> u64 {
 fn in_words(figures: &Value) -> String {
     let parts = figures.get("parts").and_then(Value::as_object).into_iter().flatten();
     parts.map(|(name, part)| format!("{name:<8} {part}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failing_disks_lose_nothing_that_was_accepted_and_what_is_damaged_is_named() {
+        let figures = prove(rand::random(), true, None).unwrap();
+        assert_eq!(figures["held"], true, "{figures:#}");
+    }
 }
