@@ -33,8 +33,8 @@ pub(crate) async fn submit(
     };
     let homed = homed_here(&head, desk);
     if homed.is_empty() {
-        let words = "no recipient collects messages at this relay";
-        return refuse(stream, refusal("POUCH-ADM-30", &words, None)).await;
+        let none = refusal("POUCH-ADM-30", &"no recipient collects messages at this relay", None);
+        return refuse(stream, none).await;
     }
     // Held until the message is stored: what is on its way counts.
     let mut place = match place(&head, desk).await {

@@ -131,6 +131,8 @@ pub(crate) async fn read(
     if let Some(noise) = noise {
         put(&database, "-shm", noise)?;
     }
+    // One reserve for all of them: to take it anew takes longer than everything else, and it holds nothing.
+    std::os::unix::fs::symlink(under.join("room"), database.with_extension("reserve"))?;
     if place.relay {
         let store = RelayStore::open(&database)?;
         let facts = relay(&store, known).await;

@@ -163,7 +163,9 @@ fn complete(path: &Path) -> Result<String, StageError> {
 fn relative(call: Call, within: &str, stage: &Path) -> Option<Call> {
     let stage = stage.display().to_string();
     let own = |path: &str| {
-        let lasts = ![".lock", "-shm", ".log", ".sock", ".sock-new"].iter().any(|end| path.ends_with(end));
+        let lasts = ![".lock", "-shm", ".log", ".sock", ".sock-new", ".reserve"]
+            .iter()
+            .any(|end| path.ends_with(end));
         // What is around the machine's folder is synced by its commands too.
         let here = path.starts_with(within) || path == within || path == stage;
         (here && lasts).then(|| path.strip_prefix(&stage).unwrap_or(path).to_owned())

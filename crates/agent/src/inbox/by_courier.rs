@@ -13,6 +13,9 @@ use crate::desk::Desk;
 use crate::error::AgentError;
 use crate::events::Happening;
 
+/// What is to be done about one that a courier brought and that a relay cannot vouch for.
+const COMES_AGAIN: &str = "it is here by courier; the relay brings it again";
+
 /// Judges a message out of a courier's file as every other, but for the relay's promise, which it cannot have.
 pub(crate) async fn carried(arrived: Arrived, desk: &Arc<Desk>) -> Result<Judged, AgentError> {
     desk.heard_header(&arrived).await?;
@@ -64,5 +67,5 @@ pub(super) async fn promised_since(
 pub(super) fn not_promised(arrived: &Arrived, refused: &ReceiptRefused) -> Judged {
     info!(envelope = %arrived.id().short(), %refused, "a courier brought it, and this relay's promise does not count yet");
     let words = format!("No relay of the network vouches for having accepted it: {refused}.");
-    Judged::NotYet(one_clause("POUCH-VER-60", words, "it is here by courier; the relay brings it again", 14))
+    Judged::NotYet(one_clause("POUCH-VER-60", words, COMES_AGAIN, 14))
 }
