@@ -1,11 +1,12 @@
 //! F12: one message to 57 offices, ten times a second.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pouch_testkit::stage::StageError;
 use pouch_wire::{ContactPoint, EnvelopeId, Precedence};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -61,13 +62,18 @@ impl Flood for FanOut {
     }
 }
 
-type Came = Arc<Mutex<HashMap<EnvelopeId, Vec<Instant>>>>;
+/// When each copy of a message came.
+type Came = HashMap<EnvelopeId, Vec<Instant>>;
+
+fn copies(came: &Came) -> u64 {
+    came.values().map(Vec::len).sum::<usize>() as u64
+}
 
 async fn to_all(ground: &Ground, target: &Target, end: CancellationToken) -> Result<Blow, StageError> {
     let failed = |error: &dyn core::fmt::Display| StageError(format!("one of many: {error}"));
     let begun = Instant::now();
     let to: Vec<ContactPoint> = (1..=RECIPIENTS).map(|n| office(HERD, n)).collect();
-    let came = Came::default();
+    let came = watch::Sender::new(Came::default());
     let mut readers = JoinSet::new();
     for office in &to {
         let line = Line::dial(office, target).await.map_err(|error| failed(&error))?;
@@ -79,7 +85,7 @@ async fn to_all(ground: &Ground, target: &Target, end: CancellationToken) -> Res
                 let came = came.clone();
                 tokio::spawn(async move {
                     if let Ok((id, _)) = taken(stream).await {
-                        came.lock().unwrap().entry(id).or_default().push(Instant::now());
+                        came.send_modify(|came| came.entry(id).or_default().push(Instant::now()));
                     }
                 });
             }
@@ -97,14 +103,12 @@ async fn to_all(ground: &Ground, target: &Target, end: CancellationToken) -> Res
     }
     sending.join_all().await;
     let accepted = answers.accepted.load(std::sync::atomic::Ordering::Relaxed);
-    let copies = || came.lock().unwrap().values().map(Vec::len).sum::<usize>();
-    let last = Instant::now() + LAST;
-    while Instant::now() < last && (copies() as u64) < accepted * RECIPIENTS as u64 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let mut changes = came.subscribe();
+    let all = changes.wait_for(|came| copies(came) >= accepted * RECIPIENTS as u64);
+    // What has not come by then is counted as not come.
+    tokio::time::timeout(LAST, all).await.ok();
     let mut spreads: Vec<Duration> = came
-        .lock()
-        .unwrap()
+        .borrow()
         .values()
         .filter_map(|at| Some(at.iter().max()?.duration_since(*at.iter().min()?)))
         .collect();
@@ -112,7 +116,7 @@ async fn to_all(ground: &Ground, target: &Target, end: CancellationToken) -> Res
     let half = spreads.get(spreads.len() / 2).map_or(u64::MAX, |spread| spread.as_millis() as u64);
     let counts = vec![
         ("accepted", accepted),
-        ("came", copies() as u64),
+        ("came", copies(&came.borrow())),
         ("p50 ms from first to last recipient", half),
     ];
     Ok(Blow { ran: begun.elapsed(), counts })
