@@ -2,15 +2,13 @@
 //! its disk fails.
 
 use std::path::Path;
-use std::time::Duration;
 
 use pouch_envelope::Header;
 use pouch_relay::{Accepting, Conduct, Peer};
-use pouch_testkit::stage::{PATIENCE, Program, StageError, is, word};
+use pouch_testkit::stage::{PATIENCE, Program, StageError, is};
 use pouch_tests::evil::town::Town;
 use pouch_tests::oracle::{Oracle, nodes};
 use serde_json::Value;
-use tokio::time::Instant;
 
 /// Answers before it stores; its disk then never takes the message.
 #[derive(Debug)]
@@ -27,21 +25,10 @@ pub(crate) async fn answers_first(program: &Program, under: &Path) -> Result<usi
     let town = Town::start(program.clone(), under).await?;
     town.liar.begins(AnswersFirst);
     let envelope = town.sends("nl", "md", "priority").await?;
-    let begun = Instant::now();
+    let accepted = |event: &Value| is(event, "kind", "progress") && is(event, "envelope", &envelope);
+    town.journal("nl")?.wait("the answer of a relay that answers first", PATIENCE, accepted).await?;
     let mut oracle = Oracle::new();
-    loop {
-        let rows = listed(&town, "nl", "outbox").await?;
-        nodes::outbox(&mut oracle, "NL/technical", &rows);
-        let ours = rows.as_array().into_iter().flatten().find(|row| is(row, "envelope", &envelope));
-        let rungs = ours.and_then(|row| row.get("ladder")).and_then(Value::as_array);
-        if rungs.into_iter().flatten().any(|rung| word(rung, "rung") == "accepted") {
-            break;
-        }
-        if begun.elapsed() > PATIENCE {
-            return Err(StageError::new("a relay that answers first did not answer"));
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    nodes::outbox(&mut oracle, "NL/technical", &listed(&town, "nl", "outbox").await?);
     town.liar.ends();
     // What is sent after it arrives; it does not.
     let after = town.sends("nl", "md", "flash").await?;
