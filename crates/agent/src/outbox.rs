@@ -52,7 +52,7 @@ pub(crate) async fn serve(
 ) -> Result<(), AgentError> {
     let mut every = tokio::time::interval(TRY_EVERY);
     let mut links = desk.links.clone();
-    let mut overdue_told = BTreeSet::new();
+    let (mut overdue_told, mut late) = (BTreeSet::new(), None);
     let mut sends = Sends::default();
     let mut sessions: HashMap<String, u64> = HashMap::new();
     let mut under_way: JoinSet<Answered> = JoinSet::new();
@@ -62,7 +62,8 @@ pub(crate) async fn serve(
             () = shutdown.cancelled() => return Ok(()),
             woken = wake.recv() => if woken.is_none() { return Ok(()) },
             changed = links.changed() => if !changed { return Ok(()) },
-            _ = every.tick() => survivable(overdue(&desk, &mut overdue_told).await)?,
+            _ = every.tick() => late = survivable(overdue(&desk, &mut overdue_told).await)?,
+            () = until(late), if late.is_some() => late = survivable(overdue(&desk, &mut overdue_told).await)?,
             () = until(due), if due.is_some() => {}
             Some(answered) = under_way.join_next(), if !under_way.is_empty() => {
                 let answered = answered.map_err(|_| AgentError::Damaged("a submission ended".into()))?;
@@ -83,11 +84,11 @@ pub(crate) async fn serve(
 }
 
 /// What did not work is tried again soon, unless nothing can be stored any more.
-fn survivable(done: Result<(), AgentError>) -> Result<(), AgentError> {
+fn survivable<T: Default>(done: Result<T, AgentError>) -> Result<T, AgentError> {
     match done {
         Err(error) if !error.is_fatal() => {
             error!(code = error.code(), "the outbox is tried again");
-            Ok(())
+            Ok(T::default())
         }
         other => other,
     }
@@ -297,11 +298,18 @@ fn all_refused(home: &[&str], said: &[Carriage]) -> bool {
     !home.is_empty() && home.iter().all(refused)
 }
 
-/// Tells once of every recipient whose confirmation is late for its precedence.
-async fn overdue(desk: &Desk, told: &mut BTreeSet<(EnvelopeId, ContactPoint)>) -> Result<(), AgentError> {
-    let mut late = desk.store.overdue((desk.clock)()).await?;
+/// Tells once of every recipient whose confirmation is late for its precedence; when the next one will be late, if
+/// that is before it is looked again.
+async fn overdue(
+    desk: &Desk,
+    told: &mut BTreeSet<(EnvelopeId, ContactPoint)>,
+) -> Result<Option<Instant>, AgentError> {
+    let now = (desk.clock)();
+    let mut late = desk.store.overdue(now.after(TRY_EVERY)).await?;
     // In an exercise that is over nobody can confirm any more.
     late.retain(|row| exercises::may_speak(row.environment, desk).is_ok());
+    let soon = late.split_off(late.partition_point(|row| row.due <= now));
+    let next = soon.first().and_then(|row| Instant::now().checked_add(row.due.since(now)));
     let still: BTreeSet<_> = late.iter().map(|row| (row.envelope, row.recipient.clone())).collect();
     told.retain(|one| still.contains(one));
     for row in late {
@@ -312,7 +320,7 @@ async fn overdue(desk: &Desk, told: &mut BTreeSet<(EnvelopeId, ContactPoint)>) -
             desk.tell(happening.within(row.environment, desk)).await?;
         }
     }
-    Ok(())
+    Ok(next)
 }
 
 /// How long a message waits that something other than the network keeps.
