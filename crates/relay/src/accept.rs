@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use pouch_envelope::{AdmittedHead, Demotion, MessageLeaf, Refusal, SealedHead};
+use pouch_envelope::{Admitted, AdmittedHead, Demotion, MessageLeaf, Refusal, SealedHead};
 use pouch_net::{Stream, StreamError, refusal};
 use pouch_store::{Burden, Mailboxes as _, MessageLog as _, NewMessage, RelayStore, StoreError};
 use pouch_wire::session::{Accepted, Refused, Submit};
@@ -33,6 +33,7 @@ pub(crate) async fn submit(
     };
     let homed = homed_here(&head, desk);
     if homed.is_empty() {
+        desk.rates.refused(&head.header().sender, Instant::now());
         let none = refusal("POUCH-ADM-30", &"no recipient collects messages at this relay", None);
         return refuse(stream, none).await;
     }
@@ -48,11 +49,22 @@ pub(crate) async fn submit(
     if accepting != Accepting::Keep {
         return answer_unkept(stream, accepting, head, payload, homed, place, desk).await;
     }
-    let turn = desk.gate.enter(&turn_of(&head, desk), place.class, head.header().payload_len).await;
-    match commit(head, payload, homed.clone(), &place, desk).await {
+    let (turn, bytes) = (turn_of(&head, desk), head.header().payload_len);
+    let message = match head.with_payload(payload) {
+        Ok(message) => message,
+        Err(error) => {
+            // Whoever sent all of a wrong payload spent what the message would have.
+            place.spent();
+            return refuse(stream, refusal(error.code(), &error, None)).await;
+        }
+    };
+    let turn = desk.gate.enter(&turn, place.class, bytes).await;
+    let done = commit(message, homed.clone(), &place, desk).await;
+    // The answer may take as long as its reader likes.
+    drop(turn);
+    match done {
         Ok(accepted) => {
-            drop(turn);
-            place.kept();
+            place.spent();
             desk.switchboard.arrived(homed).await;
             desk.message_log.grown();
             stream.answer(&accepted).await
@@ -82,8 +94,11 @@ fn admit(submit: Submit, peer: &Peer, desk: &Desk) -> Result<AdmittedHead, Refus
         return Err(slower(owner, too_fast));
     }
     let directory = desk.directory.borrow().clone();
-    head.admit(owner, &directory, desk.board.now())
-        .map_err(|error| refusal(error.code(), &error, retry_after(&error, desk.board.hour())))
+    head.admit(owner, &directory, desk.board.now()).map_err(|error| {
+        // It cost the check of a signature.
+        desk.rates.refused(owner, Instant::now());
+        refusal(error.code(), &error, retry_after(&error, desk.board.hour()))
+    })
 }
 
 /// A sender that is ahead of us may try again when we have caught up. What only our clock says is never
@@ -123,9 +138,10 @@ impl Place {
         }
     }
 
-    fn kept(self) {
+    /// What it took stays taken.
+    fn spent(self) {
         if let Some(taken) = self.taken {
-            taken.kept();
+            taken.spent();
         }
     }
 }
@@ -147,7 +163,9 @@ async fn place(head: &AdmittedHead, desk: &Desk) -> Result<Place, Refused> {
     let store = store_for(place.class, desk);
     let mut burden = store.burden(head.id(), sender).await.map_err(|error| stored(&error))?;
     if burden.known {
-        // What was accepted before adds nothing, and its sender needs the receipt that got lost.
+        // What was accepted before adds nothing, and its sender needs the receipt that got lost. It takes no place
+        // in its class again, but its bytes come, and are looked at.
+        place.begins();
         (burden, place.taken) = (Burden::default(), None);
     }
     if defences.quotas {
@@ -202,13 +220,11 @@ fn slower(sender: &ContactPoint, too_fast: TooFast) -> Refused {
 const SOONEST: Duration = Duration::from_millis(100);
 
 async fn commit(
-    head: AdmittedHead,
-    payload: Vec<u8>,
+    message: Admitted,
     homed: Vec<ContactPoint>,
     place: &Place,
     desk: &Desk,
 ) -> Result<Accepted, Refused> {
-    let message = head.with_payload(payload).map_err(|error| refusal(error.code(), &error, None))?;
     let envelope = message.id();
     let accepted_at = desk.board.now();
     let leaf = MessageLeaf { envelope, accepted_at }
@@ -270,8 +286,9 @@ async fn answer_unkept(
     }
     let Accepting::AnswerFirst(late) = accepting else { return Ok(()) };
     tokio::time::sleep(late).await;
-    if commit(head, payload, homed.clone(), &place, desk).await.is_ok() {
-        place.kept();
+    let Ok(message) = head.with_payload(payload) else { return Ok(()) };
+    if commit(message, homed.clone(), &place, desk).await.is_ok() {
+        place.spent();
         desk.switchboard.arrived(homed).await;
         desk.message_log.grown();
     }

@@ -66,10 +66,11 @@ pub(crate) async fn deliver(
                 return;
             }
         };
-        for next in turns.choose(waiting, Instant::now()) {
+        let now = Instant::now();
+        for next in turns.choose(waiting, now) {
             under_way.spawn(hand_over(next, recipient.clone(), session.clone(), desk.clone()));
         }
-        let again = turns.next_due();
+        let again = turns.next_due(now);
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = session.closed() => return,
@@ -255,9 +256,11 @@ impl Turns {
         self.later.insert(envelope, Later { due, waited });
     }
 
-    fn next_due(&self) -> Option<Instant> {
+    /// When the next one is to be tried that could not go at `now`. What was due by then and did not go waits for a
+    /// place, or is here no more.
+    fn next_due(&self, now: Instant) -> Option<Instant> {
         let waits = self.later.iter().filter(|(envelope, _)| !self.busy.contains_key(*envelope));
-        waits.map(|(_, later)| later.due).min()
+        waits.map(|(_, later)| later.due).filter(|due| *due > now).min()
     }
 }
 
@@ -488,20 +491,26 @@ mod tests {
         let now = Instant::now();
         let waiting = || vec![pending(1, Precedence::Routine)];
         turns.choose(waiting(), now);
-        assert_eq!(turns.next_due(), None, "nothing to wait for while it is under way");
+        assert_eq!(turns.next_due(now), None, "nothing to wait for while it is under way");
         turns.not_taken(id(1), None, now);
-        assert_eq!(turns.next_due(), Some(now + AGAIN_MIN));
+        assert_eq!(turns.next_due(now), Some(now + AGAIN_MIN));
         assert_eq!(numbers(&turns.choose(waiting(), now)), [0_u64; 0]);
         let due = now + AGAIN_MIN;
         assert_eq!(numbers(&turns.choose(waiting(), due)), [1]);
         turns.not_taken(id(1), None, due);
-        assert_eq!(turns.next_due(), Some(due + AGAIN_MIN * 2), "ever later");
+        assert_eq!(turns.next_due(due), Some(due + AGAIN_MIN * 2), "ever later");
         turns.not_taken(id(1), Some(AGAIN_MIN), due);
-        assert_eq!(turns.next_due(), Some(due + AGAIN_MIN * 4), "also when it is asked for soon");
+        assert_eq!(turns.next_due(due), Some(due + AGAIN_MIN * 4), "also when it is asked for soon");
         turns.not_taken(id(1), Some(Duration::from_secs(86_400)), due);
-        assert_eq!(turns.next_due(), Some(due + AGAIN_MAX), "but not as late as somebody asks");
+        assert_eq!(turns.next_due(due), Some(due + AGAIN_MAX), "but not as late as somebody asks");
+        let late = due + AGAIN_MAX;
+        assert_eq!(
+            turns.next_due(late),
+            None,
+            "what was due and is here no more, or finds no place, wakes nobody"
+        );
         turns.taken(id(1));
-        assert_eq!(turns.next_due(), None);
+        assert_eq!(turns.next_due(now), None);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! Who marks everything flash would otherwise make flash mean nothing. What goes beyond a class's rate is
 //! carried in the next lower class that has room, and the relay signs that it is. What goes beyond the rate of
-//! bytes or messages is refused with the time when there is room again; a flash within its own rate never is, so that
-//! nobody's own bulk keeps its flash waiting. Kept in memory alone: a restart gives everybody a full measure.
+//! bytes or messages is refused with the time when there is room again; a flash within its own rate has a second full
+//! measure beyond that, so that nobody's own bulk keeps its flash waiting. Kept in memory alone: a restart gives everybody
+//! a full measure.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,11 @@ impl Pace {
         self.of(self.burst)
     }
 
+    /// The same with a second full measure.
+    fn for_flash(self) -> Self {
+        Self { burst: self.burst.saturating_mul(2), ..self }
+    }
+
     fn doubled(self) -> Self {
         Self { each: self.each.checked_div(2).unwrap_or_default(), burst: self.burst.saturating_mul(2) }
     }
@@ -69,6 +75,12 @@ impl Spent {
 
     fn take(&mut self, cost: Duration, now: Instant) {
         self.0 = now.checked_add(self.level(now).saturating_add(cost));
+    }
+
+    /// The same, and no more is spent than there can be.
+    fn take_within(&mut self, cost: Duration, pace: &Pace, now: Instant) {
+        let level = self.level(now);
+        self.0 = now.checked_add(level.saturating_add(cost).min(pace.room().max(level)));
     }
 
     fn give_back(&mut self, cost: Duration) {
@@ -172,7 +184,7 @@ pub(crate) struct TooFast {
     pub(crate) wait: Duration,
 }
 
-/// What a message took. Dropped before it is kept, what it took of its class goes back, and of bytes too when
+/// What a message took. Dropped before it is spent, what it took of its class goes back, and of bytes too when
 /// none had come.
 #[derive(Debug)]
 pub(crate) struct Taken {
@@ -219,10 +231,19 @@ impl Rates {
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let office = accounts.offices.get(sender).copied().unwrap_or_default();
         let member = accounts.members.get(&sender.member).copied().unwrap_or_default();
-        if marked == Precedence::Flash && self.has_room(&office, &member, 0, now) {
-            return None;
+        let is_flash = marked == Precedence::Flash && self.has_room(&office, &member, 0, now);
+        self.wait(&office, &member, 1, is_flash, now)
+    }
+
+    /// A message was refused after its signature was looked at: it counts as one.
+    pub(crate) fn refused(&self, sender: &ContactPoint, now: Instant) {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Accounts { offices, members } = &mut *accounts;
+        let office = offices.entry(sender.clone()).or_default();
+        let member = members.entry(sender.member.clone()).or_default();
+        for (account, paces) in [(office, &self.office), (member, &self.member)] {
+            account.messages.take_within(paces.messages.of(1), &paces.messages.for_flash(), now);
         }
-        self.bytes_wait(&office, &member, 1, now)
     }
 
     /// Takes what a message needs: its bytes, and a place in the class that it is marked with or the next
@@ -249,9 +270,7 @@ impl Rates {
             |class: &Precedence| place(*class).is_none_or(|place| self.has_room(office, member, place, now));
         let class = lower.into_iter().find(has_room).unwrap_or(Precedence::Routine);
         let bytes = thousands(bytes);
-        if class != Precedence::Flash
-            && let Some(too_fast) = self.bytes_wait(office, member, bytes, now)
-        {
+        if let Some(too_fast) = self.wait(office, member, bytes, class == Precedence::Flash, now) {
             return Err(too_fast);
         }
         for (account, paces) in [(&mut *office, &self.office), (&mut *member, &self.member)] {
@@ -283,10 +302,19 @@ impl Rates {
         })
     }
 
-    fn bytes_wait(&self, office: &Account, member: &Account, bytes: u32, now: Instant) -> Option<TooFast> {
+    /// How long it takes until there is room for a message and its bytes.
+    fn wait(
+        &self,
+        office: &Account,
+        member: &Account,
+        bytes: u32,
+        is_flash: bool,
+        now: Instant,
+    ) -> Option<TooFast> {
+        let of = |pace: Pace| if is_flash { pace.for_flash() } else { pace };
         let wait = |account: &Account, paces: &Paces| {
-            let messages = account.messages.wait(paces.messages.of(1), &paces.messages, now);
-            account.bytes.wait(paces.bytes.of(bytes), &paces.bytes, now).max(messages)
+            let messages = account.messages.wait(paces.messages.of(1), &of(paces.messages), now);
+            account.bytes.wait(paces.bytes.of(bytes), &of(paces.bytes), now).max(messages)
         };
         let (of_office, of_member) = (wait(office, &self.office), wait(member, &self.member));
         let wait = of_office.max(of_member);
@@ -328,8 +356,8 @@ impl Taken {
         self.bytes = 0;
     }
 
-    /// The message is stored.
-    pub(crate) fn kept(mut self) {
+    /// The message is stored, or all of it came and it is none.
+    pub(crate) fn spent(mut self) {
         (self.bytes, self.class, self.marked) = (0, None, None);
     }
 }
@@ -365,7 +393,7 @@ mod tests {
     ) -> (Precedence, Option<Demotion>) {
         let taken = rates.take(&office(name), marked, KIB, now).unwrap();
         let demotion = taken.demotion;
-        taken.kept();
+        taken.spent();
         (demotion.map_or(marked, |demotion| demotion.to), demotion)
     }
 
@@ -421,7 +449,7 @@ mod tests {
     fn bytes_go_at_the_sustained_rate_after_the_burst_and_flashes_all_the_same() {
         let (rates, now) = (rates(), Instant::now());
         let nl = office("NL/technical");
-        let take = |bytes, marked, now| rates.take(&nl, marked, bytes, now).map(Taken::kept);
+        let take = |bytes, marked, now| rates.take(&nl, marked, bytes, now).map(Taken::spent);
         for _ in 0..16 {
             take(1000 * KIB, Precedence::Routine, now).unwrap();
         }
@@ -460,7 +488,7 @@ mod tests {
     fn the_largest_message_goes_when_nothing_else_did_and_is_paid_off() {
         let (rates, now) = (rates(), Instant::now());
         let nl = office("NL/technical");
-        rates.take(&nl, Precedence::Routine, 64 << 20, now).unwrap().kept();
+        rates.take(&nl, Precedence::Routine, 64 << 20, now).unwrap().spent();
         let wait = rates.is_over(&nl, Precedence::Routine, now).unwrap().wait;
         assert!(wait > Duration::from_secs(47) && wait < Duration::from_secs(49), "{wait:?}");
         assert_eq!(rates.is_over(&nl, Precedence::Routine, now + Duration::from_secs(50)), None);
@@ -471,16 +499,42 @@ mod tests {
         let (rates, now) = (rates(), Instant::now());
         let nl = office("NL/technical");
         for _ in 0..100 {
-            let mut taken = rates.take(&nl, Precedence::Flash, 900 * KIB, now).unwrap();
-            assert_eq!(taken.demotion, None);
+            let mut taken = rates.take(&nl, Precedence::Flash, 60 * KIB, now).unwrap();
+            assert_eq!(taken.demotion, None, "a line that breaks makes no flash less urgent");
             taken.begins();
         }
-        assert!(rates.is_over(&nl, Precedence::Routine, now).is_some(), "what came was spent");
+        let mut large = 0;
+        while let Ok(mut taken) = rates.take(&nl, Precedence::Flash, 900 * KIB, now) {
+            assert_eq!(taken.demotion, None);
+            taken.begins();
+            large += 1;
+        }
+        assert!((20..40).contains(&large), "{large}: what came was spent, also of flashes");
+        assert!(rates.is_over(&nl, Precedence::Routine, now).is_some());
         let rates = Rates::new(&Senders::default());
         for _ in 0..100 {
             drop(rates.take(&nl, Precedence::Routine, 900 * KIB, now).unwrap());
         }
         assert_eq!(rates.is_over(&nl, Precedence::Routine, now), None, "nothing came, nothing was spent");
+    }
+
+    #[test]
+    fn whoever_is_refused_again_and_again_is_soon_not_looked_at_and_no_sibling_waits_for_long() {
+        let (rates, now) = (rates(), Instant::now());
+        let (nl, sibling) = (office("NL/technical"), office("NL/policy"));
+        for n in 0..1024 {
+            assert_eq!(rates.is_over(&nl, Precedence::Routine, now).is_some(), n >= 512, "{n}");
+            assert_eq!(rates.is_over(&nl, Precedence::Flash, now), None, "{n}");
+            rates.refused(&nl, now);
+        }
+        assert!(rates.is_over(&nl, Precedence::Flash, now).is_some(), "not as a flash either");
+        for _ in 0..10_000 {
+            rates.refused(&nl, now);
+        }
+        let soon = now + Duration::from_millis(50);
+        assert_eq!(rates.is_over(&nl, Precedence::Flash, soon), None, "there is room again at once");
+        let wait = rates.is_over(&sibling, Precedence::Routine, soon).map(|over| over.wait);
+        assert!(wait.is_none_or(|wait| wait < Duration::from_secs(10)), "{wait:?}");
     }
 
     #[test]

@@ -193,13 +193,14 @@ impl Db {
         self.call_weighing(0, request).await
     }
 
-    /// Like [`Db::call`] for what writes or reads so many bytes.
+    /// Like [`Db::call`] for what writes or reads so many bytes; when the disk is full the last of the reserve is not
+    /// for it.
     pub(crate) async fn call_weighing<T: Send + 'static>(
         &self,
         weight: usize,
         request: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(request, weight, Way::Must).await
+        self.ask(request, weight, if weight == 0 { Way::Must } else { Way::Urgent }).await
     }
 
     /// Like [`Db::call`] for what must not be found on the disk afterwards: the write-ahead log, which
@@ -327,7 +328,7 @@ fn serve(
     loop {
         let next = runtime.block_on(waiting.next())?;
         let (jobs, closed) = drain(next, &mut waiting);
-        let mut jobs = batch::within_room(jobs, room.as_mut());
+        let mut jobs = batch::within_room(connection, jobs, room.as_mut());
         let committed = batch::commit_each(connection, &mut jobs, room.as_mut(), shared);
         shared.found();
         let done = match committed {

@@ -73,8 +73,9 @@ impl Outbox for AgentStore {
             .call(move |db| {
                 db.prepare_cached(
                     "INSERT INTO carried (envelope, relay, receipt, at, epoch) VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT (envelope, relay) DO UPDATE SET receipt = ?3, at = ?4, epoch = ?5
-                     WHERE receipt IS NULL OR (?3 IS NOT NULL AND epoch <> ?5)",
+                     ON CONFLICT (envelope, relay) DO UPDATE SET receipt = coalesce(?3, receipt),
+                         at = iif(?3 IS NULL AND receipt IS NOT NULL, at, ?4), epoch = ?5
+                     WHERE receipt IS NULL OR epoch <> ?5",
                 )?
                 .execute(params![
                     envelope.as_bytes(),

@@ -183,6 +183,13 @@ where
     let refused = Arrival { progress: Some((id(4), row(Rung::Refused))), ..arrival(51, None) };
     store.take_in(refused).await.unwrap();
     assert_eq!(newest(10_000_000).await, Some((1, 4, id(4))));
+    // A relay in a new epoch that refuses what it had a receipt for is not asked again, and its receipt stays.
+    let asked = |epoch| store.uncarried("a", epoch, Timestamp(5));
+    assert!(asked(2).await.unwrap().iter().any(|row| row.envelope == id(1)), "it may have lost it");
+    store.carried(id(1), ("a", 2), vec![md.clone()], None, Timestamp(6)).await.unwrap();
+    assert!(asked(2).await.unwrap().iter().all(|row| row.envelope != id(1)));
+    let said = store.carriages(id(1)).await.unwrap();
+    assert_eq!((said.len(), said[0].receipt.clone(), said[0].at), (1, Some(vec![1]), Timestamp(5)));
     store.raise_epoch(9).await.unwrap();
     assert_eq!(newest(10_000_000).await, Some((1, 4, id(4))), "until something is sent in the new one");
 }

@@ -17,8 +17,10 @@ use crate::error::{StoreError, is_full};
 /// How a request is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// Also out of the reserve, when the disk is full.
+    /// Also out of the reserve, when the disk is full: it writes next to nothing, and may free much.
     Must,
+    /// Out of all of the reserve but its last eighth, which is for what frees room.
+    Urgent,
     /// The same, and the write-ahead log is emptied after the commit.
     Erases,
     /// Out of the first half of the reserve.
@@ -94,8 +96,13 @@ enum Ended {
 }
 
 /// Answers what can wait that there is no room, when there is none for it but the reserve; the others are left.
-pub(super) fn within_room(jobs: Vec<Box<dyn Job>>, room: Option<&mut Room>) -> Vec<Box<dyn Job>> {
+pub(super) fn within_room(
+    connection: &Connection,
+    jobs: Vec<Box<dyn Job>>,
+    room: Option<&mut Room>,
+) -> Vec<Box<dyn Job>> {
     let Some(room) = room else { return jobs };
+    room.look_inside(connection);
     let mut goes = Vec::with_capacity(jobs.len());
     for mut job in jobs {
         if room.allows(job.way()) {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::posix_fallocate;
 use nix::sys::statvfs::fstatvfs;
+use rusqlite::Connection;
 
 use crate::db::batch::Way;
 
@@ -30,6 +31,8 @@ pub(super) struct Room {
     file: File,
     wanted: u64,
     held: u64,
+    /// What is free inside the database file, which does not shrink.
+    inside: u64,
     tried: Option<Instant>,
 }
 
@@ -46,7 +49,7 @@ impl Room {
         let bytes = disk.blocks().saturating_mul(disk.fragment_size());
         let wanted = RESERVE_MAX.min(bytes / PART);
         let held = file.metadata()?.len().min(wanted);
-        let mut room = Self { file, wanted, held, tried: None };
+        let mut room = Self { file, wanted, held, inside: 0, tried: None };
         room.take_back();
         Ok(room)
     }
@@ -56,13 +59,26 @@ impl Room {
         if self.held < self.wanted && self.tried.is_none_or(|at| at.elapsed() >= AGAIN) {
             self.take_back();
         }
-        self.held >= self.wanted
+        self.held.saturating_add(self.inside) >= self.wanted
+    }
+
+    /// While the reserve is not whole: how much room there is in the database itself. What filled the disk and was
+    /// fetched since leaves its room there.
+    pub(super) fn look_inside(&mut self, connection: &Connection) {
+        if self.held < self.wanted {
+            let pragma =
+                |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+            let free =
+                pragma("freelist_count").and_then(|pages| Ok(pages.saturating_mul(pragma("page_size")?)));
+            self.inside = free.ok().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+        }
     }
 
     /// Whether there is room for what is done this way.
     pub(super) fn allows(&mut self, way: Way) -> bool {
         match way {
             Way::Must | Way::Erases => true,
+            Way::Urgent => self.is_whole() || self.held > self.wanted / 8,
             Way::Soon => self.is_whole() || self.held > self.wanted / 2,
             Way::Bulk => self.is_whole(),
         }
@@ -70,7 +86,14 @@ impl Room {
 
     /// Gives up a part of the reserve for what is done this way; whether there was any for it.
     pub(super) fn give_for(&mut self, way: Way) -> bool {
-        way != Way::Bulk && self.allows(way) && self.give()
+        // What is not whole otherwise may be so by what is free inside, and that is not given up.
+        let last = match way {
+            Way::Must | Way::Erases => 0,
+            Way::Urgent => self.wanted / 8,
+            Way::Soon => self.wanted / 2,
+            Way::Bulk => return false,
+        };
+        self.held > last && self.give()
     }
 
     fn take_back(&mut self) {
@@ -140,13 +163,37 @@ mod tests {
         let mut given = 0_u64;
         while room.give_for(Way::Soon) {
             given += 1;
-            assert!(!room.allows(Way::Bulk) && room.allows(Way::Must));
+            assert!(!room.allows(Way::Bulk) && room.allows(Way::Urgent));
         }
         assert_eq!(given, STEPS / 2);
         assert!(!room.allows(Way::Soon) && room.allows(Way::Erases));
+        while room.give_for(Way::Urgent) {
+            given += 1;
+        }
+        assert_eq!(given, STEPS * 7 / 8, "a flash gets all but the last of the rest");
+        assert!(!room.allows(Way::Urgent) && room.allows(Way::Must));
         while room.give_for(Way::Must) {
             given += 1;
         }
-        assert_eq!(given, STEPS, "a flash gets the rest");
+        assert_eq!(given, STEPS, "what frees room gets that");
+    }
+
+    #[test]
+    fn a_database_that_filled_the_disk_and_was_emptied_takes_everything_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.sqlite");
+        let mut room = Room::beside(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE t (x BLOB)").unwrap();
+        let large = i64::try_from(room.wanted).unwrap();
+        connection.execute("INSERT INTO t VALUES (zeroblob(?1))", [large]).unwrap();
+        // Nothing is taken back in this test: the file has it.
+        room.tried = Some(Instant::now() + Duration::from_secs(3600));
+        while room.give() {}
+        room.look_inside(&connection);
+        assert!(!room.allows(Way::Bulk));
+        connection.execute("DELETE FROM t", []).unwrap();
+        room.look_inside(&connection);
+        assert!(room.allows(Way::Bulk) && !room.give_for(Way::Soon));
     }
 }
