@@ -1,10 +1,9 @@
 //! How much may be in flight.
 //!
-//! CUBIC says it (RFC 9438), within two bounds of ours. QUIC takes every loss for congestion: on a line that loses a
-//! third of its packets, by radio or by a hostile hand, it is soon down to two packets a round trip. So what may be in
-//! flight never falls below six packets, which is about one flash, or sixteen where the line is known to lose many.
-//! And where packets queue it is no more than the line carries in a bearable time: [`queue`]. Decision 28 has what
-//! they were measured to bring.
+//! CUBIC says it (RFC 9438), above a floor of ours. QUIC takes every loss for congestion: on a line that loses a third of
+//! its packets, by radio or by a hostile hand, it is soon down to two packets a round trip. So what may be in flight never
+//! falls below six packets, which is about one flash, or sixteen where the line is known to lose many. Decision 28 has
+//! what that was measured to bring.
 
 mod queue;
 
@@ -22,6 +21,8 @@ use queue::Queue;
 const FLOOR_PACKETS: u64 = 6;
 /// And on a line that is known to lose many: there it is no measure of room that packets are lost.
 const LOSSY_FLOOR_PACKETS: u64 = 16;
+/// What is smaller only acknowledges, and is never acknowledged itself.
+const ACK: u64 = 100;
 /// A packet's size before the path's is known.
 const PACKET: u16 = 1200;
 
@@ -52,7 +53,7 @@ pub(crate) fn line_of(connection: &quinn::Connection) -> Option<Arc<Line>> {
     Some(Arc::clone(floored.losses.line()))
 }
 
-/// CUBIC with a floor where packets are lost, and a cap where they queue.
+/// CUBIC with a floor, and what it hears of the line.
 struct Floored {
     cubic: Box<dyn Controller>,
     losses: Losses,
@@ -61,7 +62,10 @@ struct Floored {
 
 impl Controller for Floored {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        self.queue.on_sent(now, bytes, self.window());
+        if bytes >= ACK {
+            self.losses.sent(now, self.queue.round_trip());
+            self.queue.on_sent(now, bytes);
+        }
         self.cubic.on_sent(now, bytes, last_packet_number);
     }
 
@@ -73,12 +77,11 @@ impl Controller for Floored {
 
     fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest: Option<u64>) {
         self.cubic.on_end_acks(now, in_flight, app_limited, largest);
-        self.queue.on_end_acks(now, in_flight, self.window());
+        self.queue.on_end_acks(in_flight);
     }
 
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
-        self.queue.on_lost(lost_bytes);
-        if !self.queue.is_ours() {
+        if !self.queue.on_lost(lost_bytes) {
             self.losses.lost(lost_bytes);
         }
         self.cubic.on_congestion_event(now, sent, persistent, lost_bytes);
@@ -90,8 +93,7 @@ impl Controller for Floored {
 
     fn window(&self) -> u64 {
         let floor = if self.losses.line().is_lossy() { LOSSY_FLOOR_PACKETS } else { FLOOR_PACKETS };
-        let window = self.cubic.window().max(floor.saturating_mul(PACKET.into()));
-        self.queue.cap().map_or(window, |cap| window.min(cap))
+        self.cubic.window().max(floor.saturating_mul(PACKET.into()))
     }
 
     fn metrics(&self) -> ControllerMetrics {

@@ -107,7 +107,7 @@ pub struct Dialer {
     identity: TransportIdentity,
     buffers: SocketBuffers,
     limits: Limits,
-    lines: Arc<Lines>,
+    pub(crate) lines: Arc<Lines>,
     tcp: Registry,
 }
 

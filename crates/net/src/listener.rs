@@ -90,7 +90,7 @@ pub struct Listener {
     addr: SocketAddr,
     buffers: SocketBuffers,
     limits: Limits,
-    lines: Arc<Lines>,
+    pub(crate) lines: Arc<Lines>,
     door: Arc<Door>,
     /// The TCP socket, when it listens there too.
     tcp_door: Option<TcpDoor>,

@@ -292,6 +292,31 @@ mod tests {
         assert_eq!(door.untold(), ["1 POUCH-ADM-03"]);
     }
 
+    #[tokio::test]
+    async fn the_sockets_of_both_ends_know_the_line_of_a_session_while_it_lives() {
+        let (local, limits) = (SocketAddr::from(([127, 0, 0, 1], 0)), Limits::default());
+        let [relay, node] = [1, 2].map(|seed| TransportIdentity::from_seed(&[seed; 32]).unwrap());
+        let (secrets, key) = (ServerSecrets::new([5; 32], [6; 32]), relay.public());
+        let listener = Listener::bind(local, &relay, Arc::new(Everyone), &secrets, limits.clone()).unwrap();
+        let dialer = Dialer::bind(local, node, limits).unwrap();
+        let accepting = async { listener.accept().await.unwrap().handshake().await.unwrap() };
+        let (theirs, ours) = tokio::join!(accepting, dialer.connect(listener.local_addr(), key));
+        for (lines, session) in [(&listener.lines, theirs), (&dialer.lines, ours.unwrap())] {
+            let Link::Quic(connection, _) = &session.0.link else { panic!("over QUIC") };
+            let at = session.peer_addr();
+            assert_eq!(lines.extra(at, 1200), 0);
+            let line = crate::congestion::line_of(connection).unwrap();
+            crate::lossy::Losses::of(line).lost(2400);
+            assert_eq!(
+                lines.extra(at, 1200),
+                1,
+                "its congestion controller and its socket mean the same line"
+            );
+            drop(session);
+            assert_eq!(lines.extra(at, 1200), 0);
+        }
+    }
+
     #[test]
     fn a_peers_words_are_safe_for_logs() {
         assert_eq!(printable(b"bye \x1b[31m\n\xff"), "bye ?[31m??");

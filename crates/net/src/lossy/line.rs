@@ -1,12 +1,17 @@
 //! One line: what it was seen to lose, and how often each packet is sent on it.
 
+use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// What may be sent unasked at once, in bytes: three flashes.
 const ALLOWANCE_MAX: u32 = 32 * 1024;
 /// What one unit of [`Losses`] is, in bytes.
 const PACKET: u64 = 1200;
+/// Packets that go unheard on a line that is silent, and how long at least nothing is heard.
+const SILENT: u32 = 4;
+const SILENCE: Duration = Duration::from_millis(500);
 /// After so many packets older ones count half.
 const REMEMBERED: u32 = 64;
 
@@ -70,19 +75,34 @@ pub(crate) struct Losses {
     line: Arc<Line>,
     arrived: u32,
     lost: u32,
+    /// How many packets went since the peer was heard, and when the first of them did.
+    unheard: u32,
+    since: Option<Instant>,
 }
 
 impl Losses {
     pub(crate) const fn of(line: Arc<Line>) -> Self {
-        Self { line, arrived: 0, lost: 0 }
+        Self { line, arrived: 0, lost: 0, unheard: 0, since: None }
     }
 
     pub(crate) const fn line(&self) -> &Arc<Line> {
         &self.line
     }
 
+    /// A packet was sent that the peer is to acknowledge. Where several were and nothing is heard for three round
+    /// trips, QUIC only waits twice as long each time; the line is as bad as one can be.
+    pub(crate) fn sent(&mut self, now: Instant, round_trip: Duration) {
+        self.unheard = self.unheard.saturating_add(1);
+        let silent = now.saturating_duration_since(*self.since.get_or_insert(now));
+        if self.unheard >= SILENT && silent > SILENCE.max(round_trip.saturating_mul(3)) {
+            self.line.send_each(3);
+            (self.arrived, self.lost) = (0, 0);
+        }
+    }
+
     /// A packet of so many bytes arrived.
     pub(crate) fn arrived(&mut self, bytes: u64) {
+        (self.unheard, self.since) = (0, None);
         self.arrived = self.arrived.saturating_add(1);
         self.line.arrived(bytes);
         self.judge();
@@ -172,6 +192,25 @@ mod tests {
         assert_eq!(losses.line().extra(1200), 0, "used up");
         losses.arrived(1200);
         assert_eq!(sent(&losses), 2);
+    }
+
+    #[test]
+    fn a_line_on_which_nothing_is_heard_is_as_bad_as_one_can_be_and_one_that_rests_is_not() {
+        let (_, mut losses) = line();
+        let (begun, trip) = (Instant::now(), Duration::from_millis(600));
+        losses.arrived(PACKET);
+        let at = |ms| begun + Duration::from_millis(ms);
+        for ms in [10_000, 10_001, 10_002, 10_003, 10_004] {
+            losses.sent(at(ms), trip);
+        }
+        assert!(!losses.line().is_lossy(), "it rested, and now five go at once");
+        losses.arrived(PACKET);
+        for ms in [10_700, 10_701, 11_500, 12_000] {
+            losses.sent(at(ms), trip);
+        }
+        assert!(!losses.line().is_lossy(), "not for long");
+        losses.sent(at(12_501), trip);
+        assert_eq!(losses.line().extra(1200), 2);
     }
 
     #[test]

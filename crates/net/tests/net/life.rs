@@ -76,8 +76,10 @@ async fn a_restarted_relay_resets_its_old_sessions_at_once() {
     let addr = relay.addr();
     let dialer = dialer(NL);
     let ours = soon(dialer.connect(addr, key(RELAY))).await.unwrap();
-    // Killed: its tasks end where they are and nobody is told.
-    first_life.shutdown_background();
+    // Killed: its tasks end where they are and nobody is told. All are gone before its handles are, or one would
+    // still say so.
+    let killed = move || first_life.shutdown_timeout(Duration::from_secs(30));
+    tokio::task::spawn_blocking(killed).await.unwrap();
     drop(relay);
 
     let second_life = runtime();
