@@ -5,16 +5,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use pouch_testkit::stage::{PATIENCE, Party, Stage, is};
+use pouch_tests::files::copy_folder;
 use serde_json::Value;
 
 use crate::network::{Network, founded, inbox_with, pair, refused, tell};
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
-}
 
 /// Runs a witness that must end by itself, with this code.
 async fn ends(stage: &Stage, folder: &str, code: &str) {
@@ -54,7 +48,7 @@ async fn keys_without_their_memory_cosign_nothing() {
     fs::rename(&own, &aside).unwrap();
     ends(&stage, "witness-1", "POUCH-WIT-01").await;
     assert!(!Path::new(&own).exists(), "it begins none anew");
-    copy_folder(Path::new(&stage.path("witness-2/data")), Path::new(&own));
+    copy_folder(Path::new(&stage.path("witness-2/data")), Path::new(&own)).unwrap();
     ends(&stage, "witness-1", "POUCH-WIT-02").await;
     fs::remove_dir_all(&own).unwrap();
     fs::create_dir(&own).unwrap();
@@ -74,7 +68,7 @@ async fn a_witness_that_was_put_back_to_a_backup_is_found_out_and_stops_for_ever
     network.witnesses.pop().unwrap().stop().await.unwrap();
     network.witnesses.remove(0).stop().await.unwrap();
     let (data, backup) = (network.stage.path("witness-1/data"), network.stage.path("backup"));
-    copy_folder(Path::new(&data), Path::new(&backup));
+    copy_folder(Path::new(&data), Path::new(&backup)).unwrap();
     let config = network.stage.path("witness-1/witness.toml");
     let log = Path::new(&network.stage.path("witness-1")).join("witness.log");
     let run = ["witness", "run", "--config", &config];
@@ -85,7 +79,7 @@ async fn a_witness_that_was_put_back_to_a_backup_is_found_out_and_stops_for_ever
     one.stop().await.unwrap();
 
     fs::remove_dir_all(&data).unwrap();
-    copy_folder(Path::new(&backup), Path::new(&data));
+    copy_folder(Path::new(&backup), Path::new(&data)).unwrap();
     let restored = network.stage.program.start("witness-1", &run, &log).await.unwrap();
     let second = tell(&network.nodes[0], "MD/policy", "After it was put back").await;
     let found = |found: &Value| witness(found, "witness-1")["forgot"] == true;

@@ -5,6 +5,7 @@
 
 use pouch_store::{DirectoryLog as _, Mirror as _};
 use pouch_testkit::stage::{PATIENCE, is, word};
+use pouch_tests::files::copy_folder;
 use pouch_tlog::{Checkpoint, KeyName, LeafHash, LogSigner, MemoryTree, WitnessSigner};
 use pouch_wire::session::{Consistency, Cosign, Cosigned, LogName};
 use pouch_wire::{Blob, List};
@@ -266,9 +267,12 @@ fn no(answer: &Cosigned) -> String {
 async fn a_relay_that_was_put_back_to_an_older_copy_is_noticed_and_its_log_not_followed() {
     let mut scene = Scene::start().await;
     scene.stop_relay().await;
-    let data = scene.stage.dir().join("relay/data");
-    let copy = scene.stage.dir().join("relay/copy");
-    copy_folder(&data, &copy);
+    // All of it: out of published files that are newer the relay would take back what its database forgot.
+    let kept = |name: &str| ["data", "log"].map(|part| scene.stage.dir().join(format!("relay/{name}{part}")));
+    let (own, copy, newest) = (kept(""), kept("copy-of-"), kept("newest-"));
+    for (own, copy) in own.iter().zip(&copy) {
+        copy_folder(own, copy).unwrap();
+    }
     scene.start_relay().await;
     let line = scene.line_of("md").await;
     let grown = admit_nothing_new(&scene, &line, "+1 555 0199").await;
@@ -278,8 +282,10 @@ async fn a_relay_that_was_put_back_to_an_older_copy_is_noticed_and_its_log_not_f
     scene.node("nl").watcher.wait_for("the newer directory", PATIENCE, fits).await.unwrap();
     drop(line);
     scene.stop_relay().await;
-    std::fs::rename(&data, scene.stage.dir().join("relay/newest")).unwrap();
-    copy_folder(&copy, &data);
+    for (own, (copy, newest)) in own.iter().zip(copy.iter().zip(&newest)) {
+        std::fs::rename(own, newest).unwrap();
+        copy_folder(copy, own).unwrap();
+    }
     scene.start_relay().await;
     let alarm = |event: &Value| is(event, "kind", "alarm") && is(event, "code", "POUCH-MIR-04");
     scene.node("nl").watcher.wait_for("the alarm", PATIENCE, alarm).await.unwrap();
@@ -296,8 +302,10 @@ async fn a_relay_that_was_put_back_to_an_older_copy_is_noticed_and_its_log_not_f
     assert!(shown.contains("+1 555 0199") && !shown.contains("+1 555 0198"), "{shown}");
     // With the newest copy back, everything goes on.
     scene.stop_relay().await;
-    std::fs::remove_dir_all(&data).unwrap();
-    std::fs::rename(scene.stage.dir().join("relay/newest"), &data).unwrap();
+    for (own, newest) in own.iter().zip(&newest) {
+        std::fs::remove_dir_all(own).unwrap();
+        std::fs::rename(newest, own).unwrap();
+    }
     scene.start_relay().await;
     let envelope = scene.sends("nl", "BA/technical", "All is quiet here.").await;
     scene.shows("ba", &envelope, "All is quiet here.").await;
@@ -317,13 +325,4 @@ async fn new_telephone(scene: &Scene, number: &str) -> pouch_directory::Act {
     let mut entry = entry.unwrap().clone();
     entry.telephone = pouch_wire::Text::new(number).unwrap();
     pouch_directory::Act::AuthoriseContactPoint(Box::new(entry))
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir(to).unwrap();
-    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
-    for file in std::fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
-    }
 }
