@@ -2,8 +2,8 @@
 //!
 //! Who marks everything flash would otherwise make flash mean nothing. What goes beyond a class's rate is
 //! carried in the next lower class that has room, and the relay signs that it is. What goes beyond the rate of
-//! bytes or messages is refused with the time when there is room again; a flash within its own rate has a second full
-//! measure beyond that, so that nobody's own bulk keeps its flash waiting. Kept in memory alone: a restart gives everybody
+//! bytes or messages is refused with the time when there is room again; flashes have such a rate of their own
+//! beside that of all others, so that nobody's own bulk keeps its flash waiting. Kept in memory alone: a restart gives everybody
 //! a full measure.
 
 use std::collections::HashMap;
@@ -46,11 +46,6 @@ impl Pace {
 
     fn room(&self) -> Duration {
         self.of(self.burst)
-    }
-
-    /// The same with a second full measure.
-    fn for_flash(self) -> Self {
-        Self { burst: self.burst.saturating_mul(2), ..self }
     }
 
     fn doubled(self) -> Self {
@@ -119,19 +114,31 @@ impl Tally {
     }
 }
 
+/// Bytes and messages, of one kind.
+#[derive(Debug, Clone, Copy, Default)]
+struct Load {
+    bytes: Spent,
+    messages: Spent,
+}
+
 /// What one office, or one member, spent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Account {
-    bytes: Spent,
-    messages: Spent,
+    /// In flashes, and in all others.
+    flash: Load,
+    other: Load,
     /// Of flash, immediate and priority.
     urgent: [Spent; 3],
     marked: [Tally; 3],
 }
 
 impl Account {
+    fn load(&mut self, is_flash: bool) -> &mut Load {
+        if is_flash { &mut self.flash } else { &mut self.other }
+    }
+
     fn is_full(&self, now: Instant) -> bool {
-        let spent = [self.bytes, self.messages]
+        let spent = [self.flash.bytes, self.flash.messages, self.other.bytes, self.other.messages]
             .into_iter()
             .chain(self.urgent)
             .all(|spent| spent.level(now).is_zero());
@@ -242,7 +249,9 @@ impl Rates {
         let office = offices.entry(sender.clone()).or_default();
         let member = members.entry(sender.member.clone()).or_default();
         for (account, paces) in [(office, &self.office), (member, &self.member)] {
-            account.messages.take_within(paces.messages.of(1), &paces.messages.for_flash(), now);
+            for load in [&mut account.flash, &mut account.other] {
+                load.messages.take_within(paces.messages.of(1), &paces.messages, now);
+            }
         }
     }
 
@@ -274,8 +283,9 @@ impl Rates {
             return Err(too_fast);
         }
         for (account, paces) in [(&mut *office, &self.office), (&mut *member, &self.member)] {
-            account.bytes.take(paces.bytes.of(bytes), now);
-            account.messages.take(paces.messages.of(1), now);
+            let load = account.load(class == Precedence::Flash);
+            load.bytes.take(paces.bytes.of(bytes), now);
+            load.messages.take(paces.messages.of(1), now);
             if let Some((spent, pace)) = of_class(account, paces, class) {
                 spent.take(pace.of(1), now);
             }
@@ -311,10 +321,10 @@ impl Rates {
         is_flash: bool,
         now: Instant,
     ) -> Option<TooFast> {
-        let of = |pace: Pace| if is_flash { pace.for_flash() } else { pace };
         let wait = |account: &Account, paces: &Paces| {
-            let messages = account.messages.wait(paces.messages.of(1), &of(paces.messages), now);
-            account.bytes.wait(paces.bytes.of(bytes), &of(paces.bytes), now).max(messages)
+            let load = if is_flash { account.flash } else { account.other };
+            let messages = load.messages.wait(paces.messages.of(1), &paces.messages, now);
+            load.bytes.wait(paces.bytes.of(bytes), &paces.bytes, now).max(messages)
         };
         let (of_office, of_member) = (wait(office, &self.office), wait(member, &self.member));
         let wait = of_office.max(of_member);
@@ -328,7 +338,7 @@ impl Rates {
         let both = [(offices.get_mut(sender), &self.office), (members.get_mut(&sender.member), &self.member)];
         for (account, paces) in both {
             let Some(account) = account else { continue };
-            account.bytes.give_back(paces.bytes.of(*bytes));
+            account.load(*class == place(Precedence::Flash)).bytes.give_back(paces.bytes.of(*bytes));
             if let Some(tally) = marked.and_then(|place| account.marked.get_mut(place)) {
                 tally.now = tally.now.saturating_sub(1);
             }
@@ -461,7 +471,7 @@ mod tests {
         assert_eq!(take(1024 * KIB, Precedence::Immediate, now), Err(too_fast));
         take(1024 * KIB, Precedence::Flash, now).unwrap();
         assert_eq!(rates.is_over(&nl, Precedence::Flash, now), None);
-        assert!(rates.is_over(&nl, Precedence::Routine, now).is_some(), "the flash counts all the same");
+        assert_eq!(take(1024 * KIB, Precedence::Routine, now), Err(too_fast), "each has its own measure");
         let later = now + Duration::from_secs(2);
         take(1024 * KIB, Precedence::Routine, later).unwrap();
         assert_eq!(rates.is_over(&office("BA/policy"), Precedence::Routine, now), None);
@@ -478,7 +488,7 @@ mod tests {
         assert_eq!(rates.is_over(&office("NL/policy"), Precedence::Routine, now), None);
         assert_eq!(carried(&rates, "NL/technical", Precedence::Flash, now).0, Precedence::Flash);
         let later = now + Duration::from_secs(1);
-        for _ in 0..63 {
+        for _ in 0..64 {
             carried(&rates, "NL/technical", Precedence::Routine, later);
         }
         assert!(rates.is_over(&office("NL/technical"), Precedence::Routine, later).is_some());
@@ -489,6 +499,7 @@ mod tests {
         let (rates, now) = (rates(), Instant::now());
         let nl = office("NL/technical");
         rates.take(&nl, Precedence::Routine, 64 << 20, now).unwrap().spent();
+        assert_eq!(rates.is_over(&nl, Precedence::Flash, now), None, "its flash does not wait for that");
         let wait = rates.is_over(&nl, Precedence::Routine, now).unwrap().wait;
         assert!(wait > Duration::from_secs(47) && wait < Duration::from_secs(49), "{wait:?}");
         assert_eq!(rates.is_over(&nl, Precedence::Routine, now + Duration::from_secs(50)), None);
@@ -509,8 +520,8 @@ mod tests {
             taken.begins();
             large += 1;
         }
-        assert!((20..40).contains(&large), "{large}: what came was spent, also of flashes");
-        assert!(rates.is_over(&nl, Precedence::Routine, now).is_some());
+        assert!((10..20).contains(&large), "{large}: what came was spent, also of flashes");
+        assert_eq!(rates.is_over(&nl, Precedence::Routine, now), None, "others have a measure of their own");
         let rates = Rates::new(&Senders::default());
         for _ in 0..100 {
             drop(rates.take(&nl, Precedence::Routine, 900 * KIB, now).unwrap());
@@ -522,8 +533,8 @@ mod tests {
     fn whoever_is_refused_again_and_again_is_soon_not_looked_at_and_no_sibling_waits_for_long() {
         let (rates, now) = (rates(), Instant::now());
         let (nl, sibling) = (office("NL/technical"), office("NL/policy"));
-        for n in 0..1024 {
-            assert_eq!(rates.is_over(&nl, Precedence::Routine, now).is_some(), n >= 512, "{n}");
+        for n in 0..512 {
+            assert_eq!(rates.is_over(&nl, Precedence::Routine, now), None, "{n}");
             assert_eq!(rates.is_over(&nl, Precedence::Flash, now), None, "{n}");
             rates.refused(&nl, now);
         }
