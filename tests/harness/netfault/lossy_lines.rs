@@ -23,9 +23,13 @@ pub(crate) async fn run(plan: Plan, program: Program) -> Result<Figures, StageEr
     let mut field = Field::behind_a_line(program, seed, PINNED).await?;
     for (what, profile, bound, times) in [
         ("flash at 30 % loss and 600 ms round trip", LOSES_30, 10, plan.times(6, 50)),
-        ("flash at 50 % loss and 600 ms round trip", LOSES_50, 30, plan.times(3, 20)),
+        // To begin sessions there takes minutes; the quick form leaves it out.
+        ("flash at 50 % loss and 600 ms round trip", LOSES_50, 30, plan.times(0, 20)),
         ("flash, doubled, reordered, 10 % lost", WILD, 10, plan.times(2, 20)),
     ] {
+        if times == 0 {
+            continue;
+        }
         // Sessions that were made on a good line would first have to learn what it has become.
         field.line().become_like(profile);
         let (again, _) = field.restart(PINNED, "quic", PATIENCE).await?;
