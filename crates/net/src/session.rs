@@ -268,8 +268,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_request_that_is_refused_is_counted_once() {
+    /// A listener and a dialer, and the session between them at each end.
+    async fn both_ends() -> (Listener, Dialer, Session, Session) {
         let (local, limits) = (SocketAddr::from(([127, 0, 0, 1], 0)), Limits::default());
         let [relay, node] = [1, 2].map(|seed| TransportIdentity::from_seed(&[seed; 32]).unwrap());
         let (secrets, key) = (ServerSecrets::new([5; 32], [6; 32]), relay.public());
@@ -277,7 +277,14 @@ mod tests {
         let dialer = Dialer::bind(local, node, limits).unwrap();
         let accepting = async { listener.accept().await.unwrap().handshake().await.unwrap() };
         let (theirs, ours) = tokio::join!(accepting, dialer.connect(listener.local_addr(), key));
-        let (ours, door) = (ours.unwrap(), theirs.0.door.clone().unwrap());
+        let ours = ours.unwrap();
+        (listener, dialer, theirs, ours)
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_refused_is_counted_once() {
+        let (_listener, _dialer, theirs, ours) = both_ends().await;
+        let door = theirs.0.door.clone().unwrap();
         // Nothing is told for a while, so that everything can be counted here.
         door.refused(Instant::now() + Duration::from_secs(3600), "told before");
         let refused = refusal("POUCH-ADM-03", &"not within the mandate", None);
@@ -294,14 +301,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_sockets_of_both_ends_know_the_line_of_a_session_while_it_lives() {
-        let (local, limits) = (SocketAddr::from(([127, 0, 0, 1], 0)), Limits::default());
-        let [relay, node] = [1, 2].map(|seed| TransportIdentity::from_seed(&[seed; 32]).unwrap());
-        let (secrets, key) = (ServerSecrets::new([5; 32], [6; 32]), relay.public());
-        let listener = Listener::bind(local, &relay, Arc::new(Everyone), &secrets, limits.clone()).unwrap();
-        let dialer = Dialer::bind(local, node, limits).unwrap();
-        let accepting = async { listener.accept().await.unwrap().handshake().await.unwrap() };
-        let (theirs, ours) = tokio::join!(accepting, dialer.connect(listener.local_addr(), key));
-        for (lines, session) in [(&listener.lines, theirs), (&dialer.lines, ours.unwrap())] {
+        let (listener, dialer, theirs, ours) = both_ends().await;
+        for (lines, session) in [(&listener.lines, theirs), (&dialer.lines, ours)] {
             let Link::Quic(connection, _) = &session.0.link else { panic!("over QUIC") };
             let at = session.peer_addr();
             assert_eq!(lines.extra(at, 1200), 0);
